@@ -1,0 +1,82 @@
+using System.Numerics.Tensors;
+using System.Runtime.InteropServices;
+
+namespace Sirocco.Compute;
+
+/// <summary>What an operation sees while its backward runs: gradients of its outputs to read, gradients of its inputs to write or add to.</summary>
+internal sealed unsafe class BackwardPass : IDisposable
+{
+    private readonly Tape tape;
+    private readonly ComputeContext context;
+    private Scope? scope;
+
+    internal BackwardPass(Tape tape, ComputeContext context)
+    {
+        this.tape = tape;
+        this.context = context;
+    }
+
+    /// <summary>For temporaries; freed when the operation's backward returns.</summary>
+    public Scope Scope => scope ?? throw new InvalidOperationException("no operation is running backwards");
+
+    /// <summary>dLoss/d<paramref name="output"/>; zeros where no gradient reached it (another output of the same operation had one).</summary>
+    public Tensor Gradient(Tensor output) => tape.Gradients.TryGetValue(output, out Tensor? gradient) ? gradient : Scope.Zeros(output.Rows, output.Columns);
+
+    /// <summary>Whether a gradient of this input is wanted.</summary>
+    public bool Wants(Tensor input) => tape.Tracks(input);
+
+    /// <summary>
+    /// The buffer of an input's gradient. Where <paramref name="add"/> is true it holds earlier contributions, to be added to; where false its contents
+    /// are undefined and every element must be written.
+    /// </summary>
+    public Tensor Target(Tensor input, out bool add)
+    {
+        add = tape.Gradients.TryGetValue(input, out Tensor? gradient);
+        if (!add) tape.Gradients[input] = gradient = new Tensor(context, input.Rows, input.Columns, ElementType.F32);
+        return gradient!;
+    }
+
+    /// <summary>Adds a gradient that lies in a tensor of its own.</summary>
+    public void Add(Tensor input, Tensor gradient)
+    {
+        if (!Wants(input)) return;
+        Tensor target = Target(input, out bool add);
+        for (int row = 0; row < target.Rows; row++)
+        {
+            if (add) TensorPrimitives.Add(target.Row(row), gradient.Row(row), target.Row(row));
+            else gradient.Row(row).CopyTo(target.Row(row));
+        }
+    }
+
+    /// <summary>
+    /// Passes the gradient of <paramref name="output"/> on to <paramref name="input"/> unchanged, as a residual connection does. The buffer itself changes
+    /// owner where it can, so this must be the last thing that an operation's backward does with that gradient.
+    /// </summary>
+    public void PassOn(Tensor output, Tensor input)
+    {
+        if (!Wants(input)) return;
+        Tensor gradient = Gradient(output);
+        if (tape.Gradients.ContainsKey(input) || tape.IsWatched(output) || !tape.Gradients.Remove(output)) Add(input, gradient);
+        else tape.Gradients[input] = gradient;
+    }
+
+    internal void Seed(Tensor output, Tensor? seed)
+    {
+        Tensor gradient = new(context, output.Rows, output.Columns, ElementType.F32);
+        tape.Gradients[output] = gradient;
+        if (seed is null) *gradient.Data = 1;
+        else NativeMemory.Copy(seed.Data, gradient.Data, (nuint)(seed.Count * sizeof(float)));
+    }
+
+    internal void Run(Action<BackwardPass> backward)
+    {
+        using (scope = context.BeginScope())
+        {
+            backward(this);
+        }
+
+        scope = null;
+    }
+
+    public void Dispose() => scope?.Dispose();
+}

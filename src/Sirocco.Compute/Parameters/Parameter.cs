@@ -1,0 +1,166 @@
+using Sirocco.Compute.Backends.Cpu;
+
+namespace Sirocco.Compute;
+
+/// <summary>The axis along which tensor parallelism may split a parameter.</summary>
+public enum ShardAxis
+{
+    /// <summary>Every rank holds all of it (norms).</summary>
+    None,
+
+    /// <summary>Output channels (q, k, v, gate, up, embedding).</summary>
+    Rows,
+
+    /// <summary>Input channels (o, down).</summary>
+    Columns,
+}
+
+/// <summary>
+/// A weight of a network, by the name that public checkpoints give it. Its bytes are used where they lie (usually in a memory-mapped file); training
+/// adds an f32 master and a gradient (<see cref="ParameterArena"/>), int8 products a quantised copy, made when first needed and remade when the
+/// master moves.
+/// </summary>
+public sealed unsafe class Parameter
+{
+    private readonly object owner;
+    private readonly void* stored;
+    private float[]? vector;
+    private int vectorVersion = -1;
+    private QuantizedWeight? quantized;
+    private int quantizedVersion = -1;
+
+    private Parameter(string name, IReadOnlyList<int> shape, ElementType type, void* stored, object owner)
+    {
+        if (shape.Count is < 1 or > 2) throw new ArgumentException($"{name}: a parameter is a vector or a matrix, not of {shape.Count} dimensions", nameof(shape));
+        Name = name;
+        Shape = shape;
+        Rows = shape.Count == 2 ? shape[0] : 1;
+        Columns = shape[^1];
+        StoredType = type;
+        this.stored = stored;
+        this.owner = owner;
+    }
+
+    /// <summary>Name in the checkpoint, such as <c>layers.0.self_attn.q_proj.weight</c>.</summary>
+    public string Name { get; }
+
+    /// <summary>[out, in] of a matrix, [n] of a vector.</summary>
+    public IReadOnlyList<int> Shape { get; }
+
+    /// <summary>Output channels of a matrix; 1 for a vector.</summary>
+    public int Rows { get; }
+
+    /// <summary>Input channels of a matrix; the length of a vector.</summary>
+    public int Columns { get; }
+
+    /// <summary>Number of elements.</summary>
+    public long Count => (long)Rows * Columns;
+
+    /// <summary>How the stored bytes are encoded.</summary>
+    public ElementType StoredType { get; }
+
+    /// <summary>Where tensor parallelism may split it.</summary>
+    public ShardAxis ShardAxis { get; init; }
+
+    /// <summary>Whether a tape records gradients for it. Needs a place in a <see cref="ParameterArena"/>.</summary>
+    public bool Trainable => Gradient is not null;
+
+    /// <summary>Rises each time the master is changed; operands made from it carry the version they were made at.</summary>
+    public int Version { get; private set; }
+
+    /// <summary>f32 values being trained, in the arena; null outside training.</summary>
+    public ArenaSlice? Master { get; internal set; }
+
+    /// <summary>f32 gradient, in the arena; null where frozen.</summary>
+    public ArenaSlice? Gradient { get; internal set; }
+
+    /// <summary>The matrix that products read: the master where there is one, else the stored bytes.</summary>
+    internal Operand Operand => Master is { } master
+        ? new Operand { Data = master.Pointer, Type = ElementType.F32, Rows = Rows, Columns = Columns, Stride = Columns }
+        : new Operand { Data = stored, Type = StoredType, Rows = Rows, Columns = Columns, Stride = Columns };
+
+    /// <summary>A parameter that reads bytes where they lie.</summary>
+    /// <param name="name">Name in the checkpoint.</param>
+    /// <param name="shape">[out, in] or [n].</param>
+    /// <param name="type">Encoding of the bytes.</param>
+    /// <param name="data">First byte; row-major.</param>
+    /// <param name="owner">Kept alive as long as the parameter: what the bytes belong to, such as a memory-mapped file.</param>
+    public static Parameter FromMemory(string name, IReadOnlyList<int> shape, ElementType type, nint data, object owner) => new(name, shape, type, (void*)data, owner);
+
+    /// <summary>A parameter with f32 values of its own.</summary>
+    /// <exception cref="ArgumentException">The number of values is not that of the shape.</exception>
+    public static Parameter FromValues(string name, IReadOnlyList<int> shape, ReadOnlySpan<float> values)
+    {
+        long count = shape.Aggregate(1L, (a, b) => checked(a * b));
+        if (values.Length != count) throw new ArgumentException($"{name}: {values.Length} values for a shape of {count}", nameof(values));
+        NativeBlock block = new(count * sizeof(float));
+        values.CopyTo(new Span<float>((void*)block.Pointer, values.Length));
+        return new Parameter(name, shape, ElementType.F32, (void*)block.Pointer, block);
+    }
+
+    /// <summary>Tells that the master's values were changed.</summary>
+    public void MasterChanged() => Version++;
+
+    /// <summary>All values in f32, row by row, from the master where there is one.</summary>
+    public void CopyTo(Span<float> destination)
+    {
+        if (destination.Length < Count) throw new ArgumentException($"{Name} has {Count} values, room for {destination.Length}", nameof(destination));
+        for (int row = 0; row < Rows; row++) CopyRowTo(row, destination.Slice(row * Columns, Columns));
+    }
+
+    /// <summary>One row in f32.</summary>
+    public void CopyRowTo(int row, Span<float> destination)
+    {
+        Operand from = Operand;
+        long offset = (long)row * Columns;
+        switch (from.Type)
+        {
+            case ElementType.F32:
+                new ReadOnlySpan<float>((float*)from.Data + offset, Columns).CopyTo(destination);
+                break;
+            case ElementType.BF16:
+                ushort* bits = (ushort*)from.Data + offset;
+                for (int i = 0; i < Columns; i++) destination[i] = BitConverter.UInt32BitsToSingle((uint)bits[i] << 16);
+                break;
+            default:
+                Half* halves = (Half*)from.Data + offset;
+                for (int i = 0; i < Columns; i++) destination[i] = (float)halves[i];
+                break;
+        }
+
+        GC.KeepAlive(owner);
+    }
+
+    /// <summary>The values of a vector (a norm's gain, a bias) in f32.</summary>
+    internal ReadOnlySpan<float> Vector
+    {
+        get
+        {
+            if (Master is { } master) return new ReadOnlySpan<float>(master.Pointer, Columns);
+            if (vector is null || vectorVersion != Version)
+            {
+                vector = new float[Count];
+                CopyTo(vector);
+                vectorVersion = Version;
+            }
+
+            return vector;
+        }
+    }
+
+    /// <summary>The int8 operand of this weight, made on first use.</summary>
+    internal QuantizedWeight Quantized(CpuBackend backend)
+    {
+        if (quantized is null || quantizedVersion != Version)
+        {
+            quantized?.Dispose();
+            quantized = QuantizedWeight.Quantize(backend, Operand);
+            quantizedVersion = Version;
+        }
+
+        return quantized;
+    }
+
+    /// <inheritdoc/>
+    public override string ToString() => $"{Name} [{string.Join(", ", Shape)}] {StoredType}";
+}

@@ -1,0 +1,17 @@
+namespace Sirocco.Compute;
+
+/// <summary>
+/// The precision of matrix products. Accumulation is always in f32 (i32 for <see cref="Int8"/>); norms, softmax, rotary tables, pooling,
+/// losses and the residual stream are f32 whatever is chosen here.
+/// </summary>
+public enum Precision
+{
+    /// <summary>Both operands in f32.</summary>
+    F32,
+
+    /// <summary>Both operands rounded to bf16 where the processor multiplies bf16; elsewhere bf16 weights times f32 activations.</summary>
+    BF16,
+
+    /// <summary>Weights in int8 with a scale per output channel, activations in int8 with a scale per token.</summary>
+    Int8,
+}

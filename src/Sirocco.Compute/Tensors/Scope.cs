@@ -1,0 +1,138 @@
+namespace Sirocco.Compute;
+
+/// <summary>
+/// Where tensors are made and what frees them. The operations of a network are extension methods on it, so a model reads
+/// <c>f.RmsNorm(x, gain, eps)</c>; whether that is recorded and in which precision it multiplies is the scope's business, not the model's.
+/// </summary>
+public sealed class Scope : IDisposable
+{
+    private readonly Scope? parent;
+    private readonly List<Tensor> owned = [];
+    private bool disposed;
+
+    internal Scope(ComputeContext context, Scope? parent, Precision precision, Tape? tape)
+    {
+        Context = context;
+        this.parent = parent;
+        Precision = precision;
+        Tape = tape;
+    }
+
+    /// <summary>The device that this scope's tensors live on.</summary>
+    public ComputeContext Context { get; }
+
+    /// <summary>Precision of matrix products.</summary>
+    public Precision Precision { get; }
+
+    /// <summary>The recording in progress, or null.</summary>
+    public Tape? Tape { get; }
+
+    /// <summary>Asks operations of long runs to stop between kernels.</summary>
+    public CancellationToken Cancellation { get; internal init; }
+
+    /// <summary>A scope within this one, for intermediate results.</summary>
+    public Scope BeginScope() => new(Context, this, Precision, Tape) { Cancellation = Cancellation };
+
+    /// <summary>
+    /// Runs one block of a network, such as a layer, in a scope of its own: all that it makes but its result is freed at its end (except what the
+    /// tape saved). Where nothing is recorded, <paramref name="x"/> is freed too if this scope made it.
+    /// </summary>
+    public Tensor Block(Tensor x, Func<Scope, Tensor, Tensor> block)
+    {
+        Cancellation.ThrowIfCancellationRequested();
+        Tensor y;
+        using (Scope inner = BeginScope())
+        {
+            y = inner.Keep(block(inner, x));
+        }
+
+        if (Tape is null && y != x) Free(x);
+        return y;
+    }
+
+    /// <summary>
+    /// <see cref="Block"/> without saved intermediates: the tape keeps only <paramref name="x"/> and runs the block again, under a fresh tape,
+    /// when its gradient is asked for (Chen et al. 2016).
+    /// </summary>
+    public Tensor Recomputed(Tensor x, Func<Scope, Tensor, Tensor> block)
+    {
+        if (Tape is not { } tape) return Block(x, block);
+        Tensor y;
+        using (Scope inner = new(Context, this, Precision, null) { Cancellation = Cancellation })
+        {
+            y = inner.Keep(block(inner, x));
+        }
+
+        tape.Record([y], [], [x], pass =>
+        {
+            Tensor dy = pass.Gradient(y);
+            using Tape fresh = new() { ParameterGradientComplete = tape.ParameterGradientComplete };
+            using Scope again = Context.BeginScope(Precision, fresh);
+            fresh.Watch(x);
+            Tensor replayed = block(again, x);
+            fresh.Backward(replayed, dy);
+            if (fresh.Gradient(x) is { } dx) pass.Add(x, dx);
+        });
+        return y;
+    }
+
+    /// <summary>Hands a tensor of this scope to the scope around it.</summary>
+    public Tensor Keep(Tensor tensor)
+    {
+        if (parent is null) throw new InvalidOperationException("the outermost scope has nothing around it to keep a tensor in");
+        if (owned.Remove(tensor)) parent.owned.Add(tensor);
+        return tensor;
+    }
+
+    /// <summary>Frees a tensor of this scope before the scope ends; one that another scope made is left alone.</summary>
+    public void Free(Tensor tensor)
+    {
+        if (owned.Remove(tensor)) tensor.Release();
+    }
+
+    /// <summary>Copies values from managed memory to the device.</summary>
+    /// <param name="values">Row by row, <paramref name="rows"/> x <paramref name="columns"/> of them.</param>
+    /// <param name="rows">Rows of the tensor.</param>
+    /// <param name="columns">Columns of the tensor.</param>
+    public Tensor Upload(ReadOnlySpan<float> values, int rows, int columns)
+    {
+        if (values.Length != (long)rows * columns) throw new ArgumentException($"{values.Length} values do not fill {rows} x {columns}", nameof(values));
+        Tensor tensor = New(rows, columns);
+        unsafe
+        {
+            values.CopyTo(new Span<float>(tensor.Data, values.Length));
+        }
+
+        return tensor;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        if (disposed) return;
+        disposed = true;
+        foreach (Tensor tensor in owned) tensor.Release();
+        owned.Clear();
+    }
+
+    /// <summary>A tensor of this scope with undefined contents.</summary>
+    internal Tensor New(int rows, int columns, ElementType type = ElementType.F32)
+    {
+        ObjectDisposedException.ThrowIf(disposed, this);
+        Tensor tensor = new(Context, rows, columns, type);
+        owned.Add(tensor);
+        return tensor;
+    }
+
+    /// <summary>A tensor of this scope filled with zeros.</summary>
+    internal Tensor Zeros(int rows, int columns)
+    {
+        Tensor tensor = New(rows, columns);
+        unsafe
+        {
+            System.Runtime.InteropServices.NativeMemory.Clear(tensor.Pointer, (nuint)(tensor.Count * sizeof(float)));
+        }
+
+        return tensor;
+    }
+}
