@@ -1,1 +1,3 @@
-return 0;
+using Sirocco.Cli.Frame;
+
+return CommandLine.Run(args);

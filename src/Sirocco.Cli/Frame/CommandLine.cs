@@ -1,0 +1,73 @@
+using System.CommandLine;
+using System.CommandLine.Help;
+
+
+namespace Sirocco.Cli.Frame;
+
+/// <summary>From the words on the command line to an exit status: finds the verb, runs it, turns every failure into one line.</summary>
+internal static class CommandLine
+{
+    public static int Run(string[] arguments)
+    {
+        Terminal terminal = new();
+        bool debug = arguments.Contains(CommonOptions.DebugName);
+        using Interruption interruption = new();
+        try
+        {
+            int status = Invoke(arguments, terminal, interruption.Token);
+            terminal.Output.Flush();
+            return status;
+        }
+        catch (BrokenPipeException)
+        {
+            return ExitStatus.Success; // the reader (`| head`) has seen enough
+        }
+        catch (Exception failure)
+        {
+            return Failure.Report(failure, terminal, debug, interruption.Token.IsCancellationRequested);
+        }
+    }
+
+    private static int Invoke(string[] arguments, Terminal terminal, CancellationToken cancellation)
+    {
+        RootCommand root = CreateRoot(terminal, cancellation);
+        string[] words = Spelling.Normalise(arguments, root);
+        // Texts may begin with '@' (no response files) and short options stand alone.
+        ParseResult parsed = root.Parse(words, new ParserConfiguration { ResponseFileTokenReplacer = null, EnablePosixBundling = false });
+        if (parsed.Action is not HelpOutput && parsed.Errors.Count > 0) throw Spelling.Explain(parsed);
+        return parsed.Invoke(new InvocationConfiguration
+        {
+            EnableDefaultExceptionHandler = false,
+            ProcessTerminationTimeout = null,
+            Output = terminal.OutputWriter,
+            Error = terminal.ErrorWriter,
+        });
+    }
+
+    /// <summary>The whole command tree; verbs are cheap until one of them runs.</summary>
+    internal static RootCommand CreateRoot(Terminal terminal, CancellationToken cancellation)
+    {
+        RootCommand root = new("Embeds, reranks, indexes and searches text, and trains retrieval encoders, with the Ministral 3 and Llama 3 families.");
+        foreach (Verb verb in All())
+        {
+            verb.SetAction(parsed => verb.Run(new Invocation(parsed, terminal, cancellation)));
+            root.Add(verb);
+        }
+
+        HelpOption help = root.Options.OfType<HelpOption>().First();
+        help.Description = "Show this help and end";
+        help.Action = new HelpOutput();
+        VersionOption version = root.Options.OfType<VersionOption>().First();
+        version.Description = "Show the version and end";
+        root.SetAction(parsed =>
+        {
+            HelpOutput.Write(parsed.CommandResult.Command, terminal.OutputWriter);
+            return ExitStatus.Success;
+        });
+        return root;
+    }
+
+    private static Verb[] All() =>
+    [
+    ];
+}

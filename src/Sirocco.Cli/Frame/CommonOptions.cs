@@ -1,0 +1,77 @@
+using System.CommandLine;
+using System.Globalization;
+
+namespace Sirocco.Cli.Frame;
+
+/// <summary>The options that mean the same in every verb that takes them.</summary>
+internal static class CommonOptions
+{
+    public const string DebugName = "--debug";
+
+    public static readonly Option<bool> Quiet = new("--quiet", "-q") { Description = "No progress and no notices on stderr" };
+
+    public static readonly Option<bool> Json = new("--json") { Description = "Results as JSON on stdout" };
+
+    public static readonly Option<bool> Debug = new(DebugName) { Description = "Add the stack to an error" };
+
+    public static readonly Option<string> Precision = Choice("--precision", "auto",
+        "How the weights are held and multiplied: auto keeps what the file has", "auto", "f32", "bf16", "int8");
+
+    public static readonly Option<int?> Threads = Integer("--threads", "N", 1, 4096, "Worker threads (default: one for each core)");
+
+    public static readonly Option<string> Device = new("--device")
+    {
+        Description = "cpu; cuda is not part of this build",
+        HelpName = "cpu|cuda[:N]",
+        DefaultValueFactory = _ => "cpu",
+    };
+
+    public static readonly Option<int?> Seed = Integer("--seed", "N", 0, int.MaxValue, "Seed of everything random");
+
+    /// <summary>An option whose value is a whole number within bounds.</summary>
+    public static Option<int?> Integer(string name, string valueName, int least, int most, string description) => new(name)
+    {
+        Description = description,
+        HelpName = valueName,
+        CustomParser = result =>
+        {
+            string word = result.Tokens[0].Value;
+            if (int.TryParse(word, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int value) && value >= least && value <= most) return value;
+            result.AddError(most == int.MaxValue
+                ? $"{name} takes a whole number from {least} up, not '{word}'"
+                : $"{name} takes a whole number from {least} to {most}, not '{word}'");
+            return null;
+        },
+    };
+
+    /// <summary>An option whose value is a finite number.</summary>
+    public static Option<double?> Number(string name, string valueName, string description) => new(name)
+    {
+        Description = description,
+        HelpName = valueName,
+        CustomParser = result =>
+        {
+            string word = result.Tokens[0].Value;
+            if (double.TryParse(word, NumberStyles.Float, CultureInfo.InvariantCulture, out double value) && double.IsFinite(value)) return value;
+            result.AddError($"{name} takes a number, not '{word}'");
+            return null;
+        },
+    };
+
+    /// <summary>An option whose value is one of a few words.</summary>
+    public static Option<string> Choice(string name, string? otherwise, string description, params string[] words)
+    {
+        Option<string> option = new(name) { Description = description, HelpName = string.Join('|', words) };
+        if (otherwise is not null) option.DefaultValueFactory = _ => otherwise;
+        option.Validators.Add(result =>
+        {
+            string? word = result.Tokens.Count > 0 ? result.Tokens[^1].Value : null;
+            if (word is not null && !words.Contains(word)) result.AddError($"{name} takes one of {string.Join(", ", words)}, not '{word}'");
+        });
+        return option;
+    }
+
+    /// <summary>A pair of switches such as --normalize and --no-normalize.</summary>
+    public static (Option<bool> Yes, Option<bool> No) Switch(string yes, string no, string whenYes, string whenNo) =>
+        (new(yes) { Description = whenYes }, new(no) { Description = whenNo });
+}

@@ -1,0 +1,40 @@
+using System.CommandLine;
+
+namespace Sirocco.Cli.Frame;
+
+/// <summary>A verb with its values read: what one run was asked to do, where it writes, and when to stop.</summary>
+internal sealed class Invocation(ParseResult parsed, Terminal terminal, CancellationToken cancellation)
+{
+    public Terminal Terminal { get; } = terminal;
+
+    public CancellationToken Cancellation { get; } = cancellation;
+
+    public bool Quiet => parsed.GetValue(CommonOptions.Quiet);
+
+    public bool Json => parsed.GetValue(CommonOptions.Json);
+
+    public int? Threads => parsed.GetValue(CommonOptions.Threads);
+
+    public int? Seed => parsed.GetValue(CommonOptions.Seed);
+
+    public T? Get<T>(Option<T> option) => parsed.GetValue(option);
+
+    public T Get<T>(Argument<T> argument) => parsed.GetRequiredValue(argument);
+
+    /// <summary>True, false, or null where neither switch of the pair was given.</summary>
+    public bool? Get((Option<bool> Yes, Option<bool> No) pair)
+    {
+        bool yes = parsed.GetValue(pair.Yes);
+        bool no = parsed.GetValue(pair.No);
+        if (yes && no) throw new UsageException($"{pair.Yes.Name} and {pair.No.Name} contradict each other; give one of them");
+        return yes ? true : no ? false : null;
+    }
+
+    /// <summary>A warning or a fact worth knowing, on stderr, unless --quiet.</summary>
+    public void Notice(string line)
+    {
+        if (!Quiet) Terminal.ErrorWriter.WriteLine(line);
+    }
+
+    public ProgressLine Progress(string activity, string unit, long? total = null) => new(Terminal, Quiet, activity, unit, total);
+}

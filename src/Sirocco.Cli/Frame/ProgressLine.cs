@@ -1,0 +1,108 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text;
+
+namespace Sirocco.Cli.Frame;
+
+/// <summary>
+/// How far a long run has come: on a terminal one line that redraws itself (bar, rate, time left), otherwise a plain line
+/// every few seconds, with --quiet nothing.
+/// </summary>
+internal sealed class ProgressLine : IDisposable
+{
+    private const int BarWidth = 24;
+    private static readonly TimeSpan RedrawEvery = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan PlainLineEvery = TimeSpan.FromSeconds(5);
+
+    private readonly Terminal terminal;
+    private readonly bool quiet;
+    private readonly string activity;
+    private readonly string unit;
+    private readonly long? total;
+    private readonly Stopwatch clock = Stopwatch.StartNew();
+    private readonly Lock gate = new();
+    private TimeSpan next;
+    private int drawn;
+
+    public ProgressLine(Terminal terminal, bool quiet, string activity, string unit, long? total)
+    {
+        (this.terminal, this.quiet, this.activity, this.unit, this.total) = (terminal, quiet, activity, unit, total);
+        next = terminal.Interactive ? TimeSpan.Zero : PlainLineEvery; // a run that is over sooner says nothing
+    }
+
+    /// <param name="done">units done since the beginning</param>
+    /// <param name="detail">appended, such as a loss</param>
+    public void Report(long done, string? detail = null)
+    {
+        if (quiet) return;
+        lock (gate)
+        {
+            if (clock.Elapsed < next) return;
+            next = clock.Elapsed + (terminal.Interactive ? RedrawEvery : PlainLineEvery);
+            string line = Describe(done, detail, clock.Elapsed);
+            if (terminal.Interactive) Redraw(line);
+            else terminal.ErrorWriter.WriteLine(line);
+        }
+    }
+
+    /// <summary>A line that stays, above the bar.</summary>
+    public void Notice(string line)
+    {
+        if (quiet) return;
+        lock (gate)
+        {
+            Clear();
+            terminal.ErrorWriter.WriteLine(line);
+        }
+    }
+
+    public void Dispose()
+    {
+        lock (gate) Clear();
+    }
+
+    internal string Describe(long done, string? detail, TimeSpan elapsed)
+    {
+        StringBuilder line = new(activity);
+        double rate = elapsed > TimeSpan.Zero ? done / elapsed.TotalSeconds : 0;
+        if (total is > 0)
+        {
+            double part = Math.Min(1.0, (double)done / total.Value);
+            if (terminal.Interactive)
+            {
+                int full = (int)(part * BarWidth);
+                line.Append(" [").Append('#', full).Append('.', BarWidth - full).Append(']');
+            }
+
+            line.Append(CultureInfo.InvariantCulture, $" {part,4:0%} {done:N0}/{total:N0} {unit}");
+        }
+        else
+        {
+            line.Append(CultureInfo.InvariantCulture, $" {done:N0} {unit}");
+        }
+
+        line.Append(CultureInfo.InvariantCulture, $", {Rate(rate)} {unit}/s");
+        if (total is > 0 && rate > 0 && done < total) line.Append(", ").Append(Span(TimeSpan.FromSeconds((total.Value - done) / rate))).Append(" left");
+        if (detail is not null) line.Append(", ").Append(detail);
+        return line.ToString();
+    }
+
+    private static string Rate(double rate) => rate.ToString(rate >= 100 ? "N0" : "0.0", CultureInfo.InvariantCulture);
+
+    private static string Span(TimeSpan span) => span.TotalHours >= 1
+        ? string.Create(CultureInfo.InvariantCulture, $"{(int)span.TotalHours}:{span.Minutes:00}:{span.Seconds:00}")
+        : string.Create(CultureInfo.InvariantCulture, $"{span.Minutes}:{span.Seconds:00}");
+
+    private void Redraw(string line)
+    {
+        if (line.Length >= Terminal.Width) line = line[..Math.Max(0, Terminal.Width - 1)];
+        terminal.ErrorWriter.Write("\r" + line.PadRight(drawn));
+        drawn = line.Length;
+    }
+
+    private void Clear()
+    {
+        if (drawn > 0) terminal.ErrorWriter.Write("\r" + new string(' ', drawn) + "\r");
+        drawn = 0;
+    }
+}
