@@ -1,0 +1,62 @@
+namespace Sirocco.Compute.Backends.Cpu;
+
+/// <summary>What a piece of scratch memory is for; each worker has one buffer of each kind.</summary>
+internal enum ScratchSlot
+{
+    /// <summary>Left factor of a product, converted; filled by all workers for the one who called.</summary>
+    Rows,
+
+    /// <summary>Scales of quantised rows.</summary>
+    RowScales,
+
+    /// <summary>Packed panels.</summary>
+    Panels,
+
+    /// <summary>Blocks of a result on their way to an epilogue.</summary>
+    Tile,
+
+    /// <summary>Free for the operation that calls products from inside its own items.</summary>
+    Operation,
+}
+
+/// <summary>The processor as a device: a team of threads, the kernels it runs and scratch memory for each worker. Several may live side by side.</summary>
+internal sealed unsafe class CpuBackend : IDisposable
+{
+    private static readonly int SlotCount = Enum.GetValues<ScratchSlot>().Length;
+
+    private readonly AlignedBuffer[] scratch;
+
+    /// <param name="threads">Workers, the caller included; null: one for each processor.</param>
+    /// <param name="features">Instructions to use; null: what this processor has.</param>
+    public CpuBackend(int? threads = null, CpuFeatures? features = null)
+    {
+        Features = features ?? CpuFeatures.Current;
+        Kernels = KernelTable.For(Features);
+        Team = new ThreadTeam(threads);
+        scratch = new AlignedBuffer[Team.Threads * SlotCount];
+        for (int i = 0; i < scratch.Length; i++)
+            scratch[i] = new AlignedBuffer();
+    }
+
+    public CpuFeatures Features { get; }
+
+    public KernelTable Kernels { get; }
+
+    public ThreadTeam Team { get; }
+
+    /// <summary>
+    /// Whether a row of a product must come out with the same bits whatever rows it shares the product with. Otherwise few rows take a faster path that
+    /// sums in another order.
+    /// </summary>
+    public bool Deterministic { get; set; }
+
+    /// <summary>Memory of <paramref name="worker"/> alone, 4096-byte aligned, at least <paramref name="bytes"/> long; contents do not survive a larger request.</summary>
+    public void* Scratch(int worker, ScratchSlot slot, long bytes) => scratch[(worker * SlotCount) + (int)slot].Reserve(bytes);
+
+    public void Dispose()
+    {
+        Team.Dispose();
+        foreach (AlignedBuffer buffer in scratch)
+            buffer.Dispose();
+    }
+}

@@ -1,0 +1,114 @@
+using System.Runtime.InteropServices;
+
+namespace Sirocco.Compute.Backends.Cpu;
+
+/// <summary>What one 32-bit unit of a kernel's factors holds. A unit is what one lane multiplies and sums in one step.</summary>
+internal enum PanelFormat
+{
+    /// <summary>One f32.</summary>
+    F32,
+
+    /// <summary>Two bf16 of consecutive k, the even one in the low half.</summary>
+    BF16,
+
+    /// <summary>Four consecutive k: unsigned bytes (value + 128) in A, signed bytes in B. The sum is short by 128 · Σ B, which the epilogue adds.</summary>
+    U8S8,
+
+    /// <summary>Two 16-bit integers of consecutive k in A; in B two signed bytes, so that a unit of B is 16 bits.</summary>
+    S16S8,
+}
+
+/// <summary>Addresses and sizes of one call of a panel kernel. Emitted code reads it by offset: eight words of 8 bytes.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct PanelArguments
+{
+    /// <summary>First row of A: units in order of k.</summary>
+    public void* A;
+
+    /// <summary>Bytes from one row of A to the next.</summary>
+    public nint AStride;
+
+    /// <summary>Panel of B: for each step of k, one unit for each of the panel's columns. 64-byte aligned.</summary>
+    public void* B;
+
+    /// <summary>Units of k; at least 1.</summary>
+    public nint Steps;
+
+    /// <summary>First row of the result (f32, or 32-bit integers for integer formats). No alignment required.</summary>
+    public void* C;
+
+    /// <summary>Bytes from one row of the result to the next.</summary>
+    public nint CStride;
+
+    /// <summary>Added to the result when not null, read before the result is written: may be C itself.</summary>
+    public void* Addend;
+
+    /// <summary>Bytes from one row of the addend to the next.</summary>
+    public nint AddendStride;
+}
+
+/// <summary>
+/// C[rows, PanelWidth] = A[rows, k] · B[k, PanelWidth] (+ addend) for 1 … <see cref="RowTile"/> rows, with sums kept in registers over all of k.
+/// Each element of C is one chain of multiply-adds in order of k, the same whatever the number of rows.
+/// </summary>
+/// <remarks>
+/// Layouts. A is row-major in units (see <see cref="PanelFormat"/>); B is a panel <c>[steps][PanelWidth]</c> of units. Where k is no multiple of
+/// <see cref="KPack"/> both are padded with zeros; columns that a last panel lacks are zeros too and are still written.
+/// <see cref="PanelPacking"/> makes panels and <see cref="RowConversion"/> makes rows.
+/// </remarks>
+internal abstract unsafe class PanelKernel(PanelFormat format, int rowTile, int panelWidth)
+{
+    /// <summary>What the factors are made of.</summary>
+    public PanelFormat Format { get; } = format;
+
+    /// <summary>Most rows in one call.</summary>
+    public int RowTile { get; } = rowTile;
+
+    /// <summary>Columns of a panel; a multiple of 8.</summary>
+    public int PanelWidth { get; } = panelWidth;
+
+    /// <summary>Elements of k in a unit.</summary>
+    public int KPack { get; } = format switch { PanelFormat.F32 => 1, PanelFormat.U8S8 => 4, _ => 2 };
+
+    /// <summary>Tier and instruction for people: <c>emitted vdpbf16ps 6×64</c>.</summary>
+    public abstract string Name { get; }
+
+    /// <summary>Computes one block; <paramref name="rows"/> is 1 … <see cref="RowTile"/>.</summary>
+    public abstract void Run(int rows, PanelArguments* arguments);
+
+    /// <summary>Units in which <paramref name="k"/> elements are stored.</summary>
+    public int Steps(int k) => (k + KPack - 1) / KPack;
+
+    /// <summary>Bytes of one row of A.</summary>
+    public long RowBytes(int k) => 4L * Steps(k);
+
+    /// <summary>Bytes of one panel of B.</summary>
+    public long PanelBytes(int k) => (Format == PanelFormat.S16S8 ? 2L : 4L) * Steps(k) * PanelWidth;
+
+    /// <summary>Panels that cover <paramref name="n"/> columns.</summary>
+    public int Panels(int n) => (n + PanelWidth - 1) / PanelWidth;
+
+    /// <summary>
+    /// C[rows, panels · PanelWidth] = A · B (+ addend) for any number of rows and of consecutive panels; all columns of the last panel are written.
+    /// </summary>
+    /// <param name="rows">Rows of A and C.</param>
+    /// <param name="panels">Panels that follow one another at <paramref name="first"/>.B.</param>
+    /// <param name="first">Arguments of the first block.</param>
+    public void RunAll(int rows, int panels, in PanelArguments first)
+    {
+        long panelBytes = (Format == PanelFormat.S16S8 ? 2L : 4L) * first.Steps * PanelWidth;
+        PanelArguments block = first;
+        for (int panel = 0; panel < panels; panel++)
+        {
+            long column = 4L * panel * PanelWidth;
+            block.B = (byte*)first.B + (panel * panelBytes);
+            for (int row = 0; row < rows; row += RowTile)
+            {
+                block.A = (byte*)first.A + (row * first.AStride);
+                block.C = (byte*)first.C + (row * first.CStride) + column;
+                block.Addend = first.Addend == null ? null : (byte*)first.Addend + (row * first.AddendStride) + column;
+                Run(Math.Min(RowTile, rows - row), &block);
+            }
+        }
+    }
+}

@@ -1,0 +1,132 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
+namespace Sirocco.Compute.Backends.Cpu;
+
+/// <summary>
+/// Makes panels of a kernel's right factor from a matrix that lies row-major in memory: <c>[steps][PanelWidth]</c> units, zeros where k or the columns end.
+/// </summary>
+internal static unsafe class PanelPacking
+{
+    /// <summary>Packs columns <paramref name="column"/> … + <paramref name="columns"/> (all panels they fill, one after another) and k <paramref name="k"/> … + <paramref name="count"/>.</summary>
+    /// <param name="kernel">An f32 or bf16 kernel.</param>
+    /// <param name="source">The right factor [k, n].</param>
+    /// <param name="column">First column of the factor.</param>
+    /// <param name="columns">Number of columns.</param>
+    /// <param name="k">First row of the factor.</param>
+    /// <param name="count">Number of rows.</param>
+    /// <param name="destination">Room for <see cref="PanelKernel.Panels"/> times <see cref="PanelKernel.PanelBytes"/> bytes, 64-byte aligned.</param>
+    public static void Run(PanelKernel kernel, in Operand source, int column, int columns, int k, int count, byte* destination)
+    {
+        long bytes = kernel.PanelBytes(count);
+        for (int first = 0; first < columns; first += kernel.PanelWidth, destination += bytes)
+        {
+            int width = Math.Min(kernel.PanelWidth, columns - first);
+            if (width < kernel.PanelWidth)
+                Unsafe.InitBlockUnaligned(destination, 0, checked((uint)bytes));
+            if (source.Transposed)
+                FromColumns(kernel, source, column + first, width, k, count, destination);
+            else
+                FromRows(kernel, source, column + first, width, k, count, (uint*)destination);
+        }
+    }
+
+    /// <summary>The factor is stored transposed (a weight [n, k]): each stored row becomes a column of the panel.</summary>
+    private static void FromColumns(PanelKernel kernel, in Operand source, int column, int width, int k, int count, byte* destination)
+    {
+        byte* from = source.At(column, k);
+        long stride = source.Stride * source.Type.Size();
+        uint* to = (uint*)destination;
+        if (kernel.Format == PanelFormat.F32)
+        {
+            switch (source.Type)
+            {
+                case ElementType.F32:
+                    UnitTranspose.Run<PlainUnits>(from, stride, to, kernel.PanelWidth, width, count);
+                    break;
+                case ElementType.BF16:
+                    UnitTranspose.Run<FloatUnits<LoadBF16>>(from, stride, to, kernel.PanelWidth, width, count);
+                    break;
+                default:
+                    UnitTranspose.Run<FloatUnits<LoadF16>>(from, stride, to, kernel.PanelWidth, width, count);
+                    break;
+            }
+        }
+        else if (source.Type == ElementType.BF16)
+        {
+            UnitTranspose.Run<PlainUnits>(from, stride, to, kernel.PanelWidth, width, count / 2);
+            if (count % 2 != 0)
+            {
+                for (int j = 0; j < width; j++)
+                    to[((count / 2) * kernel.PanelWidth) + j] = ((ushort*)(from + (j * stride)))[count - 1];
+            }
+        }
+        else
+        {
+            ConvertedColumns(kernel, source, column, width, k, count, to);
+        }
+    }
+
+    /// <summary>Rounds pieces of eight stored rows to bf16 on the stack and transposes them from there.</summary>
+    private static void ConvertedColumns(PanelKernel kernel, in Operand source, int column, int width, int k, int count, uint* destination)
+    {
+        const int KBlock = 256, RowBlock = 8;
+        ushort* rows = stackalloc ushort[RowBlock * KBlock];
+        for (int j = 0; j < width; j += RowBlock)
+        {
+            int height = Math.Min(RowBlock, width - j);
+            for (int k0 = 0; k0 < count; k0 += KBlock)
+            {
+                int ks = Math.Min(KBlock, count - k0);
+                for (int i = 0; i < height; i++)
+                    RowConversion.ToBF16(source.Type, source.At(column + j + i, k + k0), ks, rows + (i * KBlock));
+                UnitTranspose.Run<PlainUnits>(
+                    (byte*)rows, KBlock * sizeof(ushort), destination + (k0 / 2 * kernel.PanelWidth) + j, kernel.PanelWidth, height, (ks + 1) / 2);
+            }
+        }
+    }
+
+    /// <summary>The factor is stored as it is [k, n]: rows of it are copied, for bf16 interleaved in pairs.</summary>
+    private static void FromRows(PanelKernel kernel, in Operand source, int column, int width, int k, int count, uint* destination)
+    {
+        switch (source.Type)
+        {
+            case ElementType.F32:
+                FromRows<LoadF32>(kernel, source, column, width, k, count, destination);
+                break;
+            case ElementType.BF16:
+                FromRows<LoadBF16>(kernel, source, column, width, k, count, destination);
+                break;
+            default:
+                FromRows<LoadF16>(kernel, source, column, width, k, count, destination);
+                break;
+        }
+    }
+
+    private static void FromRows<TLoad>(PanelKernel kernel, in Operand source, int column, int width, int k, int count, uint* destination)
+        where TLoad : IFloatLoad
+    {
+        if (kernel.Format == PanelFormat.F32)
+        {
+            for (int i = 0; i < count; i++, destination += kernel.PanelWidth)
+                RowConversion.ToF32(source.Type, source.At(k + i, column), width, (float*)destination);
+            return;
+        }
+
+        for (int i = 0; i < count; i += 2, destination += kernel.PanelWidth)
+        {
+            byte* even = source.At(k + i, column);
+            byte* odd = i + 1 < count ? source.At(k + i + 1, column) : null;
+            int j = 0;
+            for (; j + 8 <= width; j += 8)
+            {
+                Vector256<uint> low = Widening.RoundToBF16(TLoad.Load8(even, j)) >> 16;
+                Vector256<uint> high = odd == null ? Vector256<uint>.Zero : Widening.RoundToBF16(TLoad.Load8(odd, j));
+                (low | high).Store(destination + j);
+            }
+
+            for (; j < width; j++)
+                destination[j] = Widening.ToBF16(TLoad.Load(even, j)) | (odd == null ? 0 : (uint)Widening.ToBF16(TLoad.Load(odd, j)) << 16);
+        }
+    }
+}

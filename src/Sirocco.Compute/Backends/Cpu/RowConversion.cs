@@ -1,0 +1,123 @@
+using System.Runtime.Intrinsics;
+
+namespace Sirocco.Compute.Backends.Cpu;
+
+/// <summary>Makes rows of a kernel's left factor: row-major units (see <see cref="PanelFormat"/>), k padded with zeros.</summary>
+internal static unsafe class RowConversion
+{
+    /// <summary>Whether the operand's own memory already is what the kernel reads, so that nothing needs converting.</summary>
+    public static bool IsDirect(PanelFormat format, in Operand source) => !source.Transposed && format switch
+    {
+        PanelFormat.F32 => source.Type == ElementType.F32,
+        PanelFormat.BF16 => source.Type == ElementType.BF16 && source.Columns % 2 == 0,
+        _ => false,
+    };
+
+    /// <summary>Converts rows <paramref name="row"/> … + <paramref name="rows"/> of the factor, columns <paramref name="k"/> … + <paramref name="count"/>.</summary>
+    /// <param name="format">F32 or BF16.</param>
+    /// <param name="source">The left factor.</param>
+    /// <param name="row">First row of the factor.</param>
+    /// <param name="rows">Number of rows.</param>
+    /// <param name="k">First column of the factor.</param>
+    /// <param name="count">Number of columns.</param>
+    /// <param name="destination">First converted row.</param>
+    /// <param name="stride">Bytes from one converted row to the next.</param>
+    public static void Run(PanelFormat format, in Operand source, int row, int rows, int k, int count, byte* destination, long stride)
+    {
+        if (source.Transposed)
+        {
+            Transposed(format, source, row, rows, k, count, destination, stride);
+            return;
+        }
+
+        for (int i = 0; i < rows; i++)
+            Row(format, source.Type, source.At(row + i, k), count, destination + (i * stride));
+    }
+
+    /// <summary>Converts one run of elements.</summary>
+    public static void Row(PanelFormat format, ElementType type, void* source, int count, void* destination)
+    {
+        if (format == PanelFormat.F32)
+            ToF32(type, source, count, (float*)destination);
+        else
+            ToBF16(type, source, count, (ushort*)destination);
+    }
+
+    /// <summary>Widens <paramref name="count"/> elements to f32.</summary>
+    public static void ToF32(ElementType type, void* source, int count, float* destination)
+    {
+        switch (type)
+        {
+            case ElementType.F32:
+                Buffer.MemoryCopy(source, destination, 4L * count, 4L * count);
+                break;
+            case ElementType.BF16:
+                ToF32<LoadBF16>(source, count, destination);
+                break;
+            default:
+                ToF32<LoadF16>(source, count, destination);
+                break;
+        }
+    }
+
+    /// <summary>Rounds <paramref name="count"/> elements to bf16 and pads an odd count with a zero.</summary>
+    public static void ToBF16(ElementType type, void* source, int count, ushort* destination)
+    {
+        switch (type)
+        {
+            case ElementType.F32:
+                ToBF16<LoadF32>(source, count, destination);
+                break;
+            case ElementType.BF16:
+                Buffer.MemoryCopy(source, destination, 2L * count, 2L * count);
+                break;
+            default:
+                ToBF16<LoadF16>(source, count, destination);
+                break;
+        }
+
+        if (count % 2 != 0)
+            destination[count] = 0;
+    }
+
+    private static void ToF32<TLoad>(void* source, int count, float* destination)
+        where TLoad : IFloatLoad
+    {
+        int i = 0;
+        for (; i + 8 <= count; i += 8)
+            TLoad.Load8(source, i).Store(destination + i);
+        for (; i < count; i++)
+            destination[i] = TLoad.Load(source, i);
+    }
+
+    private static void ToBF16<TLoad>(void* source, int count, ushort* destination)
+        where TLoad : IFloatLoad
+    {
+        int i = 0;
+        for (; i + 8 <= count; i += 8)
+            Widening.UpperHalves(Widening.RoundToBF16(TLoad.Load8(source, i))).Store(destination + i);
+        for (; i < count; i++)
+            destination[i] = Widening.ToBF16(TLoad.Load(source, i));
+    }
+
+    /// <summary>Goes through f32 blocks of 64 k by 16 rows on the stack: widen a piece of each stored row, transpose, convert.</summary>
+    private static void Transposed(PanelFormat format, in Operand source, int row, int rows, int k, int count, byte* destination, long stride)
+    {
+        const int KBlock = 64, RowBlock = 16;
+        float* asStored = stackalloc float[KBlock * RowBlock];
+        float* turned = stackalloc float[RowBlock * KBlock];
+        for (int k0 = 0; k0 < count; k0 += KBlock)
+        {
+            int ks = Math.Min(KBlock, count - k0);
+            for (int r0 = 0; r0 < rows; r0 += RowBlock)
+            {
+                int rs = Math.Min(RowBlock, rows - r0);
+                for (int i = 0; i < ks; i++)
+                    ToF32(source.Type, source.At(k + k0 + i, row + r0), rs, asStored + (i * RowBlock));
+                UnitTranspose.Run<PlainUnits>((byte*)asStored, RowBlock * sizeof(float), (uint*)turned, KBlock, ks, rs);
+                for (int i = 0; i < rs; i++)
+                    Row(format, ElementType.F32, turned + (i * KBlock), ks, destination + ((r0 + i) * stride) + (k0 * (format == PanelFormat.F32 ? 4 : 2)));
+            }
+        }
+    }
+}

@@ -1,0 +1,133 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+
+namespace Sirocco.Compute.Backends.Cpu;
+
+/// <summary>Eight consecutive 32-bit units of a row, however they are stored.</summary>
+internal unsafe interface IUnitLoad
+{
+    static abstract uint Load(byte* row, long index);
+
+    static abstract Vector256<uint> Load8(byte* row, long index);
+}
+
+/// <summary>Units stored as they are: f32, pairs of bf16, quads of bytes.</summary>
+internal readonly unsafe struct PlainUnits : IUnitLoad
+{
+    public static uint Load(byte* row, long index) => ((uint*)row)[index];
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<uint> Load8(byte* row, long index) => Vector256.Load((uint*)row + index);
+}
+
+/// <summary>f32 units made from another element type while they are read.</summary>
+internal readonly unsafe struct FloatUnits<TLoad> : IUnitLoad
+    where TLoad : IFloatLoad
+{
+    public static uint Load(byte* row, long index) => BitConverter.SingleToUInt32Bits(TLoad.Load(row, index));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<uint> Load8(byte* row, long index) => TLoad.Load8(row, index).AsUInt32();
+}
+
+/// <summary>Transposes a matrix of 32-bit units in blocks of 8×8: the inner step of packing row-major weights into panels.</summary>
+internal static unsafe class UnitTranspose
+{
+    /// <summary>destination[c][r] = source[r][c].</summary>
+    /// <param name="source">First of <paramref name="rows"/> rows.</param>
+    /// <param name="sourceStride">Bytes from row to row.</param>
+    /// <param name="destination">[columns][destinationStride] units.</param>
+    /// <param name="destinationStride">Units from row to row.</param>
+    /// <param name="rows">Rows of the source.</param>
+    /// <param name="columns">Units in each row of the source.</param>
+    public static void Run<TLoad>(byte* source, long sourceStride, uint* destination, long destinationStride, int rows, int columns)
+        where TLoad : IUnitLoad
+    {
+        int row = 0;
+        for (; row + 8 <= rows; row += 8)
+        {
+            byte* from = source + (row * sourceStride);
+            int column = 0;
+            for (; column + 8 <= columns; column += 8)
+                Block<TLoad>(from, sourceStride, column, destination + (column * destinationStride) + row, destinationStride);
+            Rest<TLoad>(from, sourceStride, destination + row, destinationStride, 8, column, columns);
+        }
+
+        Rest<TLoad>(source + (row * sourceStride), sourceStride, destination + row, destinationStride, rows - row, 0, columns);
+    }
+
+    private static void Rest<TLoad>(byte* source, long sourceStride, uint* destination, long destinationStride, int rows, int first, int columns)
+        where TLoad : IUnitLoad
+    {
+        for (int row = 0; row < rows; row++)
+        {
+            for (int column = first; column < columns; column++)
+                destination[(column * destinationStride) + row] = TLoad.Load(source + (row * sourceStride), column);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Block<TLoad>(byte* source, long stride, int column, uint* destination, long destinationStride)
+        where TLoad : IUnitLoad
+    {
+        Vector256<uint> r0 = TLoad.Load8(source, column), r1 = TLoad.Load8(source + stride, column);
+        Vector256<uint> r2 = TLoad.Load8(source + (2 * stride), column), r3 = TLoad.Load8(source + (3 * stride), column);
+        byte* lower = source + (4 * stride);
+        Vector256<uint> r4 = TLoad.Load8(lower, column), r5 = TLoad.Load8(lower + stride, column);
+        Vector256<uint> r6 = TLoad.Load8(lower + (2 * stride), column), r7 = TLoad.Load8(lower + (3 * stride), column);
+
+        // Within each 128-bit half: interleave rows in pairs, then pairs of pairs; column j of the half holds rows 0-3 (or 4-7).
+        (Vector256<uint> a0, Vector256<uint> a1, Vector256<uint> a2, Vector256<uint> a3) = Quad(r0, r1, r2, r3);
+        (Vector256<uint> b0, Vector256<uint> b1, Vector256<uint> b2, Vector256<uint> b3) = Quad(r4, r5, r6, r7);
+        Vector256.Create(a0.GetLower(), b0.GetLower()).Store(destination);
+        Vector256.Create(a1.GetLower(), b1.GetLower()).Store(destination + destinationStride);
+        Vector256.Create(a2.GetLower(), b2.GetLower()).Store(destination + (2 * destinationStride));
+        Vector256.Create(a3.GetLower(), b3.GetLower()).Store(destination + (3 * destinationStride));
+        destination += 4 * destinationStride;
+        Vector256.Create(a0.GetUpper(), b0.GetUpper()).Store(destination);
+        Vector256.Create(a1.GetUpper(), b1.GetUpper()).Store(destination + destinationStride);
+        Vector256.Create(a2.GetUpper(), b2.GetUpper()).Store(destination + (2 * destinationStride));
+        Vector256.Create(a3.GetUpper(), b3.GetUpper()).Store(destination + (3 * destinationStride));
+    }
+
+    /// <summary>Transposes two 4×4 blocks side by side, one in each half.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static (Vector256<uint> C0, Vector256<uint> C1, Vector256<uint> C2, Vector256<uint> C3) Quad(
+        Vector256<uint> r0, Vector256<uint> r1, Vector256<uint> r2, Vector256<uint> r3)
+    {
+        Vector256<ulong> low01 = Low(r0, r1).AsUInt64(), high01 = High(r0, r1).AsUInt64();
+        Vector256<ulong> low23 = Low(r2, r3).AsUInt64(), high23 = High(r2, r3).AsUInt64();
+        return (Low(low01, low23), High(low01, low23), Low(high01, high23), High(high01, high23));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<uint> Low(Vector256<uint> x, Vector256<uint> y) => Avx2.IsSupported
+        ? Avx2.UnpackLow(x, y)
+        : Vector256.Create(Low(x.GetLower(), y.GetLower()), Low(x.GetUpper(), y.GetUpper()));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<uint> High(Vector256<uint> x, Vector256<uint> y) => Avx2.IsSupported
+        ? Avx2.UnpackHigh(x, y)
+        : Vector256.Create(High(x.GetLower(), y.GetLower()), High(x.GetUpper(), y.GetUpper()));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<uint> Low(Vector256<ulong> x, Vector256<ulong> y) => (Avx2.IsSupported
+        ? Avx2.UnpackLow(x, y)
+        : Vector256.Create(
+            Vector128.Create(x.GetLower().GetLower(), y.GetLower().GetLower()), Vector128.Create(x.GetUpper().GetLower(), y.GetUpper().GetLower()))).AsUInt32();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<uint> High(Vector256<ulong> x, Vector256<ulong> y) => (Avx2.IsSupported
+        ? Avx2.UnpackHigh(x, y)
+        : Vector256.Create(
+            Vector128.Create(x.GetLower().GetUpper(), y.GetLower().GetUpper()), Vector128.Create(x.GetUpper().GetUpper(), y.GetUpper().GetUpper()))).AsUInt32();
+
+    private static Vector128<uint> Low(Vector128<uint> x, Vector128<uint> y) =>
+        Vector128.ConditionalSelect(
+            Vector128.Create(~0u, 0, ~0u, 0), Vector128.Shuffle(x, Vector128.Create(0u, 0, 1, 1)), Vector128.Shuffle(y, Vector128.Create(0u, 0, 1, 1)));
+
+    private static Vector128<uint> High(Vector128<uint> x, Vector128<uint> y) =>
+        Vector128.ConditionalSelect(
+            Vector128.Create(~0u, 0, ~0u, 0), Vector128.Shuffle(x, Vector128.Create(2u, 2, 3, 3)), Vector128.Shuffle(y, Vector128.Create(2u, 2, 3, 3)));
+}

@@ -1,0 +1,112 @@
+using Sirocco.Compute.Backends.Cpu;
+
+namespace Sirocco.Compute.Tests.Kernels;
+
+/// <summary>One drawn product: factors of any type, either way round, in rows with a gap between them, checked against sums in double.</summary>
+internal sealed unsafe record GemmCase(int M, int N, int K, Stored A, Stored B, Precision Precision, bool Accumulate, bool Residual, int Gap)
+{
+    public static GemmCase Draw(Random random, int[] sizes)
+    {
+        int m = sizes[random.Next(sizes.Length)], n = sizes[random.Next(sizes.Length)], k = sizes[random.Next(sizes.Length)];
+        int kind = random.Next(3);
+        return new GemmCase(
+            m, n, k, Stored.Draw(random, m, k), Stored.Draw(random, k, n), random.Next(2) == 0 ? Precision.F32 : Precision.BF16,
+            kind == 1, kind == 2, random.Next(3));
+    }
+
+    public void Check(CpuBackend backend)
+    {
+        float[] c = new float[M * (N + Gap)], residual = new float[M * N];
+        Random random = new(M + N + K);
+        for (int i = 0; i < c.Length; i++)
+            c[i] = random.NextSingle() - 0.5f;
+        for (int i = 0; i < residual.Length; i++)
+            residual[i] = random.NextSingle() - 0.5f;
+        float[] before = (float[])c.Clone();
+
+        fixed (byte* a = A.Bytes, b = B.Bytes)
+        fixed (float* to = c, added = residual)
+        {
+            Gemm.Multiply(backend, A.Operand(a), B.Operand(b), to, N + Gap, Precision, Accumulate, Residual ? added : null, N);
+        }
+
+        // bf16 products round f32 factors to 8 bits first, so those are compared against the rounded factors' bound.
+        double unit = Precision == Precision.BF16 ? Math.Pow(2, -7.9) : Math.Pow(2, -22);
+        for (int i = 0; i < M; i++)
+        {
+            for (int j = 0; j < N; j++)
+            {
+                double sum = Accumulate ? before[(i * (N + Gap)) + j] : Residual ? residual[(i * N) + j] : 0, magnitude = Math.Abs(sum);
+                for (int k = 0; k < K; k++)
+                {
+                    double term = (double)A[i, k] * B[k, j];
+                    sum += term;
+                    magnitude += Math.Abs(term);
+                }
+
+                double error = Math.Abs(sum - c[(i * (N + Gap)) + j]);
+                Assert.True(error <= magnitude * unit, $"{this} at [{i}, {j}]: {c[(i * (N + Gap)) + j]} instead of {sum}");
+            }
+
+            for (int j = N; j < N + Gap; j++)
+                Assert.Equal(before[(i * (N + Gap)) + j], c[(i * (N + Gap)) + j]);
+        }
+    }
+}
+
+/// <summary>A matrix in memory as an <see cref="Operand"/> sees it.</summary>
+internal sealed unsafe class Stored
+{
+    private readonly int rows, columns, stride;
+    private readonly ElementType type;
+    private readonly bool transposed;
+
+    private Stored(int rows, int columns, int stride, ElementType type, bool transposed)
+    {
+        (this.rows, this.columns, this.stride, this.type, this.transposed) = (rows, columns, stride, type, transposed);
+        Bytes = new byte[rows * stride * type.Size()];
+    }
+
+    public byte[] Bytes { get; }
+
+    /// <summary>Element of the factor.</summary>
+    public float this[int row, int column]
+    {
+        get
+        {
+            (row, column) = transposed ? (column, row) : (row, column);
+            ReadOnlySpan<byte> at = Bytes.AsSpan(((row * stride) + column) * type.Size());
+            return type switch
+            {
+                ElementType.F32 => BitConverter.ToSingle(at),
+                ElementType.BF16 => BitConverter.UInt32BitsToSingle((uint)BitConverter.ToUInt16(at) << 16),
+                _ => (float)BitConverter.ToHalf(at),
+            };
+        }
+    }
+
+    /// <summary>A factor of the given size, stored in a drawn way and filled with numbers between −1 and 1; the gaps between rows hold NaN.</summary>
+    public static Stored Draw(Random random, int height, int width, ElementType? type = null, bool? transposed = null)
+    {
+        bool turned = transposed ?? random.Next(2) == 0;
+        (int rows, int columns) = turned ? (width, height) : (height, width);
+        Stored stored = new(rows, columns, columns + random.Next(3), type ?? (ElementType)random.Next(3), turned);
+        for (int i = 0; i < rows * stored.stride; i++)
+        {
+            float value = i % stored.stride < columns ? (random.NextSingle() * 2) - 1 : float.NaN;
+            Span<byte> at = stored.Bytes.AsSpan(i * stored.type.Size());
+            _ = stored.type switch
+            {
+                ElementType.F32 => BitConverter.TryWriteBytes(at, value),
+                ElementType.BF16 => BitConverter.TryWriteBytes(at, (ushort)(BitConverter.SingleToUInt32Bits(value) >> 16)),
+                _ => BitConverter.TryWriteBytes(at, (Half)value),
+            };
+        }
+
+        return stored;
+    }
+
+    public Operand Operand(byte* data) => new((nint)data, type, rows, columns, stride, transposed);
+
+    public override string ToString() => $"{type} [{rows}, {columns}] stride {stride}{(transposed ? " transposed" : "")}";
+}
