@@ -106,7 +106,8 @@ internal sealed unsafe class Stored
         return stored;
     }
 
-    public Operand Operand(byte* data) => new((nint)data, type, rows, columns, stride, transposed);
+    public Operand Operand(byte* data) =>
+        new() { Data = data, Type = type, Rows = rows, Columns = columns, Stride = stride, Transposed = transposed };
 
     public override string ToString() => $"{type} [{rows}, {columns}] stride {stride}{(transposed ? " transposed" : "")}";
 }

@@ -27,9 +27,11 @@ internal sealed unsafe class CpuBackend : IDisposable
     private readonly AlignedBuffer[] scratch;
 
     /// <param name="threads">Workers, the caller included; null: one for each processor.</param>
+    /// <param name="deterministic">See <see cref="Deterministic"/>.</param>
     /// <param name="features">Instructions to use; null: what this processor has.</param>
-    public CpuBackend(int? threads = null, CpuFeatures? features = null)
+    public CpuBackend(int? threads = null, bool deterministic = false, CpuFeatures? features = null)
     {
+        Deterministic = deterministic;
         Features = features ?? CpuFeatures.Current;
         Kernels = KernelTable.For(Features);
         Team = new ThreadTeam(threads);
@@ -48,7 +50,7 @@ internal sealed unsafe class CpuBackend : IDisposable
     /// Whether a row of a product must come out with the same bits whatever rows it shares the product with. Otherwise few rows take a faster path that
     /// sums in another order.
     /// </summary>
-    public bool Deterministic { get; set; }
+    public bool Deterministic { get; }
 
     /// <summary>Memory of <paramref name="worker"/> alone, 4096-byte aligned, at least <paramref name="bytes"/> long; contents do not survive a larger request.</summary>
     public void* Scratch(int worker, ScratchSlot slot, long bytes) => scratch[(worker * SlotCount) + (int)slot].Reserve(bytes);
