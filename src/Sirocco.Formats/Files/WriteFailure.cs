@@ -1,0 +1,27 @@
+namespace Sirocco.Formats;
+
+/// <summary>Turns the system's write errors, which name temporary files, into one line about the file that the user asked for.</summary>
+internal static class WriteFailure
+{
+    // The values of HResult: ENOSPC, EDQUOT and EROFS as Unix sets them, ERROR_DISK_FULL and ERROR_HANDLE_DISK_FULL on Windows.
+    private const int NoSpace = 28, Quota = 122, MacQuota = 69, ReadOnlySystem = 30;
+    private const int WindowsDiskFull = unchecked((int)0x80070070), WindowsHandleDiskFull = unchecked((int)0x80070027);
+
+    internal static IOException Explain(string path, Exception cause)
+    {
+        if (cause is IOException { Data: var data } explained && data.Contains(typeof(WriteFailure))) return explained;
+        string why = cause switch
+        {
+            UnauthorizedAccessException => "permission denied; choose a folder that you may write to",
+            { HResult: NoSpace or WindowsDiskFull or WindowsHandleDiskFull } => "the disk is full; free some space or choose another folder",
+            { HResult: Quota or MacQuota } => "the disk quota is used up; free some space or choose another folder",
+            { HResult: ReadOnlySystem } => "the file system is read-only; choose another folder",
+            _ => OneLine(cause.Message),
+        };
+        var failure = new IOException($"{path}: cannot be written: {why}", cause);
+        failure.Data[typeof(WriteFailure)] = true;
+        return failure;
+    }
+
+    private static string OneLine(string message) => message.ReplaceLineEndings(" ").Trim();
+}
