@@ -110,7 +110,7 @@ internal sealed class SafetensorsHeader
         {
             string key = reader.GetString()!;
             reader.Read();
-            if (reader.TokenType != JsonTokenType.String) throw Bad(path, $"header key '__metadata__' must map texts to texts, but '{Shown(key)}' is not a text");
+            if (reader.TokenType != JsonTokenType.String) throw Bad(path, $"header key '__metadata__' must map texts to texts, but '{Visible.Short(key)}' is not a text");
             metadata[key] = reader.GetString()!;
         }
         return metadata;
@@ -131,18 +131,18 @@ internal sealed class SafetensorsHeader
             reader.Read();
             offsets = ParseNumbers(path, name, "data_offsets", ref reader);
             reader.Read();
-            if (reader.TokenType != JsonTokenType.EndArray) throw Bad(path, $"tensor '{Shown(name)}': expected [dtype, shape, data_offsets]");
+            if (reader.TokenType != JsonTokenType.EndArray) throw Bad(path, $"tensor '{Visible.Short(name)}': expected [dtype, shape, data_offsets]");
         }
         else
         {
-            if (reader.TokenType != JsonTokenType.StartObject) throw Bad(path, $"tensor '{Shown(name)}': expected an object with dtype, shape and data_offsets");
+            if (reader.TokenType != JsonTokenType.StartObject) throw Bad(path, $"tensor '{Visible.Short(name)}': expected an object with dtype, shape and data_offsets");
             while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
             {
                 string field = reader.GetString()!;
                 reader.Read();
                 bool known = field is "dtype" or "shape" or "data_offsets";
                 if (field switch { "dtype" => type is not null, "shape" => shape is not null, "data_offsets" => offsets is not null, _ => false })
-                    throw Bad(path, $"tensor '{Shown(name)}': field '{field}' appears twice");
+                    throw Bad(path, $"tensor '{Visible.Short(name)}': field '{field}' appears twice");
                 if (field == "dtype") type = ParseType(path, name, ref reader);
                 else if (field == "shape") shape = Shape(path, name, ParseNumbers(path, name, field, ref reader));
                 else if (field == "data_offsets") offsets = ParseNumbers(path, name, field, ref reader);
@@ -150,29 +150,29 @@ internal sealed class SafetensorsHeader
             }
         }
         if (type is null || shape is null || offsets is null)
-            throw Bad(path, $"tensor '{Shown(name)}': field '{(type is null ? "dtype" : shape is null ? "shape" : "data_offsets")}' is missing");
-        if (offsets.Length != 2) throw Bad(path, $"tensor '{Shown(name)}': data_offsets must be two numbers, not {offsets.Length}");
+            throw Bad(path, $"tensor '{Visible.Short(name)}': field '{(type is null ? "dtype" : shape is null ? "shape" : "data_offsets")}' is missing");
+        if (offsets.Length != 2) throw Bad(path, $"tensor '{Visible.Short(name)}': data_offsets must be two numbers, not {offsets.Length}");
         if (offsets[0] > offsets[1] || offsets[1] > long.MaxValue)
-            throw Bad(path, $"tensor '{Shown(name)}': data_offsets [{offsets[0]}, {offsets[1]}] are not a range inside the file");
+            throw Bad(path, $"tensor '{Visible.Short(name)}': data_offsets [{offsets[0]}, {offsets[1]}] are not a range inside the file");
         return new SafetensorsEntry(name, type.Value, shape, (long)offsets[0], (long)offsets[1]);
     }
 
     private static StorageType ParseType(string path, string name, ref Utf8JsonReader reader)
     {
-        if (reader.TokenType != JsonTokenType.String) throw Bad(path, $"tensor '{Shown(name)}': dtype must be a text such as \"F32\"");
+        if (reader.TokenType != JsonTokenType.String) throw Bad(path, $"tensor '{Visible.Short(name)}': dtype must be a text such as \"F32\"");
         string text = reader.GetString()!;
-        return StorageTypes.TryFromSafetensors(text, out StorageType type) ? type : throw Bad(path, $"tensor '{Shown(name)}': unknown dtype '{Shown(text)}'");
+        return StorageTypes.TryFromSafetensors(text, out StorageType type) ? type : throw Bad(path, $"tensor '{Visible.Short(name)}': unknown dtype '{Visible.Short(text)}'");
     }
 
     private static ulong[] ParseNumbers(string path, string name, string field, ref Utf8JsonReader reader)
     {
-        if (reader.TokenType != JsonTokenType.StartArray) throw Bad(path, $"tensor '{Shown(name)}': {field} must be an array of whole numbers");
+        if (reader.TokenType != JsonTokenType.StartArray) throw Bad(path, $"tensor '{Visible.Short(name)}': {field} must be an array of whole numbers");
         var numbers = new List<ulong>();
         while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
         {
             // -0, 2.0 and 2e1 are whole in mathematics but not in this format.
             if (reader.TokenType != JsonTokenType.Number || reader.ValueSpan.ContainsAnyExceptInRange((byte)'0', (byte)'9') || !reader.TryGetUInt64(out ulong number))
-                throw Bad(path, $"tensor '{Shown(name)}': {field} must hold whole numbers from 0 to 2^64-1");
+                throw Bad(path, $"tensor '{Visible.Short(name)}': {field} must hold whole numbers from 0 to 2^64-1");
             numbers.Add(number);
         }
         return [.. numbers];
@@ -185,9 +185,9 @@ internal sealed class SafetensorsHeader
         foreach (ulong extent in extents)
         {
             product *= extent;
-            if (product > ulong.MaxValue) throw Bad(path, $"tensor '{Shown(name)}': the number of elements of shape [{string.Join(", ", extents.Take(8))}] overflows");
+            if (product > ulong.MaxValue) throw Bad(path, $"tensor '{Visible.Short(name)}': the number of elements of shape [{string.Join(", ", extents.Take(8))}] overflows");
         }
-        return Array.ConvertAll(extents, extent => extent <= long.MaxValue ? (long)extent : throw Bad(path, $"tensor '{Shown(name)}': extent {extent} is too large"));
+        return Array.ConvertAll(extents, extent => extent <= long.MaxValue ? (long)extent : throw Bad(path, $"tensor '{Visible.Short(name)}': extent {extent} is too large"));
     }
 
     private static void CheckLayout(string path, List<SafetensorsEntry> entries, long dataLength)
@@ -195,7 +195,7 @@ internal sealed class SafetensorsHeader
         long expected = 0;
         foreach (SafetensorsEntry entry in entries.OrderBy(entry => entry.Start).ThenBy(entry => entry.End))
         {
-            string name = Shown(entry.Name);
+            string name = Visible.Short(entry.Name);
             if (entry.Start != expected)
                 throw Bad(path, $"tensor '{name}': data starts at {entry.Start} but the tensor before it ends at {expected}; tensors must lie without gap or overlap");
             Int128 elements = 1;
@@ -215,17 +215,10 @@ internal sealed class SafetensorsHeader
 
     private static InvalidDataException Bad(string path, string what) => new($"{path}: {what}");
 
-    /// <summary>Text from outside, short and on one line.</summary>
-    private static string Shown(string text)
-    {
-        string cut = text.Length <= 80 ? text : text[..80] + "…";
-        return string.Concat(cut.Select(c => char.IsControl(c) ? '\uFFFD' : c));
-    }
-
     private static string Reason(JsonException e)
     {
         string message = e.Message.ReplaceLineEndings(" ");
         int end = message.IndexOf(". ", StringComparison.Ordinal);
-        return Shown(end < 0 ? message : message[..end]);
+        return Visible.Short(end < 0 ? message : message[..end]);
     }
 }

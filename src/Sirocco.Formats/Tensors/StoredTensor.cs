@@ -27,10 +27,9 @@ public sealed unsafe class StoredTensor
         _offset = offset;
         ElementCount = 1;
         foreach (long extent in shape) ElementCount *= extent;   // readers have checked the product
-        Columns = shape.Length == 0 ? 1 : shape[^1];
-        Rows = 1;
-        for (int i = 0; i < shape.Length - 1; i++) Rows *= ElementCount == 0 ? 0 : shape[i];
-        if (ElementCount == 0) Rows = 0;
+        // A vector is one row, unless its elements are reordered: then each is a row of its own.
+        Columns = shape.Length == 0 || (shape.Length == 1 && !order.IsIdentity) ? 1 : shape[^1];
+        Rows = ElementCount == 0 ? 0 : ElementCount / Columns;
     }
 
     /// <summary>The name, in Hugging Face's naming.</summary>
