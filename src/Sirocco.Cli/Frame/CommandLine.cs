@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Help;
+using Sirocco.Cli.Verbs;
 
 
 namespace Sirocco.Cli.Frame;
@@ -69,5 +70,6 @@ internal static class CommandLine
 
     private static Verb[] All() =>
     [
+        new InfoVerb(),
     ];
 }

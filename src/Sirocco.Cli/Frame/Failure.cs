@@ -7,7 +7,7 @@ internal static class Failure
 {
     public static int Report(Exception failure, Terminal terminal, bool debug, bool interrupted)
     {
-        if (failure is AggregateException { InnerExceptions.Count: 1 } only) failure = only.InnerException!;
+        while (failure is AggregateException { InnerExceptions.Count: 1 } or TypeInitializationException { InnerException: not null }) failure = failure.InnerException!;
         if (interrupted || failure is OperationCanceledException)
         {
             terminal.ErrorWriter.WriteLine("interrupted");
@@ -41,7 +41,8 @@ internal static class Failure
         StringBuilder line = new(message.Length);
         foreach (char c in message)
         {
-            if (!char.IsControl(c)) line.Append(c);
+            bool space = c == ' ' || char.IsControl(c);
+            if (!space) line.Append(c);
             else if (line.Length > 0 && line[^1] != ' ') line.Append(' ');
         }
 

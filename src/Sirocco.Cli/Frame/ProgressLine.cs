@@ -32,14 +32,15 @@ internal sealed class ProgressLine : IDisposable
 
     /// <param name="done">units done since the beginning</param>
     /// <param name="detail">appended, such as a loss</param>
-    public void Report(long done, string? detail = null)
+    /// <param name="part">how much of the whole that is, from 0 to 1, where the units cannot be counted beforehand</param>
+    public void Report(long done, string? detail = null, double? part = null)
     {
         if (quiet) return;
         lock (gate)
         {
             if (clock.Elapsed < next) return;
             next = clock.Elapsed + (terminal.Interactive ? RedrawEvery : PlainLineEvery);
-            string line = Describe(done, detail, clock.Elapsed);
+            string line = Describe(done, detail, part, clock.Elapsed);
             if (terminal.Interactive) Redraw(line);
             else terminal.ErrorWriter.WriteLine(line);
         }
@@ -61,28 +62,27 @@ internal sealed class ProgressLine : IDisposable
         lock (gate) Clear();
     }
 
-    internal string Describe(long done, string? detail, TimeSpan elapsed)
+    internal string Describe(long done, string? detail, double? part, TimeSpan elapsed)
     {
         StringBuilder line = new(activity);
         double rate = elapsed > TimeSpan.Zero ? done / elapsed.TotalSeconds : 0;
-        if (total is > 0)
+        part ??= total is > 0 ? (double)done / total.Value : null;
+        if (part is { } known)
         {
-            double part = Math.Min(1.0, (double)done / total.Value);
+            known = Math.Clamp(known, 0, 1);
             if (terminal.Interactive)
             {
-                int full = (int)(part * BarWidth);
+                int full = (int)(known * BarWidth);
                 line.Append(" [").Append('#', full).Append('.', BarWidth - full).Append(']');
             }
 
-            line.Append(CultureInfo.InvariantCulture, $" {part,4:0%} {done:N0}/{total:N0} {unit}");
-        }
-        else
-        {
-            line.Append(CultureInfo.InvariantCulture, $" {done:N0} {unit}");
+            line.Append(CultureInfo.InvariantCulture, $" {known,4:0%}");
         }
 
-        line.Append(CultureInfo.InvariantCulture, $", {Rate(rate)} {unit}/s");
-        if (total is > 0 && rate > 0 && done < total) line.Append(", ").Append(Span(TimeSpan.FromSeconds((total.Value - done) / rate))).Append(" left");
+        line.Append(CultureInfo.InvariantCulture, $" {done:N0}");
+        if (total is > 0) line.Append(CultureInfo.InvariantCulture, $"/{total:N0}");
+        line.Append(CultureInfo.InvariantCulture, $" {unit}, {Rate(rate)} {unit}/s");
+        if (part is > 0 and < 1) line.Append(", ").Append(Span(elapsed * ((1 - part.Value) / part.Value))).Append(" left");
         if (detail is not null) line.Append(", ").Append(detail);
         return line.ToString();
     }

@@ -1,0 +1,81 @@
+using System.Text;
+
+namespace Sirocco.Cli.Records;
+
+/// <summary>A text to work on, and the JSON object it came in (null for a line of plain text or a word of the command line).</summary>
+internal sealed record TextRecord(string Text, string? Id, byte[]? Json);
+
+/// <summary>Texts in order, from the command line, a text file (a text a line) or JSON Lines; never more than one line in memory.</summary>
+internal sealed class TextSource : IDisposable
+{
+    private static readonly UTF8Encoding StrictUtf8 = new(false, throwOnInvalidBytes: true);
+    private readonly Stream? file;
+    private readonly LineReader? lines;
+    private readonly bool? json;
+    private readonly string[] texts = [];
+    private readonly Func<JsonRecord, string> read = record => record.TitledText();
+
+    /// <summary>Texts given as they are.</summary>
+    public TextSource(IEnumerable<string> texts) => this.texts = [.. texts];
+
+    /// <param name="path">.txt, .jsonl, either with .gz, or "-"; what comes from standard input is JSON Lines if it begins with '{'</param>
+    /// <param name="read">the text of a record; by default its title and text</param>
+    public TextSource(string path, Func<JsonRecord, string>? read = null)
+    {
+        json = DataFiles.Extension(path) switch
+        {
+            ".txt" => false,
+            ".jsonl" or ".json" or ".ndjson" => true,
+            "" => null,
+            string other => throw new InvalidDataException($"{path}: texts are read from .txt and .jsonl files (also .gz), not {other}; rename or convert it"),
+        };
+        file = DataFiles.Open(path);
+        lines = new LineReader(DataFiles.Content(file, path), DataFiles.NameOf(path));
+        if (read is not null) this.read = read;
+    }
+
+    /// <summary>How much of the input has been taken, from 0 to 1; null where that is not known.</summary>
+    public double? Part => file is { CanSeek: true, Length: > 0 } ? (double)file.Position / file.Length : null;
+
+    /// <summary>How many texts there are, where that is known beforehand.</summary>
+    public long? Count => lines is null ? texts.Length : null;
+
+    public IEnumerable<TextRecord> Read()
+    {
+        foreach (string text in texts) yield return new TextRecord(text, null, null);
+        if (lines is null) yield break;
+        bool? isJson = json;
+        while (lines.TryRead(out ReadOnlyMemory<byte> line))
+        {
+            isJson ??= line.Span.TrimStart(" \t"u8) is [(byte)'{', ..];
+            if (isJson.Value)
+            {
+                if (line.Span.Trim(" \t"u8).IsEmpty) continue; // a blank line at the end of a file is no record
+                using JsonRecord record = JsonRecord.Parse(line, lines.Place);
+                yield return new TextRecord(read(record), record.Identifier("id") ?? record.Identifier("_id"), line.ToArray());
+            }
+            else
+            {
+                yield return new TextRecord(Decode(line), null, null);
+            }
+        }
+    }
+
+    public void Dispose()
+    {
+        lines?.Dispose();
+        file?.Dispose();
+    }
+
+    private string Decode(ReadOnlyMemory<byte> line)
+    {
+        try
+        {
+            return StrictUtf8.GetString(line.Span);
+        }
+        catch (DecoderFallbackException failure)
+        {
+            throw new InvalidDataException($"{lines!.Place} is not UTF-8 (byte {failure.Index}); convert the file to UTF-8", failure);
+        }
+    }
+}

@@ -1,0 +1,123 @@
+using System.CommandLine;
+using Sirocco.Cli.Frame;
+
+namespace Sirocco.EndToEnd;
+
+public sealed class FrameTests
+{
+    private static readonly RootCommand Root = CommandLine.CreateRoot(new Terminal(), CancellationToken.None);
+
+    public static TheoryData<string> Verbs => [.. Root.Subcommands.Select(verb => verb.Name)];
+
+    [Theory]
+    [MemberData(nameof(Verbs))]
+    public void Every_verb_explains_itself_with_two_or_three_examples(string name)
+    {
+        Outcome help = SiroccoProcess.Run(name, "--help").ExpectSuccess();
+        Assert.Equal("", help.Error);
+        Verb verb = (Verb)Root.Subcommands.Single(sub => sub.Name == name);
+        Assert.InRange(verb.Examples.Count, 2, 3);
+        Assert.All(verb.Examples, example => Assert.Contains(example.Line, help.Output, StringComparison.Ordinal));
+        Assert.All(verb.Options, option => Assert.Contains(option.Name, help.Output, StringComparison.Ordinal));
+        Assert.All(verb.Options, option => Assert.False(string.IsNullOrWhiteSpace(option.Description)));
+        Assert.All(verb.Arguments, argument => Assert.False(string.IsNullOrWhiteSpace(argument.Description)));
+    }
+
+    [Theory]
+    [MemberData(nameof(Verbs))]
+    public void Every_example_of_the_help_is_a_command_line_that_parses(string name)
+    {
+        foreach (Example example in ((Verb)Root.Subcommands.Single(sub => sub.Name == name)).Examples)
+        {
+            string[] words = [.. ShellWords(example.Line)];
+            int at = Array.IndexOf(words, "./sirocco");
+            Assert.True(at >= 0, $"'{example.Line}' does not call ./sirocco");
+            Assert.Empty(Root.Parse(Spelling.Normalise(words[(at + 1)..], Root)).Errors);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Verbs))]
+    public void Every_long_option_may_be_written_with_underscores(string name)
+    {
+        foreach (Option option in Root.Subcommands.Single(sub => sub.Name == name).Options.Where(option => option.Name.StartsWith("--", StringComparison.Ordinal)))
+        {
+            string underscored = "--" + option.Name[2..].Replace('-', '_');
+            Assert.Equal([name, option.Name], Spelling.Normalise([name, underscored], Root));
+            Assert.Equal([name, option.Name + "=a_b"], Spelling.Normalise([name, underscored + "=a_b"], Root));
+        }
+    }
+
+    [Fact]
+    public void Texts_after_two_hyphens_are_left_alone()
+    {
+        Assert.Equal(["info", "--", "--max_length"], Spelling.Normalise(["info", "--", "--max_length"], Root));
+    }
+
+    [Theory]
+    [InlineData("imfo", "there is no verb 'imfo'; did you mean info?")]
+    [InlineData("info --tensros x", "sirocco info has no option --tensros; did you mean --tensors?")]
+    [InlineData("info --zzzzzz", "sirocco info has no option --zzzzzz; see sirocco info --help")]
+    [InlineData("info", "PATH is missing; see sirocco info --help")]
+    public void A_wrong_command_line_ends_with_status_two_and_one_line_that_helps(string line, string message)
+    {
+        Outcome outcome = SiroccoProcess.Run(line.Split(' '));
+        Assert.Equal(2, outcome.Status);
+        Assert.Equal("", outcome.Output);
+        Assert.Equal("error: " + message, Assert.Single(outcome.ErrorLines));
+    }
+
+    [Fact]
+    public void Without_a_verb_the_verbs_are_listed()
+    {
+        Outcome outcome = SiroccoProcess.Run().ExpectSuccess();
+        Assert.All(Root.Subcommands, verb => Assert.Contains(verb.Name, outcome.Output, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void The_version_is_one_line()
+    {
+        Assert.Matches(@"^\d+\.\d+\.\d+", Assert.Single(SiroccoProcess.Run("--version").ExpectSuccess().OutputLines));
+    }
+
+    [Theory]
+    [InlineData("embad", "embed")]
+    [InlineData("tok", "tokenize")]
+    [InlineData("ebmed", "embed")]
+    [InlineData("quux", null)]
+    public void The_nearest_word_is_the_one_with_the_fewest_edits(string typed, string? expected)
+    {
+        Assert.Equal(expected, Spelling.Nearest(typed, ["embed", "tokenize", "info"]));
+    }
+
+    [Fact]
+    public void A_message_of_several_lines_becomes_one()
+    {
+        Assert.Equal("first second third", Failure.OneLine("first\r\nsecond\t third\n"));
+    }
+
+    [Fact]
+    public void Progress_shows_the_rate_and_the_time_that_is_left()
+    {
+        using ProgressLine progress = new(new Terminal(), quiet: true, "embedding", "texts", 200);
+        Assert.Contains("25% 50/200 texts, 5.0 texts/s, 0:30 left, loss 1.5", progress.Describe(50, "loss 1.5", null, TimeSpan.FromSeconds(10)), StringComparison.Ordinal);
+    }
+
+    private static IEnumerable<string> ShellWords(string line)
+    {
+        bool quoted = false;
+        List<char> word = [];
+        foreach (char c in line + " ")
+        {
+            if (c is '\'' or '"') quoted = !quoted;
+            else if (c != ' ' || quoted) word.Add(c);
+            else if (word.Count > 0)
+            {
+                string text = new([.. word]);
+                word.Clear();
+                if (text is "|" or ">" or "<") yield break;
+                yield return text;
+            }
+        }
+    }
+}
