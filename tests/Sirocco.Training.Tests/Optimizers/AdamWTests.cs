@@ -1,0 +1,93 @@
+using System.Text.Json;
+using Sirocco.Compute;
+using Sirocco.Formats;
+
+namespace Sirocco.Training.Tests.Optimizers;
+
+public class AdamWTests
+{
+    [Theory]
+    [InlineData("adamw-default")]
+    [InlineData("adamw-decay")]
+    [InlineData("adamw-groups")]
+    [InlineData("adamw-missing-grads")]
+    [InlineData("adamw-schedule")]
+    [InlineData("adamw-maximize-zero-decay")]
+    [InlineData("adamw-bf16-master")]
+    public void Ten_steps_follow_torch(string trajectory)
+    {
+        JsonElement golden = GoldenFile.Json("optimizers.json").GetProperty("trajectories").GetProperty(trajectory);
+        JsonElement settings = golden.GetProperty("hyperparameters");
+        float sign = trajectory == "adamw-maximize-zero-decay" ? Maximises(golden) : 1;
+        using TensorArchive tensors = GoldenFile.Tensors(trajectory + ".safetensors");
+        using ComputeContext context = new(new ComputeOptions { Threads = 2 });
+        int[][] shapes = [.. golden.GetProperty("shapes").EnumerateArray().Select(shape => shape.Extents())];
+        ParameterArena arena = new(shapes.Select((shape, i) => Parameter.FromValues($"{i}", [shape.Aggregate(1, (a, b) => a * b)], tensors.Values($"init.{i}"))));
+        bool groups = trajectory == "adamw-groups";
+        AdamW optimizer = new(
+            context,
+            arena,
+            new AdamWOptions
+            {
+                Beta1 = settings.GetProperty("betas")[0].GetDouble(),
+                Beta2 = settings.GetProperty("betas")[1].GetDouble(),
+                Epsilon = settings.GetProperty("eps").GetDouble(),
+                WeightDecay = groups ? 0.1 : settings.GetProperty("weight_decay").GetDouble(),
+            },
+            parameter => groups && shapes[int.Parse(parameter.Name, System.Globalization.CultureInfo.InvariantCulture)].Length < 2 ? new ParameterGroup(0.5, 0) : new ParameterGroup(1, 1));
+
+        for (int step = 0; step < golden.GetProperty("steps").GetInt32(); step++)
+        {
+            foreach (Parameter parameter in arena.Parameters)
+            {
+                if (!tensors.Contains($"grad.{step}.{parameter.Name}")) continue;
+                float[] gradient = tensors.Values($"grad.{step}.{parameter.Name}");
+                for (int i = 0; i < gradient.Length; i++) parameter.Gradient!.Span(i, 1)[0] = sign * gradient[i];
+            }
+
+            int present = step;
+            optimizer.Step(golden.GetProperty("lr_per_step_and_group")[step][0].GetDouble(), 1, parameter => tensors.Contains($"grad.{present}.{parameter.Name}"));
+            foreach (Parameter parameter in arena.Parameters)
+            {
+                float[] values = new float[parameter.Count];
+                parameter.CopyTo(values);
+                float[] expected = tensors.Values($"param.{step}.{parameter.Name}");
+                Assert.InRange(GoldenFile.RelativeError(values, expected, 0.01), 0, 1e-6);
+            }
+        }
+
+        Assert.All(arena.Gradients.Span(0, (int)arena.Length).ToArray(), gradient => Assert.Equal(0, gradient));
+    }
+
+    [Fact]
+    public void The_update_does_not_depend_on_the_number_of_threads()
+    {
+        float[] one = Train(1), three = Train(3);
+        Assert.Equal(one, three);
+
+        static float[] Train(int threads)
+        {
+            using ComputeContext context = new(new ComputeOptions { Threads = threads });
+            float[] start = [.. Enumerable.Range(0, 50_021).Select(i => MathF.Sin(i))];
+            ParameterArena arena = new([Parameter.FromValues("a", [50_021], start), Parameter.FromValues("b", [7, 3], start.AsSpan(0, 21))]);
+            AdamW optimizer = new(context, arena);
+            for (int step = 0; step < 3; step++)
+            {
+                Span<float> gradients = arena.Gradients.Span(0, (int)arena.Length);
+                for (int i = 0; i < gradients.Length; i++) gradients[i] = MathF.Cos(i + step);
+                optimizer.Step(0.01, GradientClipping.Factor(context.Norm(arena.Gradients), 1));
+            }
+
+            return arena.Masters.Span(0, (int)arena.Length).ToArray();
+        }
+    }
+
+    /// <summary>−1 where the recorded run ascends: the first step of Adam moves against the sign of the gradient, or with it.</summary>
+    private static float Maximises(JsonElement golden)
+    {
+        Assert.Equal(10, golden.GetProperty("steps").GetInt32());
+        using TensorArchive tensors = GoldenFile.Tensors("adamw-maximize-zero-decay.safetensors");
+        float moved = tensors.Values("param.0.0")[0] - tensors.Values("init.0")[0];
+        return MathF.Sign(moved) == MathF.Sign(tensors.Values("grad.0.0")[0]) ? -1 : 1;
+    }
+}
