@@ -1,0 +1,54 @@
+using System.Text.Json;
+using Sirocco.Text.Splitting;
+using Utf8 = System.Text.Encoding;
+
+namespace Sirocco.Text.Tests;
+
+public class SplitTests
+{
+    [Theory]
+    [InlineData("tekken")]
+    [InlineData("llama3")]
+    public void Published_patterns_cut_where_the_reference_engines_do(string name)
+    {
+        string pattern = JsonDocument.Parse(File.ReadAllText(GoldenFiles.Local("split_patterns.json"))).RootElement.Text(name);
+        TextSplitter splitter = new PatternSplitter(PublishedPattern.Find(pattern)!);
+        foreach (JsonElement row in GoldenFiles.Rows(GoldenFiles.Local($"split_{name}.jsonl.gz")))
+        {
+            string text = row.Text("text");
+            Assert.True(row.Integers("lengths").SequenceEqual(Lengths(splitter, text)), $"{JsonSerializer.Serialize(text)}: {string.Join(' ', Lengths(splitter, text))}");
+        }
+    }
+
+    [Theory]
+    [InlineData("tekken")]
+    [InlineData("llama3")]
+    [InlineData("gpt2")]
+    public void Hand_written_matchers_agree_with_the_regex_engine_on_random_text(string name)
+    {
+        string pattern = name switch { "tekken" => PublishedPattern.TekkenText, "llama3" => PublishedPattern.Llama3Text, _ => PublishedPattern.Gpt2Text };
+        TextSplitter splitter = new PatternSplitter(PublishedPattern.Find(pattern)!);
+        System.Text.RegularExpressions.Regex regex = new(pattern, System.Text.RegularExpressions.RegexOptions.CultureInvariant);
+        string[] alphabet = ["a", "b", "A", "B", "é", "É", "中", "ʰ", "ǅ", "\u0301", "\u0903", "1", "٣", "½", " ", "  ", "\t", "\n", "\r\n", "\u00A0", "\u2003", "/", "!", "'", "'s", "'RE", "'ll", "€", "_", "\u200D"];
+        Random random = new(7);
+        for (int round = 0; round < 4000; round++)
+        {
+            string text = string.Concat(Enumerable.Range(0, random.Next(1, 14)).Select(_ => alphabet[random.Next(alphabet.Length)]));
+            int[] expected = [.. regex.Matches(text).Select(match => match.Length)];
+            Assert.True(expected.SequenceEqual(Lengths(splitter, text)), $"{JsonSerializer.Serialize(text)}: {string.Join(' ', Lengths(splitter, text))} instead of {string.Join(' ', expected)}");
+        }
+    }
+
+    private static List<int> Lengths(TextSplitter splitter, string text)
+    {
+        byte[] bytes = Utf8.UTF8.GetBytes(text);
+        List<int> lengths = [];
+        for (int at = 0; at < bytes.Length;)
+        {
+            int end = splitter.Next(bytes, at);
+            lengths.Add(bytes.AsSpan(at, end - at).ToArray().Count(value => (value & 0xC0) != 0x80));
+            at = end;
+        }
+        return lengths;
+    }
+}
