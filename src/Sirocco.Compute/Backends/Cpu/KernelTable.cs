@@ -1,40 +1,71 @@
+using System.Collections.Concurrent;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
+using Sirocco.Compute.Backends.Cpu.Emitted;
 
 namespace Sirocco.Compute.Backends.Cpu;
 
-/// <summary>The kernels chosen for one set of processor features, by precision.</summary>
+/// <summary>The kernels for one set of processor features, by precision; each is made when first asked for and kept for the process.</summary>
 internal sealed class KernelTable
 {
-    private KernelTable(PanelKernel f32, PanelKernel bf16)
+    private static readonly ConcurrentDictionary<CpuFeatures, KernelTable> Tables = new();
+
+    private readonly CpuFeatures features;
+    private readonly Lazy<PanelKernel> f32;
+    private readonly Lazy<PanelKernel> bf16;
+    private readonly Lazy<PanelKernel> int8;
+    private volatile string? refusal;
+
+    private KernelTable(CpuFeatures features)
     {
-        F32 = f32;
-        BF16 = bf16;
+        this.features = features;
+        f32 = new(() => features switch
+        {
+            { Tier: KernelTier.Scalar } => new ScalarPanelKernel(PanelFormat.F32),
+            { Avx512: true } => Emit(PanelInstructions.F32Avx512) ?? new SimdPanelKernel<Vector512<float>, Float512>(),
+            { Avx2: true } => Emit(PanelInstructions.F32Avx2) ?? new SimdPanelKernel<Vector256<float>, Float256>(),
+            _ => new SimdPanelKernel<Vector128<float>, Float128>(),
+        });
+        bf16 = new(() => features.Avx512Bf16 ? Emit(PanelInstructions.BF16Avx512) ?? F32 : F32);
+        int8 = new(() => features switch
+        {
+            { Tier: KernelTier.Scalar } => new ScalarPanelKernel(PanelFormat.S16S8),
+            { Avx512Vnni: true } when Emit(PanelInstructions.Int8Avx512Vnni) is { } kernel => kernel,
+            { AvxVnni: true } when Emit(PanelInstructions.Int8AvxVnni) is { } kernel => kernel,
+            { Avx512: true } when Emit(PanelInstructions.Int8Avx512) is { } kernel => kernel,
+            { Avx2: true } when Emit(PanelInstructions.Int8Avx2) is { } kernel => kernel,
+            _ => new ScalarPanelKernel(PanelFormat.S16S8),
+        });
     }
 
     /// <summary>Products of f32.</summary>
-    public PanelKernel F32 { get; }
+    public PanelKernel F32 => f32.Value;
 
     /// <summary>Products in bf16; the f32 kernel where the processor has no such instruction.</summary>
-    public PanelKernel BF16 { get; }
+    public PanelKernel BF16 => bf16.Value;
 
-    /// <summary>The kernel for f32 or bf16 products.</summary>
+    /// <summary>Products of 8-bit integers.</summary>
+    public PanelKernel Int8 => int8.Value;
+
+    /// <summary>For people: instruction set, the kernel of each precision, and why machine code is not emitted where it was wanted.</summary>
+    public string Description =>
+        $"{features.InstructionSet}; f32 {F32.Name}; bf16 {BF16.Name}; int8 {Int8.Name}" + (refusal == null ? "" : $"; emitted kernels off: {refusal}");
+
     public PanelKernel this[Precision precision] => precision switch
     {
         Precision.F32 => F32,
         Precision.BF16 => BF16,
-        _ => throw new ArgumentOutOfRangeException(nameof(precision), precision, "int8 products take quantised weights"),
+        _ => Int8,
     };
 
-    public static KernelTable For(CpuFeatures features)
+    public static KernelTable For(CpuFeatures features) => Tables.GetOrAdd(features, static f => new KernelTable(f));
+
+    private PanelKernel? Emit(PanelInstructions instructions)
     {
-        PanelKernel f32 = features switch
-        {
-            { Tier: KernelTier.Scalar } => new ScalarPanelKernel(PanelFormat.F32),
-            { Avx512: true } when Avx512F.IsSupported => new SimdPanelKernel<Vector512<float>, Float512>(),
-            { Avx2: true } when Fma.IsSupported => new SimdPanelKernel<Vector256<float>, Float256>(),
-            _ => new SimdPanelKernel<Vector128<float>, Float128>(),
-        };
-        return new KernelTable(f32, f32);
+        if (features.Tier != KernelTier.Emitted || !X86Base.X64.IsSupported)
+            return null;
+        PanelKernel? kernel = EmittedPanelKernel.TryCreate(instructions, out string? reason);
+        refusal ??= reason;
+        return kernel;
     }
 }

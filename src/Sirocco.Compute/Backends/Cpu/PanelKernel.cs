@@ -18,32 +18,45 @@ internal enum PanelFormat
     S16S8,
 }
 
-/// <summary>Addresses and sizes of one call of a panel kernel. Emitted code reads it by offset: eight words of 8 bytes.</summary>
-[StructLayout(LayoutKind.Sequential)]
+/// <summary>Addresses and sizes of one call of a panel kernel. Emitted code reads it by offset, which is why the layout is explicit.</summary>
+[StructLayout(LayoutKind.Explicit, Size = SaveOffset + (10 * 16))]
 internal unsafe struct PanelArguments
 {
+    public const int AOffset = 0, AStrideOffset = 8, BOffset = 16, StepsOffset = 24, COffset = 32, CStrideOffset = 40, AddendOffset = 48, AddendStrideOffset = 56;
+
+    /// <summary>Where emitted code keeps ten vector registers of its caller on Windows.</summary>
+    public const int SaveOffset = 64;
+
     /// <summary>First row of A: units in order of k.</summary>
+    [FieldOffset(AOffset)]
     public void* A;
 
     /// <summary>Bytes from one row of A to the next.</summary>
+    [FieldOffset(AStrideOffset)]
     public nint AStride;
 
     /// <summary>Panel of B: for each step of k, one unit for each of the panel's columns. 64-byte aligned.</summary>
+    [FieldOffset(BOffset)]
     public void* B;
 
     /// <summary>Units of k; at least 1.</summary>
+    [FieldOffset(StepsOffset)]
     public nint Steps;
 
     /// <summary>First row of the result (f32, or 32-bit integers for integer formats). No alignment required.</summary>
+    [FieldOffset(COffset)]
     public void* C;
 
     /// <summary>Bytes from one row of the result to the next.</summary>
+    [FieldOffset(CStrideOffset)]
     public nint CStride;
 
     /// <summary>Added to the result when not null, read before the result is written: may be C itself.</summary>
+    [FieldOffset(AddendOffset)]
     public void* Addend;
 
     /// <summary>Bytes from one row of the addend to the next.</summary>
+    [FieldOffset(AddendStrideOffset)]
     public nint AddendStride;
 }
 
