@@ -61,6 +61,9 @@ internal static unsafe partial class Gemm
         public byte* A;
         public long AStride;
 
+        /// <summary>Scale of each row of A, for integer kernels.</summary>
+        public float* RowScales;
+
         private readonly CpuBackend backend;
         private readonly PanelKernel kernel;
         private readonly int m;
@@ -118,7 +121,7 @@ internal static unsafe partial class Gemm
             int column = panel * kernel.PanelWidth;
             int columns = Math.Min(panels * kernel.PanelWidth, product->Columns - column);
             long panelBytes = kernel.PanelBytes(blocking.KBlock);
-            byte* packed = (byte*)backend.Scratch(worker, ScratchSlot.Panels, panelBytes * panels * Factors);
+            byte* packed = kernel.IsInteger ? null : (byte*)backend.Scratch(worker, ScratchSlot.Panels, panelBytes * panels * Factors);
 
             // A tile holds one block on its way to the epilogue; with several passes over k, all blocks of the item.
             int tileRows = blocking.Passes == 1 ? kernel.RowTile : rows;
@@ -128,7 +131,7 @@ internal static unsafe partial class Gemm
             for (int pass = 0; pass < blocking.Passes; pass++)
             {
                 int k0 = pass * blocking.KBlock, ks = Math.Min(blocking.KBlock, k - k0);
-                for (int factor = 0; factor < Factors; factor++)
+                for (int factor = 0; factor < Factors && !kernel.IsInteger; factor++)
                     PanelPacking.Run(kernel, product[factor].Weight, column, columns, k0, ks, packed + (factor * panels * panelBytes));
 
                 bool last = pass == blocking.Passes - 1;
@@ -141,7 +144,7 @@ internal static unsafe partial class Gemm
                     {
                         int width = Math.Min(kernel.PanelWidth, columns - (p * kernel.PanelWidth));
                         Block position = new(row + r, height, column + (p * kernel.PanelWidth), width);
-                        if (gated == null && width == kernel.PanelWidth)
+                        if (gated == null && width == kernel.PanelWidth && !kernel.IsInteger)
                         {
                             block.B = packed + (p * kernel.PanelBytes(ks));
                             Direct(product, position, pass == 0, &block);
@@ -151,7 +154,9 @@ internal static unsafe partial class Gemm
                         float* corner = tile + ((blocking.Passes == 1 ? 0 : r) * tileStride) + (p * kernel.PanelWidth);
                         for (int factor = 0; factor < Factors; factor++)
                         {
-                            block.B = packed + (factor * panels * panelBytes) + (p * kernel.PanelBytes(ks));
+                            block.B = kernel.IsInteger
+                                ? product[factor].Packed + ((panel + p) * kernel.PanelBytes(k)) + (kernel.Steps(k0) * kernel.StepBytes)
+                                : packed + (factor * panels * panelBytes) + (p * kernel.PanelBytes(ks));
                             block.C = corner + (factor * tileRows * tileStride);
                             block.CStride = (nint)tileStride * sizeof(float);
                             block.Addend = pass == 0 ? null : block.C;
@@ -195,6 +200,13 @@ internal static unsafe partial class Gemm
             for (int r = 0; r < at.Rows; r++)
             {
                 float* from = tile + (r * tileStride);
+                for (int factor = 0; factor < Factors && kernel.IsInteger; factor++)
+                {
+                    Epilogue.Dequantize(
+                        from + (factor * factorStride), RowScales[at.Row + r],
+                        product[factor].Scales + at.Column, product[factor].Offsets + at.Column, kernel.PanelWidth);
+                }
+
                 if (gated == null)
                 {
                     float* addend = product->Addend == null ? null : product->Addend + ((at.Row + r) * product->AddendStride) + at.Column;

@@ -23,6 +23,8 @@ internal static unsafe partial class Gemm
     {
         if (a.Width != b.Height)
             throw new ArgumentException($"[{a.Height}, {a.Width}] does not multiply [{b.Height}, {b.Width}]");
+        if (precision == Precision.Int8)
+            throw new ArgumentException("int8 products take a quantised weight", nameof(precision));
         if (accumulate && residual != null)
             throw new ArgumentException("a product either accumulates or adds a residual", nameof(residual));
         Product product = new()
@@ -46,7 +48,7 @@ internal static unsafe partial class Gemm
     {
         Product* products = stackalloc Product[outputs.Length];
         for (int i = 0; i < outputs.Length; i++)
-            products[i] = Product.Of(outputs[i], x.Width);
+            products[i] = Product.Of(outputs[i], x.Width, backend.Kernels[precision]);
         Run(backend, backend.Kernels[precision], x, products, outputs.Length, null);
     }
 
@@ -60,7 +62,7 @@ internal static unsafe partial class Gemm
     /// <param name="precision">As for <see cref="Linear"/>.</param>
     public static void GatedLinear(CpuBackend backend, in Operand x, in LinearOutput gate, in LinearOutput up, float* y, long yStride, Precision precision)
     {
-        Product* products = stackalloc Product[2] { Product.Of(gate, x.Width), Product.Of(up, x.Width) };
+        Product* products = stackalloc Product[2] { Product.Of(gate, x.Width, backend.Kernels[precision]), Product.Of(up, x.Width, backend.Kernels[precision]) };
         if (products[0].Columns != products[1].Columns)
             throw new ArgumentException($"the gate has {products[0].Columns} outputs, the up projection {products[1].Columns}");
         GatedResult result = new() { Y = y, Stride = yStride };
@@ -83,7 +85,9 @@ internal static unsafe partial class Gemm
         {
             work.AStride = PaddedStride(kernel.RowBytes(k));
             work.A = (byte*)backend.Scratch(backend.Team.CurrentWorker, ScratchSlot.Rows, work.AStride * m);
-            ConversionWork conversion = new() { Format = kernel.Format, Source = x, Destination = work.A, Stride = work.AStride };
+            ConversionWork conversion = new() { Backend = backend, Kernel = kernel, Source = x, Destination = work.A, Stride = work.AStride };
+            if (kernel.IsInteger)
+                work.RowScales = conversion.Scales = (float*)backend.Scratch(backend.Team.CurrentWorker, ScratchSlot.RowScales, 4L * m);
             backend.Team.Run(ref conversion, conversion.Items);
         }
 
@@ -102,8 +106,13 @@ internal static unsafe partial class Gemm
     /// <summary>Right factor and destination of one product.</summary>
     private struct Product
     {
-        /// <summary>The right factor [k, n].</summary>
+        /// <summary>The right factor [k, n], for f32 and bf16.</summary>
         public Operand Weight;
+
+        /// <summary>The right factor in int8 panels, for integer kernels, with its scales and offsets (see <see cref="QuantizedWeight"/>).</summary>
+        public byte* Packed;
+        public float* Scales;
+        public int* Offsets;
 
         /// <summary>n.</summary>
         public int Columns;
@@ -113,17 +122,22 @@ internal static unsafe partial class Gemm
         public float* Addend;
         public long AddendStride;
 
-        public static Product Of(in LinearOutput output, int k)
+        public static Product Of(in LinearOutput output, int k, PanelKernel kernel)
         {
-            if (output.Weight.Width != k)
-                throw new ArgumentException($"a weight [{output.Weight.Height}, {output.Weight.Width}] does not fit inputs of {k} features");
+            if (output.Inputs != k)
+                throw new ArgumentException($"a weight [{output.Outputs}, {output.Inputs}] does not fit inputs of {k} features");
+            if (kernel != (output.Quantized?.Kernel ?? (kernel.IsInteger ? null : kernel)))
+                throw new ArgumentException($"a weight [{output.Outputs}, {output.Inputs}] was not prepared for the kernel {kernel.Name}");
             return new Product
             {
                 Weight = output.Weight.T,
-                Columns = output.Weight.Height,
-                C = output.Result,
+                Packed = output.Quantized == null ? null : output.Quantized.Panels,
+                Scales = output.Quantized == null ? null : output.Quantized.Scales,
+                Offsets = output.Quantized == null ? null : output.Quantized.Offsets,
+                Columns = output.Outputs,
+                C = (float*)output.Result,
                 CStride = output.ResultStride,
-                Addend = output.Residual,
+                Addend = (float*)output.Residual,
                 AddendStride = output.ResidualStride,
             };
         }
@@ -141,17 +155,34 @@ internal static unsafe partial class Gemm
         /// <summary>One cache line of f32 of a transposed source.</summary>
         private const int BlockRows = 16;
 
-        public PanelFormat Format;
+        public CpuBackend Backend;
+        public PanelKernel Kernel;
         public Operand Source;
         public byte* Destination;
         public long Stride;
+
+        /// <summary>Receives the scale of each row, for integer kernels.</summary>
+        public float* Scales;
 
         public readonly int Items => (Source.Height + BlockRows - 1) / BlockRows;
 
         public readonly void Execute(int item, int worker)
         {
-            int row = item * BlockRows, rows = Math.Min(BlockRows, Source.Height - row);
-            RowConversion.Run(Format, Source, row, rows, 0, Source.Width, Destination + (row * Stride), Stride);
+            int row = item * BlockRows, rows = Math.Min(BlockRows, Source.Height - row), k = Source.Width;
+            byte* to = Destination + (row * Stride);
+            if (!Kernel.IsInteger)
+            {
+                RowConversion.Run(Kernel.Format, Source, row, rows, 0, k, to, Stride);
+                return;
+            }
+
+            float* floats = (float*)Backend.Scratch(worker, ScratchSlot.Tile, 4L * k * rows);
+            RowConversion.Run(PanelFormat.F32, Source, row, rows, 0, k, (byte*)floats, 4L * k);
+            for (int i = 0; i < rows; i++)
+            {
+                Scales[row + i] = Quantization.Scale(floats + ((long)i * k), k);
+                Quantization.ToUnits(Kernel.Format, floats + ((long)i * k), k, Kernel.Steps(k) * Kernel.KPack, Scales[row + i], to + (i * Stride));
+            }
         }
     }
 }

@@ -22,9 +22,9 @@ internal sealed class KernelTable
         f32 = new(() => features switch
         {
             { Tier: KernelTier.Scalar } => new ScalarPanelKernel(PanelFormat.F32),
-            { Avx512: true } => Emit(PanelInstructions.F32Avx512) ?? new SimdPanelKernel<Vector512<float>, Float512>(),
-            { Avx2: true } => Emit(PanelInstructions.F32Avx2) ?? new SimdPanelKernel<Vector256<float>, Float256>(),
-            _ => new SimdPanelKernel<Vector128<float>, Float128>(),
+            { Avx512: true } => Emit(PanelInstructions.F32Avx512) ?? new SimdPanelKernel<Vector512<float>, Floats512>(),
+            { Avx2: true } => Emit(PanelInstructions.F32Avx2) ?? new SimdPanelKernel<Vector256<float>, Floats256>(),
+            _ => new SimdPanelKernel<Vector128<float>, Floats128>(),
         });
         bf16 = new(() => features.Avx512Bf16 ? Emit(PanelInstructions.BF16Avx512) ?? F32 : F32);
         int8 = new(() => features switch
@@ -34,7 +34,9 @@ internal sealed class KernelTable
             { AvxVnni: true } when Emit(PanelInstructions.Int8AvxVnni) is { } kernel => kernel,
             { Avx512: true } when Emit(PanelInstructions.Int8Avx512) is { } kernel => kernel,
             { Avx2: true } when Emit(PanelInstructions.Int8Avx2) is { } kernel => kernel,
-            _ => new ScalarPanelKernel(PanelFormat.S16S8),
+            { AvxVnni: true } when System.Runtime.Intrinsics.X86.AvxVnni.IsSupported => new SimdPanelKernel<Vector256<int>, Quads256>(),
+            { Avx2: true } => new SimdPanelKernel<Vector256<int>, Pairs256>(),
+            _ => new SimdPanelKernel<Vector128<int>, Pairs128>(),
         });
     }
 

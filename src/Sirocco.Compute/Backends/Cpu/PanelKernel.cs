@@ -83,6 +83,9 @@ internal abstract unsafe class PanelKernel(PanelFormat format, int rowTile, int 
     /// <summary>Elements of k in a unit.</summary>
     public int KPack { get; } = format switch { PanelFormat.F32 => 1, PanelFormat.U8S8 => 4, _ => 2 };
 
+    /// <summary>Whether factors and sums are integers.</summary>
+    public bool IsInteger => Format is PanelFormat.U8S8 or PanelFormat.S16S8;
+
     /// <summary>Tier and instruction for people: <c>emitted vdpbf16ps 6×64</c>.</summary>
     public abstract string Name { get; }
 
@@ -96,7 +99,10 @@ internal abstract unsafe class PanelKernel(PanelFormat format, int rowTile, int 
     public long RowBytes(int k) => 4L * Steps(k);
 
     /// <summary>Bytes of one panel of B.</summary>
-    public long PanelBytes(int k) => (Format == PanelFormat.S16S8 ? 2L : 4L) * Steps(k) * PanelWidth;
+    public long PanelBytes(int k) => StepBytes * Steps(k);
+
+    /// <summary>Bytes of a panel that one step of k takes.</summary>
+    public long StepBytes => (Format == PanelFormat.S16S8 ? 2L : 4L) * PanelWidth;
 
     /// <summary>Panels that cover <paramref name="n"/> columns.</summary>
     public int Panels(int n) => (n + PanelWidth - 1) / PanelWidth;
@@ -109,7 +115,7 @@ internal abstract unsafe class PanelKernel(PanelFormat format, int rowTile, int 
     /// <param name="first">Arguments of the first block.</param>
     public void RunAll(int rows, int panels, in PanelArguments first)
     {
-        long panelBytes = (Format == PanelFormat.S16S8 ? 2L : 4L) * first.Steps * PanelWidth;
+        long panelBytes = StepBytes * first.Steps;
         PanelArguments block = first;
         for (int panel = 0; panel < panels; panel++)
         {

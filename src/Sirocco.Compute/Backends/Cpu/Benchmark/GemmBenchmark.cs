@@ -37,7 +37,9 @@ public static unsafe class GemmBenchmark
 
         using OneDnn? neighbour = OneDnn.TryCreate(m, n, k, precision, count);
         List<double> ours = [], theirs = [];
-        void Product() => Gemm.Multiply(backend, input, weights.T, result, n, precision);
+        using QuantizedWeight? quantized = precision == Precision.Int8 ? QuantizedWeight.Quantize(backend, weights) : null;
+        void Product() => Gemm.Linear(
+            backend, input, [quantized == null ? new LinearOutput(weights, result, n) : new LinearOutput(quantized, result, n)], precision);
 
         Product();
         neighbour?.Run();
