@@ -115,7 +115,7 @@ public sealed class OutgoingTensor
         }
     }
 
-    private static StorageType TypeOf<T>() where T : unmanaged => default(T) switch
+    internal static StorageType TypeOf<T>() where T : unmanaged => default(T) switch
     {
         float => StorageType.F32,
         double => StorageType.F64,
