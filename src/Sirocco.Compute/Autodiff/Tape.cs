@@ -76,12 +76,13 @@ public sealed class Tape : IDisposable
 
     /// <summary>Records one operation.</summary>
     /// <param name="outputs">What it made.</param>
-    /// <param name="parameters">Trainable parameters that it read (others are left out).</param>
+    /// <param name="parameters">Parameters that it read; those that are not trainable are left out.</param>
     /// <param name="saved">Tensors that <paramref name="backward"/> reads: they outlive their scopes until the backward pass.</param>
     /// <param name="backward">Reads gradients of the outputs, adds to those of inputs and parameters. Not called where no gradient reaches the outputs.</param>
     internal void Record(Tensor[] outputs, Parameter[] parameters, Tensor[] saved, Action<BackwardPass> backward)
     {
         foreach (Tensor output in outputs) tracked.Add(output);
+        if (Array.Exists(parameters, p => !p.Trainable)) parameters = Array.FindAll(parameters, p => p.Trainable);
         foreach (Parameter parameter in parameters) uses[parameter] = uses.GetValueOrDefault(parameter) + 1;
         foreach (Tensor tensor in saved) tensor.Retain();
         nodes.Add(new Node(outputs, parameters, saved, backward));

@@ -24,8 +24,7 @@ public sealed unsafe class Parameter
 {
     private readonly object owner;
     private readonly void* stored;
-    private float[]? vector;
-    private int vectorVersion = -1;
+    private NativeBlock? vector;
     private QuantizedWeight? quantized;
     private int quantizedVersion = -1;
 
@@ -131,20 +130,21 @@ public sealed unsafe class Parameter
         GC.KeepAlive(owner);
     }
 
-    /// <summary>The values of a vector (a norm's gain, a bias) in f32.</summary>
-    internal ReadOnlySpan<float> Vector
+    /// <summary>The values of a vector (a norm's gain, a bias) in f32: the master, the stored bytes, or a copy of them made on first use.</summary>
+    internal float* Vector
     {
         get
         {
-            if (Master is { } master) return new ReadOnlySpan<float>(master.Pointer, Columns);
-            if (vector is null || vectorVersion != Version)
+            if (Master is { } master) return master.Pointer;
+            if (StoredType == ElementType.F32) return (float*)stored;
+            if (vector is null)
             {
-                vector = new float[Count];
-                CopyTo(vector);
-                vectorVersion = Version;
+                NativeBlock copy = new(Count * sizeof(float));
+                CopyTo(new Span<float>((void*)copy.Pointer, checked((int)Count)));
+                vector = copy;
             }
 
-            return vector;
+            return (float*)vector.Pointer;
         }
     }
 

@@ -13,6 +13,7 @@ internal sealed unsafe class MemoryPool : IDisposable
     private const int Alignment = 64;
     private readonly Lock gate = new();
     private readonly Dictionary<long, Stack<nint>> free = [];
+    private long unused;
     private bool disposed;
 
     /// <summary>Bytes in live tensors.</summary>
@@ -28,12 +29,19 @@ internal sealed unsafe class MemoryPool : IDisposable
         lock (gate)
         {
             ObjectDisposedException.ThrowIf(disposed, this);
-            InUse += size;
-            Peak = Math.Max(Peak, InUse);
-            if (free.TryGetValue(size, out Stack<nint>? stack) && stack.TryPop(out nint block)) return (void*)block;
-        }
+            if (free.TryGetValue(size, out Stack<nint>? stack) && stack.TryPop(out nint cached))
+            {
+                unused -= size;
+                Count(size);
+                return (void*)cached;
+            }
 
-        return NativeMemory.AlignedAlloc((nuint)size, Alignment);
+            // Blocks kept from other shapes never make the whole more than twice what was once needed at one time.
+            if (unused + size > Peak) Trim();
+            void* block = Allocate(size);
+            Count(size);
+            return block;
+        }
     }
 
     /// <summary>Gives back a block of the <paramref name="size"/> that <see cref="Take"/> reported.</summary>
@@ -46,6 +54,7 @@ internal sealed unsafe class MemoryPool : IDisposable
             {
                 if (!free.TryGetValue(size, out Stack<nint>? stack)) free[size] = stack = new Stack<nint>();
                 stack.Push((nint)block);
+                unused += size;
                 return;
             }
         }
@@ -64,13 +73,36 @@ internal sealed unsafe class MemoryPool : IDisposable
             }
 
             free.Clear();
+            unused = 0;
         }
     }
 
     public void Dispose()
     {
-        Trim();
-        disposed = true;
+        lock (gate)
+        {
+            disposed = true;
+            Trim();
+        }
+    }
+
+    private void Count(long size)
+    {
+        InUse += size;
+        Peak = Math.Max(Peak, InUse);
+    }
+
+    private void* Allocate(long size)
+    {
+        try
+        {
+            return NativeMemory.AlignedAlloc((nuint)size, Alignment);
+        }
+        catch (OutOfMemoryException) when (unused > 0)
+        {
+            Trim();
+            return NativeMemory.AlignedAlloc((nuint)size, Alignment);
+        }
     }
 
     private static long RoundUp(long bytes)

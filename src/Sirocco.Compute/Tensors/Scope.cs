@@ -8,10 +8,12 @@ public sealed class Scope : IDisposable
 {
     private readonly Scope? parent;
     private readonly List<Tensor> owned = [];
+    private readonly RecomputedBlock? recomputed;
     private bool disposed;
 
-    internal Scope(ComputeContext context, Scope? parent, Precision precision, Tape? tape)
+    internal Scope(ComputeContext context, Scope? parent, Precision precision, Tape? tape, RecomputedBlock? recomputed = null)
     {
+        this.recomputed = recomputed;
         Context = context;
         this.parent = parent;
         Precision = precision;
@@ -31,7 +33,7 @@ public sealed class Scope : IDisposable
     public CancellationToken Cancellation { get; internal init; }
 
     /// <summary>A scope within this one, for intermediate results.</summary>
-    public Scope BeginScope() => new(Context, this, Precision, Tape) { Cancellation = Cancellation };
+    public Scope BeginScope() => new(Context, this, Precision, Tape, recomputed) { Cancellation = Cancellation };
 
     /// <summary>
     /// Runs one block of a network, such as a layer, in a scope of its own: all that it makes but its result is freed at its end (except what the
@@ -58,19 +60,19 @@ public sealed class Scope : IDisposable
     {
         if (Tape is not { } tape) return Block(x, block);
         Tensor y;
-        using (Scope inner = new(Context, this, Precision, null) { Cancellation = Cancellation })
+        RecomputedBlock reads = new(tape, x);
+        using (Scope inner = new(Context, this, Precision, null, reads) { Cancellation = Cancellation })
         {
             y = inner.Keep(block(inner, x));
         }
 
-        tape.Record([y], [], [x], pass =>
+        if (y == x || !(reads.Parameters.Count > 0 || tape.Tracks(x))) return y;
+        tape.Record([y], [.. reads.Parameters], [.. reads.Outside], pass =>
         {
-            Tensor dy = pass.Gradient(y);
-            using Tape fresh = new() { ParameterGradientComplete = tape.ParameterGradientComplete };
+            using Tape fresh = new();
             using Scope again = Context.BeginScope(Precision, fresh);
-            fresh.Watch(x);
-            Tensor replayed = block(again, x);
-            fresh.Backward(replayed, dy);
+            if (pass.Wants(x)) fresh.Watch(x);
+            fresh.Backward(block(again, x), pass.Gradient(y));
             if (fresh.Gradient(x) is { } dx) pass.Add(x, dx);
         });
         return y;
@@ -115,12 +117,39 @@ public sealed class Scope : IDisposable
         owned.Clear();
     }
 
+    /// <summary>Whether an operation on these must be recorded.</summary>
+    internal bool Records(ReadOnlySpan<Tensor> inputs, ReadOnlySpan<Parameter> parameters = default)
+    {
+        if (recomputed is not null) recomputed.Note(inputs, parameters);
+        if (Tape is not { } tape) return false;
+        foreach (Parameter parameter in parameters)
+        {
+            if (parameter.Trainable) return true;
+        }
+
+        foreach (Tensor input in inputs)
+        {
+            if (tape.Tracks(input)) return true;
+        }
+
+        return false;
+    }
+
     /// <summary>A tensor of this scope with undefined contents.</summary>
     internal Tensor New(int rows, int columns, ElementType type = ElementType.F32)
     {
         ObjectDisposedException.ThrowIf(disposed, this);
         Tensor tensor = new(Context, rows, columns, type);
         owned.Add(tensor);
+        recomputed?.Made(tensor);
+        return tensor;
+    }
+
+    /// <summary>A list of integers in device memory, so that what a tape holds of ids and rows is no managed array of a token's size each.</summary>
+    internal Tensor Integers(ReadOnlySpan<int> values)
+    {
+        Tensor tensor = New(1, values.Length);
+        values.CopyTo(tensor.Integers);
         return tensor;
     }
 

@@ -78,7 +78,14 @@ public sealed unsafe class Tensor
     /// <summary>One row of an f32 tensor.</summary>
     internal Span<float> Row(int row) => new(Data + ((long)row * Columns), Columns);
 
-    internal void Retain() => holders++;
+    /// <summary>The elements taken as integers: see <see cref="Scope.Integers"/>.</summary>
+    internal Span<int> Integers => new(Data, checked((int)Count));
+
+    internal void Retain()
+    {
+        ObjectDisposedException.ThrowIf(data == null, this);
+        holders++;
+    }
 
     internal void Release()
     {

@@ -1,0 +1,68 @@
+using Sirocco.Compute.Backends.Cpu;
+
+namespace Sirocco.Compute;
+
+public static unsafe partial class Operations
+{
+    /// <summary>
+    /// o_i = Σ_j p_ij v_j, p_ij = exp(s · q_i·k_j) / Σ over the keys j that query i may see, for each head and each sequence by itself (Vaswani et al. 2017). Query
+    /// heads are shared out evenly over key/value heads, in order (Ainslie et al. 2023). A query that sees no key gives zeros.
+    /// </summary>
+    /// <remarks>
+    /// Blocks of keys with a running maximum and sum, so that no matrix of all scores exists (Milakov and Gimelshein 2018, Dao et al. 2022). The tape keeps q, k, v, o and
+    /// L_i = log Σ_j exp(s · q_i·k_j); backwards, with D_i = do_i · o_i: p is computed again from L, dv_j = Σ_i p_ij do_i,
+    /// ds_ij = s · p_ij (do_i·v_j − D_i), dq_i = Σ_j ds_ij k_j, dk_j = Σ_i ds_ij q_i.
+    /// </remarks>
+    /// <param name="f">Where the result lives, and the precision of products (softmax is f32 always).</param>
+    /// <param name="q">[tokens, heads · headSize], rotated.</param>
+    /// <param name="k">[key tokens, kvHeads · headSize], rotated.</param>
+    /// <param name="v">[key tokens, kvHeads · headSize]</param>
+    /// <param name="segments">Which rows belong together. The last query of a sequence stands at its last key.</param>
+    /// <param name="mask">Which keys of its sequence a query sees.</param>
+    /// <param name="headSize">Features of a head.</param>
+    /// <param name="scale">s, usually 1 / √headSize.</param>
+    /// <returns>[tokens, heads · headSize]</returns>
+    public static Tensor Attention(this Scope f, Tensor q, Tensor k, Tensor v, Segments segments, AttentionMask mask, int headSize, float scale)
+    {
+        Expect.SameShape(k, v);
+        Expect.Length(q.Rows, segments.Tokens, "rows of queries");
+        Expect.Length(k.Rows, segments.KeyTokens, "rows of keys");
+        if (q.Columns % headSize != 0 || k.Columns % headSize != 0 || k.Columns == 0 || q.Columns % k.Columns != 0)
+            throw new ArgumentException($"{q.Columns} query and {k.Columns} key features do not make groups of heads of {headSize}");
+        Tensor o = f.New(q.Rows, q.Columns);
+        bool recorded = f.Records([q, k, v]);
+        Tensor? logSums = recorded ? f.New(q.Rows, q.Columns / headSize) : null;
+        AttentionShape shape = new(segments, mask, q.Columns / headSize, k.Columns / headSize, headSize, scale);
+        AttentionForward.Run(f.Context.Backend, shape, q.Data, k.Data, v.Data, o.Data, recorded ? logSums!.Data : null);
+        if (recorded) Record(f.Tape!, shape, q, k, v, o, logSums!);
+        return o;
+
+        static void Record(Tape tape, AttentionShape shape, Tensor q, Tensor k, Tensor v, Tensor o, Tensor logSums) => tape.Record([o], [], [q, k, v, o, logSums], pass =>
+        {
+            Tensor dq = pass.Scope.Zeros(q.Rows, q.Columns), dk = pass.Scope.Zeros(k.Rows, k.Columns), dv = pass.Scope.Zeros(v.Rows, v.Columns);
+            AttentionBackward.Run(q.Context.Backend, shape, q.Data, k.Data, v.Data, o.Data, logSums.Data, pass.Gradient(o).Data, dq.Data, dk.Data, dv.Data);
+            pass.Add(q, dq);
+            pass.Add(k, dk);
+            pass.Add(v, dv);
+        });
+    }
+}
+
+/// <summary>Sequences, mask and heads of one attention.</summary>
+internal readonly record struct AttentionShape(Segments Segments, AttentionMask Mask, int Heads, int KvHeads, int HeadSize, float Scale)
+{
+    /// <summary>Query heads that share a key/value head.</summary>
+    public int Group => Heads / KvHeads;
+
+    /// <summary>Keys of its sequence, counted from the sequence's first, that a query sees: First ≤ j &lt; End.</summary>
+    /// <param name="query">Counted from the sequence's first.</param>
+    /// <param name="queries">Queries of the sequence.</param>
+    /// <param name="keys">Keys of the sequence.</param>
+    public (int First, int End) Visible(int query, int queries, int keys)
+    {
+        int place = query + keys - queries;
+        int first = Mask.Window is { } window ? Math.Max(0, place - window + 1) : 0;
+        int end = Mask.Causal ? place + 1 : Mask.Window is { } reach ? (int)Math.Min((long)place + reach, keys) : keys;
+        return (first, Math.Clamp(end, 0, keys));
+    }
+}

@@ -1,0 +1,63 @@
+using System.Runtime.Intrinsics;
+using Sirocco.Compute.Backends.Cpu;
+
+namespace Sirocco.Compute;
+
+/// <summary>
+/// Largest score of some classes and Σ exp(score − largest). Statistics of parts of a vocabulary, whether chunks of one process or the shares of several,
+/// are merged into those of the whole.
+/// </summary>
+internal readonly record struct SoftmaxStatistics(float Largest, double Sum)
+{
+    /// <summary>Of no class at all.</summary>
+    public static SoftmaxStatistics Empty => new(float.NegativeInfinity, 0);
+
+    /// <summary>log Σ exp(score).</summary>
+    public float LogSum => (float)(Largest + Math.Log(Sum));
+
+    /// <summary>Of a run of scores.</summary>
+    public static unsafe SoftmaxStatistics Of(float* scores, int count)
+    {
+        float largest = VectorRow.Max(scores, count);
+        Vector256<float> sums = default;
+        double sum = 0;
+        int i = 0;
+        while (i + 8 <= count)
+        {
+            // f32 lanes for a while, then into the double: a long f32 sum would lose digits.
+            int stop = Math.Min(i + 4096, count);
+            for (; i + 8 <= stop; i += 8) sums += VectorMath.Exp(Vector256.Load(scores + i) - Vector256.Create(largest));
+            sum += Vector256.Sum(sums);
+            sums = default;
+        }
+
+        for (; i < count; i++) sum += Math.Exp(scores[i] - largest);
+        return new SoftmaxStatistics(largest, sum);
+    }
+
+    /// <summary>Of the classes of both.</summary>
+    public SoftmaxStatistics Merge(SoftmaxStatistics other)
+    {
+        if (other.Sum == 0) return this;
+        if (Sum == 0) return other;
+        float largest = MathF.Max(Largest, other.Largest);
+        return new SoftmaxStatistics(largest, (Sum * Math.Exp(Largest - largest)) + (other.Sum * Math.Exp(other.Largest - largest)));
+    }
+
+    /// <summary>gradient = factor · exp(score − logSum): what the softmax adds to the gradient of scores; may be the scores' own memory.</summary>
+    public static unsafe void Probabilities(float* scores, float logSum, float factor, float* gradient, int count, bool add = false)
+    {
+        int i = 0;
+        for (; i + 8 <= count; i += 8)
+        {
+            Vector256<float> value = factor * VectorMath.Exp(Vector256.Load(scores + i) - Vector256.Create(logSum));
+            (add ? Vector256.Load(gradient + i) + value : value).Store(gradient + i);
+        }
+
+        for (; i < count; i++)
+        {
+            float value = factor * VectorMath.Exp(Vector256.CreateScalar(scores[i] - logSum)).ToScalar();
+            gradient[i] = add ? gradient[i] + value : value;
+        }
+    }
+}

@@ -1,0 +1,65 @@
+namespace Sirocco.Compute;
+
+public static unsafe partial class Operations
+{
+    /// <summary>
+    /// y[t,i] = x[t,i] / (1 − rate) or, with probability <paramref name="rate"/>, 0 (Srivastava et al. 2014). What is dropped is a pure function of seed, step, operation,
+    /// token and feature, so a recomputed block drops the same and nothing is kept for the backward pass.
+    /// </summary>
+    /// <param name="f">Where the result lives.</param>
+    /// <param name="x">[tokens, features]</param>
+    /// <param name="rate">0 ≤ rate &lt; 1; at 0 the result is <paramref name="x"/> itself.</param>
+    /// <param name="seed">Of the run.</param>
+    /// <param name="step">Of training.</param>
+    /// <param name="operation">Which dropout of the network this is.</param>
+    /// <returns>[tokens, features]</returns>
+    public static Tensor Dropout(this Scope f, Tensor x, float rate, ulong seed, ulong step, ulong operation)
+    {
+        if (!(rate >= 0 && rate < 1)) throw new ArgumentOutOfRangeException(nameof(rate), rate, "a dropout rate is at least 0 and less than 1");
+        if (rate == 0) return x;
+        ulong key = Mix(Mix(Mix(seed) + step) + operation);
+        Tensor y = f.New(x.Rows, x.Columns);
+        RowDriver.Rows(f.Context.Backend, x.Rows, 4 * x.Columns, new DropoutRow { X = x.Data, Y = y.Data, Columns = x.Columns, Rate = rate, Key = key });
+        if (f.Records([x])) Record(f.Tape!, x, rate, key, y);
+        return y;
+
+        static void Record(Tape tape, Tensor x, float rate, ulong key, Tensor y) => tape.Record([y], [], [], pass =>
+        {
+            Tensor dy = pass.Gradient(y), dx = pass.Target(x, out bool add);
+            RowDriver.Rows(x.Context.Backend, x.Rows, 4 * x.Columns, new DropoutRow { X = dy.Data, Y = dx.Data, Columns = x.Columns, Rate = rate, Key = key, Accumulate = add });
+        });
+    }
+
+    /// <summary>One step of SplitMix64 (Steele, Lea and Flood 2014): a bijection whose outputs for consecutive inputs are independent for our purpose.</summary>
+    private static ulong Mix(ulong z)
+    {
+        z += 0x9e3779b97f4a7c15;
+        z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+        z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+        return z ^ (z >> 31);
+    }
+
+    private struct DropoutRow : IRowKernel
+    {
+        public float* X, Y;
+        public int Columns;
+        public float Rate;
+        public ulong Key;
+        public bool Accumulate;
+
+        public readonly void Row(int row)
+        {
+            float* x = X + ((long)row * Columns), y = Y + ((long)row * Columns);
+            float scale = 1 / (1 - Rate);
+            uint dropped = (uint)(Rate * (double)(1L << 32));
+            ulong token = Mix(Key + (ulong)row), bits = 0;
+            for (int i = 0; i < Columns; i++)
+            {
+                // One draw serves two features.
+                bits = i % 2 == 0 ? Mix(token + (ulong)i) : bits >> 32;
+                float value = (uint)bits < dropped ? 0 : x[i] * scale;
+                y[i] = Accumulate ? y[i] + value : value;
+            }
+        }
+    }
+}

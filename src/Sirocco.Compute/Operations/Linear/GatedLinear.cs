@@ -1,0 +1,70 @@
+using System.Runtime.Intrinsics;
+using Sirocco.Compute.Backends.Cpu;
+
+namespace Sirocco.Compute;
+
+public static unsafe partial class Operations
+{
+    /// <summary>y = silu(x · Gᵀ) ⊙ (x · Uᵀ), silu(z) = z / (1 + e⁻ᶻ): SwiGLU up to its last product (Shazeer 2020).</summary>
+    /// <remarks>
+    /// With a = x · Gᵀ, b = x · Uᵀ, σ = 1 / (1 + e⁻ᵃ): da = dy ⊙ b ⊙ σ(1 + a(1 − σ)), db = dy ⊙ aσ, then as for two linear layers. The tape keeps x, a and b;
+    /// where nothing is recorded a and b are never written to memory.
+    /// </remarks>
+    /// <param name="f">Where the result lives, and the precision.</param>
+    /// <param name="x">[tokens, in]</param>
+    /// <param name="gate">G [features, in]</param>
+    /// <param name="up">U [features, in]</param>
+    /// <returns>[tokens, features]</returns>
+    public static Tensor GatedLinear(this Scope f, Tensor x, Parameter gate, Parameter up)
+    {
+        Expect.Inputs(gate, x);
+        Expect.Inputs(up, x);
+        Tensor y = f.New(x.Rows, gate.Rows);
+        bool recorded = f.Records([x], [gate, up]);
+        Tensor operand = ProductInput(f, x, recorded);
+        Tensor? a = recorded ? f.New(x.Rows, gate.Rows) : null, b = recorded ? f.New(x.Rows, up.Rows) : null;
+        Gemm.GatedLinear(f.Context.Backend, Matrix(operand), Output(f, gate, a), Output(f, up, b), y.Data, y.Columns, f.Precision);
+        if (recorded) Record(f.Tape!, f.Precision, x, operand, gate, up, a!, b!, y);
+        return y;
+
+        static void Record(Tape tape, Precision precision, Tensor x, Tensor operand, Parameter gate, Parameter up, Tensor a, Tensor b, Tensor y) =>
+            tape.Record([y], [gate, up], [operand, a, b], pass =>
+            {
+                Tensor da = pass.Scope.New(y.Rows, y.Columns), db = pass.Scope.New(y.Rows, y.Columns);
+                GateBackward backward = new() { A = a.Data, B = b.Data, DY = pass.Gradient(y).Data, DA = da.Data, DB = db.Data, Count = y.Count };
+                RowDriver.Flat(y.Context.Backend, y.Count, backward);
+                LinearBackward(pass, precision, x, operand, gate, da);
+                LinearBackward(pass, precision, x, operand, up, db);
+            });
+    }
+
+    private struct GateBackward : IRowKernel
+    {
+        public float* A, B, DY, DA, DB;
+        public long Count;
+
+        public readonly void Row(int row)
+        {
+            long i = (long)row * RowDriver.FlatRow, end = Math.Min(i + RowDriver.FlatRow, Count);
+            for (; i + 8 <= end; i += 8)
+            {
+                (Vector256<float> da, Vector256<float> db) = Derivatives(Vector256.Load(A + i), Vector256.Load(B + i), Vector256.Load(DY + i));
+                da.Store(DA + i);
+                db.Store(DB + i);
+            }
+
+            for (; i < end; i++)
+            {
+                (Vector256<float> da, Vector256<float> db) = Derivatives(Vector256.CreateScalar(A[i]), Vector256.CreateScalar(B[i]), Vector256.CreateScalar(DY[i]));
+                DA[i] = da.ToScalar();
+                DB[i] = db.ToScalar();
+            }
+        }
+
+        private static (Vector256<float> DA, Vector256<float> DB) Derivatives(Vector256<float> a, Vector256<float> b, Vector256<float> dy)
+        {
+            Vector256<float> sigmoid = Vector256<float>.One / (Vector256<float>.One + VectorMath.Exp(-a));
+            return (dy * b * sigmoid * (Vector256<float>.One + (a * (Vector256<float>.One - sigmoid))), dy * a * sigmoid);
+        }
+    }
+}
