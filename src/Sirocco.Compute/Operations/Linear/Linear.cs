@@ -88,8 +88,10 @@ public static unsafe partial class Operations
 
     private static LinearOutput Output(Scope f, Parameter weight, Tensor? y, Tensor? residual = null)
     {
-        if (f.Precision == Precision.Int8) _ = weight.Quantized(f.Context.Backend);
-        return new LinearOutput(weight.Operand, y is null ? null : y.Data, weight.Rows, residual is null ? null : residual.Data, weight.Rows);
+        float* result = y is null ? null : y.Data, addend = residual is null ? null : residual.Data;
+        return f.Precision == Precision.Int8
+            ? new LinearOutput(weight.Quantized(f.Context.Backend), result, weight.Rows, addend, weight.Rows)
+            : new LinearOutput(weight.Operand, result, weight.Rows, addend, weight.Rows);
     }
 
     private struct RoundToBF16 : IRowKernel
