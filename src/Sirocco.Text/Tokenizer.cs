@@ -76,6 +76,15 @@ public sealed partial class Tokenizer
         return settings.AddBegin || settings.AddEnd ? tokenizer.WithSpecialTokens(settings.AddBegin, settings.AddEnd) : tokenizer;
     }
 
+    /// <summary>Makes a tokenizer of the vocabulary in a GGUF file.</summary>
+    /// <exception cref="InvalidDataException">It is damaged or of an unknown kind; the message names the GGUF key.</exception>
+    public static Tokenizer FromVocabulary(TokenizerVocabulary vocabulary)
+    {
+        Tokenizer tokenizer = new(GgufVocabulary.Assemble(vocabulary));
+        bool begin = vocabulary.AddBegin && vocabulary.BeginId is not null, end = vocabulary.AddEnd && vocabulary.EndId is not null;
+        return begin || end ? tokenizer.WithSpecialTokens(begin, end) : tokenizer;
+    }
+
     /// <summary>The same tokenizer, whose special tokens around a text are exactly the ones asked for (as the flags add_bos_token and add_eos_token of
     /// transformers replace a file's own post-processor).</summary>
     /// <param name="begin">Puts <see cref="BeginId"/> in front.</param>
