@@ -1,5 +1,3 @@
-using System.Runtime.CompilerServices;
-
 namespace Sirocco.Compute.Backends.Cpu;
 
 internal static unsafe partial class Gemm
@@ -164,8 +162,11 @@ internal static unsafe partial class Gemm
                             kernel.Run(height, &block);
                         }
 
-                        if (last)
-                            Finish(product, position, corner, tileStride, tileRows * tileStride);
+                        if (!last)
+                            continue;
+                        if (kernel.IsInteger)
+                            Dequantize(product, position, corner, tileStride, tileRows * tileStride);
+                        Finish(product, gated, position, corner, tileStride, tileRows * tileStride);
                     }
                 }
             }
@@ -194,35 +195,47 @@ internal static unsafe partial class Gemm
             kernel.Run(at.Rows, block);
         }
 
-        /// <summary>Takes a finished block out of the tile.</summary>
-        private readonly void Finish(Product* product, Block at, float* tile, long tileStride, long factorStride)
+        private readonly void Dequantize(Product* product, Block at, float* tile, long tileStride, long factorStride)
         {
-            for (int r = 0; r < at.Rows; r++)
+            for (int factor = 0; factor < Factors; factor++)
             {
-                float* from = tile + (r * tileStride);
-                for (int factor = 0; factor < Factors && kernel.IsInteger; factor++)
+                for (int r = 0; r < at.Rows; r++)
                 {
                     Epilogue.Dequantize(
-                        from + (factor * factorStride), RowScales[at.Row + r],
+                        tile + (factor * factorStride) + (r * tileStride), RowScales[at.Row + r],
                         product[factor].Scales + at.Column, product[factor].Offsets + at.Column, kernel.PanelWidth);
                 }
-
-                if (gated == null)
-                {
-                    float* addend = product->Addend == null ? null : product->Addend + ((at.Row + r) * product->AddendStride) + at.Column;
-                    Epilogue.Store(from, addend, product->C + ((at.Row + r) * product->CStride) + at.Column, at.Columns);
-                    continue;
-                }
-
-                for (int factor = 0; factor < 2; factor++)
-                {
-                    Product* half = product + factor;
-                    if (half->C != null)
-                        Epilogue.Store(from + (factor * factorStride), null, half->C + ((at.Row + r) * half->CStride) + at.Column, at.Columns);
-                }
-
-                Epilogue.Gate(from, from + factorStride, gated->Y + ((at.Row + r) * gated->Stride) + at.Column, at.Columns);
             }
+        }
+    }
+
+    /// <summary>Takes a finished block from scratch memory to the result, through the residual or the gate.</summary>
+    /// <param name="product">The product, or the gate followed by up.</param>
+    /// <param name="gated">Null for a plain product.</param>
+    /// <param name="at">Where the block belongs.</param>
+    /// <param name="tile">The block.</param>
+    /// <param name="tileStride">Elements from one of its rows to the next.</param>
+    /// <param name="factorStride">Elements from the gate's block to the block of up.</param>
+    private static void Finish(Product* product, GatedResult* gated, Block at, float* tile, long tileStride, long factorStride)
+    {
+        for (int r = 0; r < at.Rows; r++)
+        {
+            float* from = tile + (r * tileStride);
+            if (gated == null)
+            {
+                float* addend = product->Addend == null ? null : product->Addend + ((at.Row + r) * product->AddendStride) + at.Column;
+                Epilogue.Store(from, addend, product->C + ((at.Row + r) * product->CStride) + at.Column, at.Columns);
+                continue;
+            }
+
+            for (int factor = 0; factor < 2; factor++)
+            {
+                Product* half = product + factor;
+                if (half->C != null)
+                    Epilogue.Store(from + (factor * factorStride), null, half->C + ((at.Row + r) * half->CStride) + at.Column, at.Columns);
+            }
+
+            Epilogue.Gate(from, from + factorStride, gated->Y + ((at.Row + r) * gated->Stride) + at.Column, at.Columns);
         }
     }
 

@@ -75,6 +75,12 @@ internal static unsafe partial class Gemm
         if (m == 0)
             return;
         using ThreadTeam.Turn turn = backend.Team.TakeTurn();
+        if (FewRows.Serves(backend, kernel, m, products, count))
+        {
+            RunFewRows(backend, kernel, x, products, count, gated);
+            return;
+        }
+
         PanelWork work = new(backend, kernel, m, k, products, count, gated);
         if (k > 0 && RowConversion.IsDirect(kernel.Format, x))
         {

@@ -10,10 +10,14 @@ internal sealed class KernelTable
 {
     private static readonly ConcurrentDictionary<CpuFeatures, KernelTable> Tables = new();
 
+    private static readonly DotKernel[] ScalarDots = [new ScalarDotKernel<LoadF32>(), new ScalarDotKernel<LoadBF16>(), new ScalarDotKernel<LoadF16>()];
+    private static readonly DotKernel[] SimdDots = [new SimdDotKernel<LoadF32>(), new SimdDotKernel<LoadBF16>(), new SimdDotKernel<LoadF16>()];
+
     private readonly CpuFeatures features;
     private readonly Lazy<PanelKernel> f32;
     private readonly Lazy<PanelKernel> bf16;
     private readonly Lazy<PanelKernel> int8;
+    private readonly Lazy<DotKernel?> emittedDot;
     private volatile string? refusal;
 
     private KernelTable(CpuFeatures features)
@@ -22,8 +26,8 @@ internal sealed class KernelTable
         f32 = new(() => features switch
         {
             { Tier: KernelTier.Scalar } => new ScalarPanelKernel(PanelFormat.F32),
-            { Avx512: true } => Emit(PanelInstructions.F32Avx512) ?? new SimdPanelKernel<Vector512<float>, Floats512>(),
-            { Avx2: true } => Emit(PanelInstructions.F32Avx2) ?? new SimdPanelKernel<Vector256<float>, Floats256>(),
+            { Avx512: true } => Emit(PanelInstructions.F32Avx512) ?? (PanelKernel)new SimdPanelKernel<Vector512<float>, Floats512>(),
+            { Avx2: true } => Emit(PanelInstructions.F32Avx2) ?? (PanelKernel)new SimdPanelKernel<Vector256<float>, Floats256>(),
             _ => new SimdPanelKernel<Vector128<float>, Floats128>(),
         });
         bf16 = new(() => features.Avx512Bf16 ? Emit(PanelInstructions.BF16Avx512) ?? F32 : F32);
@@ -38,6 +42,7 @@ internal sealed class KernelTable
             { Avx2: true } => new SimdPanelKernel<Vector256<int>, Pairs256>(),
             _ => new SimdPanelKernel<Vector128<int>, Pairs128>(),
         });
+        emittedDot = new(() => BF16.Format == PanelFormat.BF16 ? Place(EmittedDotKernel.TryCreate(out string? reason), reason) : null);
     }
 
     /// <summary>Products of f32.</summary>
@@ -62,11 +67,21 @@ internal sealed class KernelTable
 
     public static KernelTable For(CpuFeatures features) => Tables.GetOrAdd(features, static f => new KernelTable(f));
 
-    private PanelKernel? Emit(PanelInstructions instructions)
+    /// <summary>The kernel for few rows and weights of <paramref name="weightType"/>, for f32 and bf16 products.</summary>
+    public DotKernel Dot(Precision precision, ElementType weightType)
     {
-        if (features.Tier != KernelTier.Emitted || !X86Base.X64.IsSupported)
-            return null;
-        PanelKernel? kernel = EmittedPanelKernel.TryCreate(instructions, out string? reason);
+        if (precision == Precision.BF16 && weightType == ElementType.BF16 && emittedDot.Value is { } emitted)
+            return emitted;
+        DotKernel[] kernels = features.Tier == KernelTier.Scalar ? ScalarDots : SimdDots;
+        return kernels[(int)weightType];
+    }
+
+    private EmittedPanelKernel? Emit(PanelInstructions instructions) => features.Tier == KernelTier.Emitted && X86Base.X64.IsSupported
+        ? Place(EmittedPanelKernel.TryCreate(instructions, out string? reason), reason)
+        : null;
+
+    private TKernel? Place<TKernel>(TKernel? kernel, string? reason)
+    {
         refusal ??= reason;
         return kernel;
     }

@@ -25,12 +25,6 @@ internal unsafe interface IPanelVector<TVector>
     static abstract void Store(TVector sum, byte* destination);
 }
 
-/// <summary>A number known when the code is compiled: the row count of a tile, so that each count is its own straight code.</summary>
-internal interface ICount
-{
-    static abstract int Value { get; }
-}
-
 /// <summary>
 /// The panel product with the vectors of .NET: a tile of 6 rows by two vectors, that is 12 sums, 2 vectors of B and 1 broadcast element of A, made
 /// for the 16 registers of AVX2 (6×16). One step of k is 12 multiply-adds for 8 loads, so two FMA units and two load ports finish together at 6 cycles.
@@ -42,7 +36,7 @@ internal sealed unsafe class SimdPanelKernel<TVector, TOps> : PanelKernel
 {
     private readonly delegate*<PanelArguments*, void>[] byRows =
     [
-        &Tile<Count.One>, &Tile<Count.Two>, &Tile<Count.Three>, &Tile<Count.Four>, &Tile<Count.Five>, &Tile<Count.Six>,
+        &Tile<Count1>, &Tile<Count2>, &Tile<Count3>, &Tile<Count4>, &Tile<Count5>, &Tile<Count6>,
     ];
 
     public SimdPanelKernel()
@@ -139,38 +133,5 @@ internal sealed unsafe class SimdPanelKernel<TVector, TOps> : PanelKernel
         byte* c = (byte*)arguments->C + (row * arguments->CStride);
         TOps.Store(left, c);
         TOps.Store(right, c + vectorBytes);
-    }
-
-    private static class Count
-    {
-        internal readonly struct One : ICount
-        {
-            public static int Value => 1;
-        }
-
-        internal readonly struct Two : ICount
-        {
-            public static int Value => 2;
-        }
-
-        internal readonly struct Three : ICount
-        {
-            public static int Value => 3;
-        }
-
-        internal readonly struct Four : ICount
-        {
-            public static int Value => 4;
-        }
-
-        internal readonly struct Five : ICount
-        {
-            public static int Value => 5;
-        }
-
-        internal readonly struct Six : ICount
-        {
-            public static int Value => 6;
-        }
     }
 }

@@ -1,5 +1,3 @@
-using Iced.Intel;
-
 namespace Sirocco.Compute.Backends.Cpu.Emitted;
 
 /// <summary>A panel kernel in machine code assembled for this process, one function for each number of rows.</summary>
@@ -31,23 +29,8 @@ internal sealed unsafe class EmittedPanelKernel : PanelKernel
     }
 
     /// <summary>The functions for 1 … RowTile rows one after another, and where each begins.</summary>
-    public static byte[] Assemble(PanelInstructions instructions, CallingConvention convention, out int[] offsets)
-    {
-        using MemoryStream bytes = new();
-        offsets = new int[PanelInstructions.RowTile];
-        for (int rows = 1; rows <= offsets.Length; rows++)
-        {
-            // A function starts on a cache line; the gap is filled with int3.
-            while (bytes.Length % 64 != 0)
-                bytes.WriteByte(0xcc);
-            offsets[rows - 1] = (int)bytes.Length;
-            Assembler code = new(bitness: 64);
-            PanelEmitter.Emit(code, instructions, rows, convention);
-            code.Assemble(new StreamCodeWriter(bytes), (ulong)bytes.Length);
-        }
-
-        return bytes.ToArray();
-    }
+    public static byte[] Assemble(PanelInstructions instructions, CallingConvention convention, out int[] offsets) =>
+        EmittedCode.Assemble(PanelInstructions.RowTile, (code, rows) => PanelEmitter.Emit(code, instructions, rows, convention), out offsets);
 
     public override void Run(int rows, PanelArguments* arguments) => byRows[rows - 1](arguments);
 }
