@@ -1,0 +1,226 @@
+using System.Net;
+using System.Text.Json;
+
+namespace Sirocco.Formats;
+
+/// <summary>
+/// Fetches a snapshot by the hub's HTTP protocol: the list of files and the commit from <c>/api/models/…/revision/…</c>, each file's hash from the headers of
+/// <c>/…/resolve/…</c>, its bytes in as many pieces as the connection makes of them.
+/// </summary>
+internal sealed class HubDownload : IDisposable
+{
+    private const int LongestAnswer = 64 << 20;
+
+    private readonly HubOptions _options;
+    private readonly HubModelId _id;
+    private readonly HubCache _cache;
+    private readonly HubConnection _connection;
+    private readonly IProgress<HubProgress>? _progress;
+
+    internal HubDownload(HubOptions options, HubModelId id, HubCache cache, IProgress<HubProgress>? progress)
+    {
+        (_options, _id, _cache, _progress) = (options, id, cache, progress);
+        _connection = new HubConnection(options);
+    }
+
+    public void Dispose() => _connection.Dispose();
+
+    /// <summary>Brings the snapshot into the cache and returns its folder.</summary>
+    internal async Task<string> RunAsync(CancellationToken cancellation)
+    {
+        (string commit, List<string> listed) = await ListAsync(cancellation).ConfigureAwait(false);
+        List<string> files = HubFileFilter.Choose(_id, listed);
+        string snapshot = _cache.SnapshotFolder(commit);
+        _cache.CreateFolders(commit);
+        for (int i = 0; i < files.Count; i++)
+        {
+            if (File.Exists(Path.Combine(snapshot, files[i]))) continue;
+            var progress = new HubProgress(files[i], i + 1, files.Count, 0, null);
+            await FetchAsync(commit, files[i], progress, cancellation).ConfigureAwait(false);
+        }
+        _cache.WriteReference(commit);
+        return snapshot;
+    }
+
+    private async Task<(string Commit, List<string> Files)> ListAsync(CancellationToken cancellation)
+    {
+        Uri address = Address($"api/models/{_id.Repository}/revision/{Uri.EscapeDataString(_id.Revision)}");
+        byte[] body = await WithRetriesAsync("the list of files", async () =>
+        {
+            using HubConnection.Answer answer = await _connection.SendAsync(HttpMethod.Get, address, 0, untilHash: false, cancellation).ConfigureAwait(false);
+            Require(answer.Response, "the list of files");
+            using Stream stream = await answer.Response.Content.ReadAsStreamAsync(cancellation).ConfigureAwait(false);
+            var content = new MemoryStream();
+            byte[] buffer = new byte[1 << 16];
+            for (int read; (read = await _connection.ReadAsync(stream, buffer, cancellation).ConfigureAwait(false)) > 0;)
+            {
+                content.Write(buffer, 0, read);
+                if (content.Length > LongestAnswer) throw new InvalidDataException($"{address}: the answer is over {LongestAnswer} bytes long, which no list of files is");
+            }
+            return content.ToArray();
+        }, cancellation).ConfigureAwait(false);
+        try
+        {
+            using JsonDocument document = JsonDocument.Parse(body);
+            string commit = document.RootElement.GetProperty("sha").GetString()!;
+            List<string> files = [.. document.RootElement.GetProperty("siblings").EnumerateArray().Select(file => file.GetProperty("rfilename").GetString()!)];
+            return HubHash.IsTag(commit) ? (commit, files) : throw new InvalidDataException($"{address}: key 'sha' is not a commit");
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException or KeyNotFoundException or ArgumentNullException)
+        {
+            throw new InvalidDataException($"{address}: the answer is not a list of files with the keys 'sha' and 'siblings'; check HF_ENDPOINT", e);
+        }
+    }
+
+    private async Task FetchAsync(string commit, string file, HubProgress progress, CancellationToken cancellation)
+    {
+        (Uri address, string hash, long? size) = await WithRetriesAsync(file, () => LocateAsync(commit, file, cancellation), cancellation).ConfigureAwait(false);
+        string blob = _cache.BlobPath(hash);
+        progress = progress with { TotalBytes = size };
+        if (!File.Exists(blob)) await TransferAsync(address, blob, hash, progress, cancellation).ConfigureAwait(false);
+        _cache.Link(commit, file, hash);
+        if (File.Exists(blob)) _progress?.Report(progress with { Bytes = new FileInfo(blob).Length });
+    }
+
+    /// <summary>Asks for a file's hash and size. The commit is asked for first, so that all files are of one state; mirrors may know branches only.</summary>
+    private async Task<(Uri Address, string Hash, long? Size)> LocateAsync(string commit, string file, CancellationToken cancellation)
+    {
+        foreach (string revision in new[] { commit, _id.Revision }.Distinct(StringComparer.Ordinal))
+        {
+            string path = string.Join('/', file.Split('/').Select(Uri.EscapeDataString));
+            Uri address = Address($"{_id.Repository}/resolve/{Uri.EscapeDataString(revision)}/{path}");
+            using HubConnection.Answer head = await _connection.SendAsync(HttpMethod.Head, address, 0, untilHash: true, cancellation).ConfigureAwait(false);
+            if (head.Response.StatusCode == HttpStatusCode.NotFound && revision != _id.Revision) continue;
+            HubConnection.Answer answer = head;
+            if (head.Response.StatusCode is HttpStatusCode.MethodNotAllowed or HttpStatusCode.NotImplemented)
+                answer = await _connection.SendAsync(HttpMethod.Get, address, 0, untilHash: true, cancellation).ConfigureAwait(false);
+            using (answer)
+            {
+                if (answer.Hash is null || (int)answer.Response.StatusCode >= 400) Require(answer.Response, file);
+                return answer.Hash is string hash && HubHash.IsTag(hash)
+                    ? (address, hash, answer.Size)
+                    : throw new InvalidDataException($"{address}: the server names no usable ETag, so the file could not be checked; check HF_ENDPOINT");
+            }
+        }
+        throw new FileNotFoundException($"{_id}: has no {file}");
+    }
+
+    private async Task TransferAsync(Uri address, string blob, string hash, HubProgress progress, CancellationToken cancellation)
+    {
+        string partial = blob + ".incomplete";
+        using FileStream stream = await OpenExclusivelyAsync(partial, cancellation).ConfigureAwait(false);
+        if (File.Exists(blob))
+        {
+            File.Delete(partial);   // another process has brought the file meanwhile
+            return;
+        }
+        for (bool secondTry = false; ; secondTry = true)
+        {
+            await WithRetriesAsync(progress.File, async () =>
+            {
+                await AppendAsync(address, stream, progress, cancellation).ConfigureAwait(false);
+                return true;
+            }, cancellation, () => stream.Length).ConfigureAwait(false);
+            stream.Flush(flushToDisk: true);
+            if (await HubHash.MatchesAsync(stream, hash, cancellation).ConfigureAwait(false)) break;
+            // The part that was there before may have been the wrong one: once more from the start.
+            stream.SetLength(0);
+            if (secondTry) throw new InvalidDataException($"{_id}: {progress.File} arrived twice with a hash other than {hash}; try again later or another HF_ENDPOINT");
+        }
+        File.Move(partial, blob, overwrite: true);
+    }
+
+    /// <summary>Fetches what is missing behind the bytes that are there.</summary>
+    private async Task AppendAsync(Uri address, FileStream stream, HubProgress progress, CancellationToken cancellation)
+    {
+        if (progress.TotalBytes is long all && stream.Length >= all)
+        {
+            if (stream.Length == all) return;
+            stream.SetLength(0);
+        }
+        long start = stream.Length;
+        using HubConnection.Answer answer = await _connection.SendAsync(HttpMethod.Get, address, start, untilHash: false, cancellation).ConfigureAwait(false);
+        HttpResponseMessage response = answer.Response;
+        if (response.StatusCode == HttpStatusCode.RequestedRangeNotSatisfiable && start > 0)
+        {
+            stream.SetLength(0);
+            throw new IOException("the server has fewer bytes than are here");
+        }
+        Require(response, progress.File);
+        if (response.StatusCode != HttpStatusCode.PartialContent || response.Content.Headers.ContentRange?.From != start)
+        {
+            if (response.StatusCode == HttpStatusCode.PartialContent && start == 0) throw new IOException("the server sends a part that was not asked for");
+            stream.SetLength(0);   // the server ignores ranges and sends everything
+            if (response.StatusCode == HttpStatusCode.PartialContent) throw new IOException("the server sends another part than asked for");
+        }
+        stream.Position = stream.Length;
+        using Stream body = await response.Content.ReadAsStreamAsync(cancellation).ConfigureAwait(false);
+        byte[] buffer = new byte[1 << 18];
+        for (int read; (read = await _connection.ReadAsync(body, buffer, cancellation).ConfigureAwait(false)) > 0;)
+        {
+            if (progress.TotalBytes is long most && stream.Position + read > most)
+            {
+                stream.SetLength(0);
+                throw new IOException($"more than the announced {most} bytes arrived");
+            }
+            await stream.WriteAsync(buffer.AsMemory(0, read), cancellation).ConfigureAwait(false);
+            _progress?.Report(progress with { Bytes = stream.Position });
+        }
+        await stream.FlushAsync(cancellation).ConfigureAwait(false);
+        if (progress.TotalBytes is long total && stream.Length < total) throw new IOException($"the connection ended after {stream.Length} of {total} bytes");
+    }
+
+    /// <summary>Two processes may want the same file: the second waits and finds it done.</summary>
+    private static async Task<FileStream> OpenExclusivelyAsync(string path, CancellationToken cancellation)
+    {
+        while (true)
+        {
+            try
+            {
+                // None is an exclusive lock on Unix, where an open file can be renamed; Windows needs Delete for the rename.
+                FileShare share = OperatingSystem.IsWindows() ? FileShare.Delete : FileShare.None;
+                return new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, share, 1 << 16, FileOptions.Asynchronous);
+            }
+            catch (IOException e) when (e.HResult is 11 or 35 or unchecked((int)0x80070020))   // EWOULDBLOCK of Linux and macOS, ERROR_SHARING_VIOLATION
+            {
+                await Task.Delay(200, cancellation).ConfigureAwait(false);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                throw WriteFailure.Explain(path, e);
+            }
+        }
+    }
+
+    /// <summary>Repeats what fails for reasons that pass, with growing pauses; attempts that brought bytes do not count.</summary>
+    private async Task<T> WithRetriesAsync<T>(string what, Func<Task<T>> attempt, CancellationToken cancellation, Func<long>? progress = null)
+    {
+        int failures = 0;
+        while (true)
+        {
+            long before = progress?.Invoke() ?? 0;
+            try
+            {
+                return await attempt().ConfigureAwait(false);
+            }
+            catch (Exception e) when (e is HttpRequestException or IOException and not (FileNotFoundException or DirectoryNotFoundException))
+            {
+                if (e is IOException io && IsLocal(io)) throw WriteFailure.Explain(_cache.Folder, e);
+                failures = progress?.Invoke() > before ? 1 : failures + 1;
+                if (failures >= _options.MaximumAttempts) throw HubFailure.Unreachable(_id, _options, what, e);
+                await Task.Delay(_options.FirstRetryDelay * Math.Min(1 << (failures - 1), 30), cancellation).ConfigureAwait(false);
+            }
+        }
+    }
+
+    private Uri Address(string path) => new($"{_options.Endpoint.AbsoluteUri.TrimEnd('/')}/{path}");
+
+    // A full or read-only disk will not pass by waiting.
+    private static bool IsLocal(IOException e) => e.HResult is 28 or 30 or 122 or unchecked((int)0x80070070);
+
+    private void Require(HttpResponseMessage response, string what)
+    {
+        if (response.IsSuccessStatusCode) return;
+        throw HubFailure.Explain(_id, _options, response, what);
+    }
+}
