@@ -84,7 +84,9 @@ public sealed unsafe class Parameter
     /// <param name="type">Encoding of the bytes.</param>
     /// <param name="data">First byte; row-major.</param>
     /// <param name="owner">Kept alive as long as the parameter: what the bytes belong to, such as a memory-mapped file.</param>
-    public static Parameter FromMemory(string name, IReadOnlyList<int> shape, ElementType type, nint data, object owner) => new(name, shape, type, (void*)data, owner);
+    /// <param name="axis">Where tensor parallelism may split it.</param>
+    public static Parameter FromMemory(string name, IReadOnlyList<int> shape, ElementType type, nint data, object owner, ShardAxis axis = ShardAxis.None) =>
+        new(name, shape, type, (void*)data, owner) { ShardAxis = axis };
 
     /// <summary>A parameter with f32 values of its own.</summary>
     /// <exception cref="ArgumentException">The number of values is not that of the shape.</exception>

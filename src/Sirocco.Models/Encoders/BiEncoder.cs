@@ -1,0 +1,127 @@
+using Sirocco.Compute;
+
+namespace Sirocco.Models;
+
+/// <summary>A decoder, pooling over its last hidden states, and what follows: the network of an embedding model.</summary>
+public sealed class BiEncoder : EncoderModel
+{
+    /// <summary>Puts a bi-encoder together from its parts, such as a new decoder that is to be trained.</summary>
+    /// <param name="decoder">The network.</param>
+    /// <param name="settings">Pooling and normalisation.</param>
+    /// <param name="causal">Whether a token sees only those before it.</param>
+    public BiEncoder(Decoder decoder, EncoderSettings settings, bool causal = false)
+        : this(decoder, null, settings, [], causal)
+    {
+    }
+
+    private BiEncoder(Decoder decoder, Checkpoint? checkpoint, EncoderSettings settings, IReadOnlyList<EncoderModule> modules, bool causal)
+        : base(decoder, checkpoint, causal)
+    {
+        Settings = settings;
+        Modules = modules;
+    }
+
+    /// <summary>Pooling, prompts, lengths.</summary>
+    public EncoderSettings Settings { get; private set; }
+
+    /// <summary>What follows pooling in a sentence-transformers folder.</summary>
+    public IReadOnlyList<EncoderModule> Modules { get; private set; }
+
+    /// <inheritdoc/>
+    public override IEnumerable<Parameter> Parameters => [.. base.Parameters, .. Modules.SelectMany(module => module.Parameters)];
+
+    /// <summary>Whether vectors end with unit length before they are cut.</summary>
+    public bool EndsNormalized => Settings.Normalize || (Modules.Count > 0 && Modules[^1] is NormalizeModule);
+
+    /// <summary>Features of a vector before it is cut to <see cref="EncoderSettings.Dimensions"/>.</summary>
+    public int Features => Modules.Aggregate(Config.HiddenSize * Settings.Poolings.Count, (features, module) => module.Output(features));
+
+    internal static new BiEncoder Load(ModelFolder folder, ModelOptions? options)
+    {
+        EncoderSettings settings;
+        IReadOnlyList<EncoderModule> modules = [];
+        if (folder.HasModules)
+        {
+            SentenceTransformersFolder library = SentenceTransformersFolder.Read(folder.Directory!, folder.Config.HiddenSize);
+            (settings, modules) = (library.Settings, library.Modules);
+        }
+        else
+        {
+            Pooling pooling;
+            try
+            {
+                pooling = PoolingNames.Parse(folder.Config.Pooling ?? "avg");
+            }
+            catch (NotSupportedException e)
+            {
+                throw new NotSupportedException($"{folder.Path}: config.json: {e.Message}", e);
+            }
+
+            settings = new EncoderSettings { Poolings = [pooling], Prompts = PublishedPrompts.Of(folder) };
+            if (folder.Directory is { } directory) settings = SentenceTransformersFolder.ReadPrompts(directory, settings) is { Prompts.Count: > 0 } found ? found : settings;
+        }
+
+        // Sentence-transformers runs a checkpoint as its configuration says, so causal where that says nothing; the bi-encoder loader makes it bidirectional.
+        bool causal = options?.Causal ?? folder.Config.IsCausal ?? settings.IsSentenceTransformers;
+        bool silent = options?.Causal is null && folder.Config.IsCausal is null && !settings.IsSentenceTransformers;
+        var (decoder, checkpoint) = folder.LoadNetwork(ConvertTo(options));
+        return new BiEncoder(decoder, checkpoint, settings, modules, causal)
+        {
+            Notice = silent ? $"{folder.Path} is a causal checkpoint; it is used with bidirectional attention (--causal keeps its own)" : null,
+        };
+    }
+
+    /// <summary>Replaces pooling, normalisation or dimensions of the folder by the caller's.</summary>
+    public BiEncoder WithSettings(EncoderSettings settings)
+    {
+        Settings = settings;
+        return this;
+    }
+
+    /// <summary>Leaves out the modules that make vectors of unit length.</summary>
+    internal void DropNormalize() => Modules = [.. Modules.Where(module => module is not NormalizeModule)];
+
+    /// <summary>Vectors of texts.</summary>
+    /// <param name="f">Where tensors are made; under a tape, gradients flow as long as a single pooling is used and nothing is cut.</param>
+    /// <param name="ids">[tokens]</param>
+    /// <param name="segments">One sequence for each text.</param>
+    /// <param name="skip">[sequences] tokens of each sequence's prompt that are not pooled; empty pools all.</param>
+    /// <returns>[sequences, features], not yet cut to <see cref="EncoderSettings.Dimensions"/></returns>
+    public Tensor Encode(Scope f, ReadOnlySpan<int> ids, Segments segments, ReadOnlySpan<int> skip = default) =>
+        Pool(f, Decoder.Forward(f, ids, segments, Mask), segments, skip);
+
+    /// <summary>Vectors from the last hidden states.</summary>
+    /// <param name="f">Where tensors are made.</param>
+    /// <param name="hidden">[tokens, hidden] after the final norm.</param>
+    /// <param name="segments">One sequence for each text.</param>
+    /// <param name="skip">See <see cref="Encode"/>.</param>
+    /// <returns>[sequences, features]</returns>
+    public Tensor Pool(Scope f, Tensor hidden, Segments segments, ReadOnlySpan<int> skip = default)
+    {
+        ReadOnlySpan<int> starts = segments.QueryStarts[..^1], ends = segments.QueryStarts[1..];
+        if (!skip.IsEmpty)
+        {
+            int[] pooled = new int[segments.Count];
+            for (int s = 0; s < pooled.Length; s++) pooled[s] = Math.Min(starts[s] + skip[s], ends[s]);
+            starts = pooled;
+        }
+
+        Tensor x = Settings.Poolings.Count == 1 ? f.Pool(hidden, starts, ends, Settings.Poolings[0]) : Concatenated(f, hidden, starts, ends);
+        foreach (EncoderModule module in Modules) x = module.Apply(f, x);
+        return Settings.Normalize ? f.NormalizeRows(x) : x;
+    }
+
+    private Tensor Concatenated(Scope f, Tensor hidden, ReadOnlySpan<int> starts, ReadOnlySpan<int> ends)
+    {
+        if (f.Tape is not null) throw new NotSupportedException("several poolings beside each other cannot be trained; use one");
+        int width = hidden.Columns, count = Settings.Poolings.Count;
+        float[] joined = new float[starts.Length * width * count];
+        for (int mode = 0; mode < count; mode++)
+        {
+            float[] pooled = f.Pool(hidden, starts, ends, Settings.Poolings[mode]).ToArray();
+            for (int s = 0; s < starts.Length; s++) pooled.AsSpan(s * width, width).CopyTo(joined.AsSpan(((s * count) + mode) * width));
+        }
+
+        return f.Upload(joined, starts.Length, width * count);
+    }
+}

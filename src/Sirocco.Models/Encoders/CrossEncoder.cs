@@ -1,0 +1,105 @@
+using Sirocco.Compute;
+
+namespace Sirocco.Models;
+
+/// <summary>
+/// A decoder with a linear head that scores a query and a document read together. Two kinds: NeMo's bidirectional reranker, which pools all tokens and divides
+/// by a temperature, and the stock causal sequence classifier of transformers, which reads the last token.
+/// </summary>
+public sealed class CrossEncoder : EncoderModel
+{
+    private readonly Parameter score;
+
+    private CrossEncoder(Decoder decoder, Checkpoint? checkpoint, Parameter score, Pooling pooling, bool readsLastToken, bool causal)
+        : base(decoder, checkpoint, causal)
+    {
+        this.score = score;
+        Pooling = pooling;
+        ReadsLastToken = readsLastToken;
+    }
+
+    /// <summary>Puts a reranker together from its parts.</summary>
+    /// <param name="decoder">The network.</param>
+    /// <param name="score">[labels, hidden], named <c>score.weight</c>.</param>
+    /// <param name="pooling">How tokens become one vector.</param>
+    /// <param name="causal">Whether a token sees only those before it.</param>
+    public CrossEncoder(Decoder decoder, Parameter score, Pooling pooling, bool causal = false)
+        : this(decoder, null, score, pooling, false, causal)
+    {
+    }
+
+    /// <summary>How tokens become one vector.</summary>
+    public Pooling Pooling { get; }
+
+    /// <summary>Whether this is the stock classifier, whose score comes from the last token that is not padding, without a temperature.</summary>
+    public bool ReadsLastToken { get; }
+
+    /// <summary>Number of scores of a pair.</summary>
+    public int Labels => score.Rows;
+
+    /// <summary>[labels, hidden]</summary>
+    public Parameter Head => score;
+
+    /// <inheritdoc/>
+    public override IEnumerable<Parameter> Parameters => [.. base.Parameters, score];
+
+    internal static new CrossEncoder Load(ModelFolder folder, ModelOptions? options)
+    {
+        ModelConfig config = folder.Config;
+        bool registered = config.Architectures.Any(name => name.Contains("Bidirectional", StringComparison.Ordinal)) || config.Pooling is not null;
+        var (decoder, checkpoint) = folder.LoadNetwork(ConvertTo(options));
+        try
+        {
+            int labels = config.Labels.Count > 0 ? config.Labels.Count : Math.Max(checkpoint.ScoreLabels, 1);
+            Parameter score = checkpoint.Take("score.weight", [labels, config.HiddenSize], ShardAxis.None);
+
+            // NeMo's own rule: a pooling that it does not know means cls.
+            Pooling pooling = !registered ? Pooling.Last : (config.Pooling ?? "avg") switch { "avg" or "mean" => Pooling.Average, "last" => Pooling.Last, _ => Pooling.First };
+            return new CrossEncoder(decoder, checkpoint, score, pooling, !registered, options?.Causal ?? config.IsCausal ?? true);
+        }
+        catch
+        {
+            checkpoint.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Raw scores of sequences.</summary>
+    /// <param name="f">Where tensors are made.</param>
+    /// <param name="ids">[tokens]</param>
+    /// <param name="segments">One sequence for each pair.</param>
+    /// <returns>[sequences, labels]</returns>
+    public Tensor Score(Scope f, ReadOnlySpan<int> ids, Segments segments)
+    {
+        return Score(f, Decoder.Forward(f, ids, segments, Mask), ids, segments);
+    }
+
+    /// <summary>Raw scores from the last hidden states.</summary>
+    /// <param name="f">Where tensors are made.</param>
+    /// <param name="hidden">[tokens, hidden] after the final norm.</param>
+    /// <param name="ids">[tokens], in which the stock classifier looks for trailing padding; empty where there is none.</param>
+    /// <param name="segments">One sequence for each pair.</param>
+    /// <returns>[sequences, labels]</returns>
+    public Tensor Score(Scope f, Tensor hidden, ReadOnlySpan<int> ids, Segments segments)
+    {
+        int[] ends = ReadsLastToken && !ids.IsEmpty ? WithoutPadding(ids, segments) : segments.QueryStarts[1..].ToArray();
+        Tensor pooled = f.Pool(hidden, segments.QueryStarts[..^1], ends, Pooling);      // [sequences, hidden]
+        Tensor scores = f.Linear(pooled, score);                                        // [sequences, labels]
+        return ReadsLastToken || Config.Temperature == 1 ? scores : f.Scale(scores, 1 / Config.Temperature);
+    }
+
+    /// <summary>Ends of the sequences without trailing padding ids, which a batch without a mask may hold.</summary>
+    private int[] WithoutPadding(ReadOnlySpan<int> ids, Segments segments)
+    {
+        int[] ends = segments.QueryStarts[1..].ToArray();
+        if (Config.PaddingId is not { } padding) return ends;
+        for (int s = 0; s < ends.Length; s++)
+        {
+            int end = ends[s];
+            while (end > segments.QueryStarts[s] && ids[end - 1] == padding) end--;
+            ends[s] = Math.Max(end, Math.Min(segments.QueryStarts[s] + 1, ends[s]));
+        }
+
+        return ends;
+    }
+}

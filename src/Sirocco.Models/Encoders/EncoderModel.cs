@@ -1,0 +1,43 @@
+using Sirocco.Compute;
+
+namespace Sirocco.Models;
+
+/// <summary>
+/// A decoder used to read whole texts: a <see cref="BiEncoder"/> that makes vectors or a <see cref="CrossEncoder"/> that makes scores.
+/// <see cref="FromPretrained"/> picks the class from the folder.
+/// </summary>
+public abstract class EncoderModel : PretrainedModel
+{
+    private protected EncoderModel(Decoder decoder, Checkpoint? checkpoint, bool causal)
+        : base(decoder, checkpoint) => IsCausal = causal;
+
+    /// <summary>Whether a token sees only those before it.</summary>
+    public bool IsCausal { get; }
+
+    /// <summary>A remark for the user on how the folder was taken, or null: a plain causal checkpoint becomes bidirectional.</summary>
+    public string? Notice { get; private protected init; }
+
+    /// <summary>Which keys a query sees.</summary>
+    public AttentionMask Mask => Config.Mask(IsCausal);
+
+    /// <summary>
+    /// Loads a bi-encoder or cross-encoder: a sentence-transformers folder, a published bidirectional model (<c>llama_bidirec</c>, <c>ministral3</c> with
+    /// <c>is_causal: false</c>), a sequence classifier, the text network of a vision-language model, or a plain causal checkpoint or GGUF file, which is
+    /// taken as a bidirectional bi-encoder.
+    /// </summary>
+    /// <param name="path">A folder in Hugging Face layout, or a GGUF file.</param>
+    /// <param name="options">Precision and attention; null does what the folder says.</param>
+    /// <exception cref="FileNotFoundException">There is no such folder, or it lacks a file.</exception>
+    /// <exception cref="InvalidDataException">A file is damaged or inconsistent; the message names it.</exception>
+    /// <exception cref="NotSupportedException">The folder describes a model that is not built here.</exception>
+    public static EncoderModel FromPretrained(string path, ModelOptions? options = null) => Load(ModelFolder.Open(path), options);
+
+    internal static EncoderModel Load(ModelFolder folder, ModelOptions? options)
+    {
+        bool classifier = folder.Config.IsClassifier || (folder.HasModules && SentenceTransformersFolder.IsCrossEncoder(folder.Directory!));
+        return classifier ? CrossEncoder.Load(folder, options) : BiEncoder.Load(folder, options);
+    }
+
+    /// <summary>GGUF's blocks keep every bit of their scales where f32 is asked for.</summary>
+    private protected static ElementType ConvertTo(ModelOptions? options) => options?.Precision == Precision.F32 ? ElementType.F32 : ElementType.BF16;
+}

@@ -1,0 +1,94 @@
+using Sirocco.Compute;
+using Sirocco.Formats;
+
+namespace Sirocco.Models;
+
+/// <summary>A step between pooling and the finished vector.</summary>
+public abstract class EncoderModule
+{
+    private protected EncoderModule()
+    {
+    }
+
+    /// <summary>Weights of the step.</summary>
+    public virtual IEnumerable<Parameter> Parameters => [];
+
+    /// <summary>Features that it gives for the features that it takes.</summary>
+    public virtual int Output(int input) => input;
+
+    /// <summary>Runs the step.</summary>
+    /// <param name="f">Where tensors are made.</param>
+    /// <param name="x">[sequences, features in]</param>
+    /// <returns>[sequences, features out]</returns>
+    public abstract Tensor Apply(Scope f, Tensor x);
+}
+
+/// <summary>Scales each vector to unit length.</summary>
+public sealed class NormalizeModule : EncoderModule
+{
+    /// <inheritdoc/>
+    public override Tensor Apply(Scope f, Tensor x) => f.NormalizeRows(x);
+}
+
+/// <summary>activation(x Wᵀ + b), as the Dense module of sentence-transformers.</summary>
+public sealed class DenseModule : EncoderModule
+{
+    private readonly Parameter weight;
+    private readonly Parameter? bias;
+    private readonly Func<Scope, Tensor, Tensor> activation;
+
+    // Class names of torch.nn, with or without their module path.
+    private static readonly Dictionary<string, Func<Scope, Tensor, Tensor>> Activations = new(StringComparer.Ordinal)
+    {
+        ["Identity"] = (_, x) => x,
+        ["Tanh"] = (f, x) => f.Tanh(x),
+        ["GELU"] = (f, x) => f.Gelu(x),
+        ["SiLU"] = (f, x) => f.Silu(x),
+        ["Sigmoid"] = (f, x) => f.Sigmoid(x),
+        ["ReLU"] = (f, x) => f.Relu(x),
+    };
+
+    private DenseModule(Parameter weight, Parameter? bias, string activationName, Func<Scope, Tensor, Tensor> activation)
+    {
+        this.weight = weight;
+        this.bias = bias;
+        this.activation = activation;
+        ActivationName = activationName;
+    }
+
+    /// <summary>The activation's class as the folder names it.</summary>
+    public string ActivationName { get; }
+
+    /// <inheritdoc/>
+    public override IEnumerable<Parameter> Parameters => bias is null ? [weight] : [weight, bias];
+
+    /// <inheritdoc/>
+    public override int Output(int input) => input == weight.Columns ? weight.Rows : throw new InvalidDataException($"tensor '{weight.Name}' takes {weight.Columns} features, but the module before it gives {input}");
+
+    /// <inheritdoc/>
+    public override Tensor Apply(Scope f, Tensor x)
+    {
+        Tensor y = f.Linear(x, weight);
+        return activation(f, bias is null ? y : f.AddBias(y, bias));
+    }
+
+    /// <summary>Reads a module's folder: config.json and model.safetensors.</summary>
+    internal static DenseModule Load(string folder)
+    {
+        ConfigReader config = ConfigReader.Load(Path.Combine(folder, "config.json"));
+        int input = config.Int("in_features", 1, 1 << 20), output = config.Int("out_features", 1, 1 << 20);
+        string activation = config.Text("activation_function") ?? "torch.nn.modules.activation.Tanh";
+        if (!Activations.TryGetValue(activation[(activation.LastIndexOf('.') + 1)..], out Func<Scope, Tensor, Tensor>? function))
+            throw new NotSupportedException($"{config.File}: activation_function '{(activation.Length > 60 ? activation[..57] + "..." : activation)}' is not supported; supported are {string.Join(", ", Activations.Keys)}");
+        using TensorArchive archive = TensorArchive.Open(Path.Combine(folder, "model.safetensors"));
+        Parameter Take(string name, params int[] shape)
+        {
+            StoredTensor tensor = archive[name];
+            if (!tensor.Shape.SequenceEqual(Array.ConvertAll(shape, extent => (long)extent)))
+                throw new InvalidDataException($"{tensor.FilePath}: tensor '{name}' is {tensor.ShapeText}, but config.json asks for [{string.Join(", ", shape)}]");
+            return Parameter.FromValues(name, shape, tensor.ToSingleArray());
+        }
+
+        return new DenseModule(Take("linear.weight", output, input), config.Bool("bias", true) ? Take("linear.bias", output) : null, activation, function);
+    }
+}

@@ -1,0 +1,118 @@
+using System.Text.Json;
+using Sirocco.Compute;
+
+namespace Sirocco.Models;
+
+/// <summary>
+/// The files that sentence-transformers puts beside a model: modules.json, sentence_bert_config.json, config_sentence_transformers.json, 1_Pooling and so
+/// on, in the spellings of its versions 2 to 6.
+/// </summary>
+internal sealed class SentenceTransformersFolder
+{
+    private SentenceTransformersFolder(EncoderSettings settings, IReadOnlyList<EncoderModule> modules)
+    {
+        Settings = settings;
+        Modules = modules;
+    }
+
+    public EncoderSettings Settings { get; }
+
+    /// <summary>What follows pooling.</summary>
+    public IReadOnlyList<EncoderModule> Modules { get; }
+
+    public static SentenceTransformersFolder Read(string folder, int hiddenSize)
+    {
+        EncoderSettings settings = new() { IsSentenceTransformers = true, Normalize = false, Poolings = [] };
+        List<EncoderModule> modules = [];
+        string index = Path.Combine(folder, "modules.json");
+        foreach (var (type, path) in ModuleList(index))
+        {
+            string place = Path.GetFullPath(Path.Combine(folder, path));
+            if (Path.IsPathRooted(path) || !(place + Path.DirectorySeparatorChar).StartsWith(Path.GetFullPath(folder).TrimEnd(Path.DirectorySeparatorChar) + Path.DirectorySeparatorChar, StringComparison.Ordinal))
+                throw new InvalidDataException($"{index}: module path '{path}' leads out of the folder");
+            switch (type[(type.LastIndexOf('.') + 1)..])
+            {
+                case "Transformer":
+                    settings = ReadTransformer(place, settings);
+                    break;
+                case "Pooling":
+                    ConfigReader pooling = ConfigReader.Load(Path.Combine(place, "config.json"));
+                    settings = settings with { Poolings = PoolingNames.Read(pooling), IncludePrompt = pooling.Bool("include_prompt", true) };
+                    break;
+                case "Normalize":
+                    modules.Add(new NormalizeModule());
+                    break;
+                case "Dense":
+                    modules.Add(DenseModule.Load(place));
+                    break;
+                case "Dropout":
+                    break; // the identity outside training
+                default:
+                    throw new NotSupportedException($"{index}: module type '{(type.Length > 80 ? type[..77] + "..." : type)}' is not supported; supported are Transformer, Pooling, Dense, Normalize and Dropout");
+            }
+        }
+
+        if (settings.Poolings.Count == 0) throw new NotSupportedException($"{index}: has no Pooling module; models that give a vector for each token are not supported");
+        int features = hiddenSize * settings.Poolings.Count;
+        foreach (EncoderModule module in modules) features = module.Output(features);
+        return new SentenceTransformersFolder(ReadPrompts(folder, settings), modules);
+    }
+
+    /// <summary>Whether modules.json ends with pooling left out: a cross-encoder keeps its head in the transformer.</summary>
+    public static bool IsCrossEncoder(string folder)
+    {
+        string file = Path.Combine(folder, "config_sentence_transformers.json");
+        return File.Exists(file) && ConfigReader.Load(file).Text("model_type") == "CrossEncoder";
+    }
+
+    public static EncoderSettings ReadPrompts(string folder, EncoderSettings settings)
+    {
+        string file = Path.Combine(folder, "config_sentence_transformers.json");
+        if (!File.Exists(file)) return settings;
+        ConfigReader config = ConfigReader.Load(file);
+        Dictionary<string, string> prompts = new(StringComparer.Ordinal);
+        foreach ((string name, string prompt) in config.Map("prompts")) prompts[name] = prompt;
+        string? standard = config.Text("default_prompt_name");
+        if (standard is not null && !prompts.ContainsKey(standard)) throw config.Wrong("default_prompt_name", "the name of one of its prompts");
+        return settings with
+        {
+            Prompts = prompts,
+            DefaultPromptName = standard,
+            Similarity = config.Text("similarity_fn_name"),
+            Dimensions = config.Has("truncate_dim") ? config.Int("truncate_dim", 1, 1 << 24) : null,
+        };
+    }
+
+    private static List<(string Type, string Path)> ModuleList(string index)
+    {
+        JsonElement root = ConfigReader.LoadElement(index);
+        if (root.ValueKind != JsonValueKind.Array) throw new InvalidDataException($"{index}: expected a list of modules");
+        List<(int Place, string Type, string Path)> modules = [];
+        foreach (JsonElement element in root.EnumerateArray())
+        {
+            ConfigReader module = ConfigReader.FromElement(index, element, $"[{modules.Count}].");
+            modules.Add((module.Int("idx", 0, 1000, modules.Count), module.Text("type") ?? throw module.Missing("type", "a module type"), module.Text("path") ?? ""));
+        }
+
+        return [.. modules.OrderBy(module => module.Place).Select(module => (module.Type, module.Path))];
+    }
+
+    // Old names of the settings file, as that library still tries them.
+    private static readonly string[] TransformerFiles =
+    [
+        "sentence_bert_config.json", "sentence_roberta_config.json", "sentence_distilbert_config.json", "sentence_camembert_config.json",
+        "sentence_albert_config.json", "sentence_xlm-roberta_config.json", "sentence_xlnet_config.json",
+    ];
+
+    private static EncoderSettings ReadTransformer(string folder, EncoderSettings settings)
+    {
+        string? file = TransformerFiles.Select(name => Path.Combine(folder, name)).FirstOrDefault(File.Exists);
+        if (file is null) return settings;
+        ConfigReader config = ConfigReader.Load(file);
+        return settings with
+        {
+            MaxLength = config.Has("max_seq_length") ? config.Int("max_seq_length", 1, int.MaxValue) : null,
+            LowerCase = config.Bool("do_lower_case", false),
+        };
+    }
+}

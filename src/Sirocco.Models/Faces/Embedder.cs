@@ -1,0 +1,233 @@
+using System.Numerics.Tensors;
+using System.Runtime.CompilerServices;
+using Sirocco.Compute;
+
+namespace Sirocco.Models;
+
+/// <summary>
+/// Turns texts into vectors with a pretrained model.
+/// <code>
+/// using var embedder = Embedder.FromPretrained("nvidia/Nemotron-3-Embed-1B");
+/// float[][] queries = embedder.Embed(["how do I list open ports?"], promptName: "query");
+/// float[][] documents = embedder.Embed(texts, promptName: "document");
+/// </code>
+/// </summary>
+/// <remarks>
+/// Safe to use from several threads; computations take turns. Beyond rounding, a vector depends on its text only, never on what it was batched with. Texts longer
+/// than <see cref="MaxLength"/> are cut, which <see cref="TextsCut"/> counts.
+/// </remarks>
+public sealed class Embedder : IDisposable
+{
+    private const int WindowTexts = 4096; // texts that are tokenized ahead and ordered by length together
+    private readonly BiEncoder encoder;
+    private readonly ComputeContext context;
+    private readonly TextEncoder texts;
+    private readonly EmbedderOptions options;
+    private readonly EncoderSettings settings;
+    private readonly Precision precision;
+    private readonly bool normalize;
+    private readonly Lock turn = new();
+    private long textsCut;
+
+    private Embedder(BiEncoder encoder, TextEncoder texts, ComputeContext context, EncoderSettings settings, bool normalize, EmbedderOptions options)
+    {
+        this.encoder = encoder;
+        this.texts = texts;
+        this.context = context;
+        this.settings = settings;
+        this.normalize = normalize;
+        this.options = options;
+        precision = options.Precision ?? encoder.NaturalPrecision;
+        Dimensions = Math.Min(settings.Dimensions ?? int.MaxValue, encoder.Features);
+    }
+
+    /// <summary>Features of a vector.</summary>
+    public int Dimensions { get; }
+
+    /// <summary>Most tokens of a text, special ones included.</summary>
+    public int MaxLength => texts.MaxLength;
+
+    /// <summary>Texts that were cut so far.</summary>
+    public long TextsCut => Interlocked.Read(ref textsCut);
+
+    /// <summary>Texts put before a text, by name.</summary>
+    public IReadOnlyDictionary<string, string> Prompts => settings.Prompts;
+
+    /// <summary>The prompt that this model puts before queries: the one named <c>query</c>, else its default, else nothing.</summary>
+    public string QueryPrompt => settings.PromptOf("query");
+
+    /// <summary>The prompt that this model puts before documents: the one named <c>document</c>, <c>passage</c> or <c>corpus</c>, else its default, else nothing.</summary>
+    public string DocumentPrompt => settings.PromptOf("document", "passage", "corpus");
+
+    /// <summary>A remark for the user on how the model's folder was taken, or null.</summary>
+    public string? Notice => encoder.Notice;
+
+    /// <summary>Whether vectors are of unit length.</summary>
+    public bool Normalized => normalize;
+
+    /// <summary>Precision of products.</summary>
+    public Precision Precision => precision;
+
+    /// <summary>The network's settings.</summary>
+    public ModelConfig Config => encoder.Config;
+
+    /// <summary>Loads a model.</summary>
+    /// <param name="model">
+    /// A folder in Hugging Face or sentence-transformers layout, a GGUF file, or a hub id such as <c>nvidia/Nemotron-3-Embed-1B</c>.
+    /// </param>
+    /// <param name="options">Null does what the folder says.</param>
+    /// <exception cref="FileNotFoundException">There is no such model, or its folder lacks a file.</exception>
+    /// <exception cref="InvalidDataException">A file is damaged; the message names it.</exception>
+    /// <exception cref="NotSupportedException">The model is of a kind that is not built here, or is a reranker.</exception>
+    public static Embedder FromPretrained(string model, EmbedderOptions? options = null)
+    {
+        options ??= new EmbedderOptions();
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.BatchTokens, 1);
+        ModelOptions loading = new()
+        {
+            Precision = options.Precision,
+            Threads = options.Threads,
+            Deterministic = options.Deterministic,
+            Causal = options.Bidirectional is { } bidirectional ? !bidirectional : null,
+        };
+        ModelFolder folder = ModelFolder.Open(model);
+        EncoderModel loaded = EncoderModel.Load(folder, loading);
+        if (loaded is not BiEncoder encoder)
+        {
+            loaded.Dispose();
+            throw new NotSupportedException($"{model} is a reranker, which scores pairs and gives no vectors; use Reranker");
+        }
+
+        try
+        {
+            // Cutting and unit length come last, outside the network: sentence-transformers cuts what its modules give, any other folder cuts first.
+            EncoderSettings settings = encoder.Settings;
+            if (options.Pooling is { } pooling) settings = settings with { Poolings = [PoolingNames.Parse(pooling)] };
+            if (options.Dimensions is { } dimensions) settings = settings with { Dimensions = dimensions };
+            bool normalize = options.Normalize ?? settings.Normalize;
+            if (settings.Dimensions is { } wanted && (wanted < 1 || wanted > encoder.Features)) throw new ArgumentException($"{wanted} dimensions are asked of vectors of {encoder.Features}", nameof(options));
+            encoder.WithSettings(settings with { Normalize = false });
+            if (options.Normalize is false) encoder.DropNormalize();
+            TextEncoder texts = new(folder, MinLength(options.MaxLength, settings.MaxLength), settings.LowerCase);
+            settings.Prompt(options.PromptName, options.Prompt);
+            return new Embedder(encoder, texts, loading.NewContext(), settings, normalize, options);
+        }
+        catch
+        {
+            encoder.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Embeds texts.</summary>
+    /// <param name="inputs">The texts.</param>
+    /// <param name="promptName">Name of the prompt put before each; null takes the one of the options, or the model's default.</param>
+    /// <param name="prompt">The prompt itself; wins over the name.</param>
+    /// <param name="progress">Told the number of texts done.</param>
+    /// <param name="cancellation">Stops between layers.</param>
+    /// <returns>For each text its vector, [<see cref="Dimensions"/>].</returns>
+    /// <exception cref="ArgumentException">The model has no prompt of that name.</exception>
+    public float[][] Embed(IReadOnlyList<string> inputs, string? promptName = null, string? prompt = null, IProgress<int>? progress = null, CancellationToken cancellation = default)
+    {
+        string before = Prompt(promptName, prompt);
+        float[][] vectors = new float[inputs.Count][];
+        int done = 0;
+        for (int start = 0; start < inputs.Count; start += WindowTexts)
+        {
+            int count = Math.Min(WindowTexts, inputs.Count - start);
+            int from = start;
+            EmbedWindow(count, i => inputs[from + i], before, (i, vector) => vectors[from + i] = vector, batch => progress?.Report(done += batch), cancellation);
+        }
+
+        return vectors;
+    }
+
+    /// <summary>Embeds one text.</summary>
+    public float[] Embed(string text, string? promptName = null, string? prompt = null, CancellationToken cancellation = default) => Embed([text], promptName, prompt, null, cancellation)[0];
+
+    /// <summary>As <see cref="Embed(IReadOnlyList{string}, string?, string?, IProgress{int}?, CancellationToken)"/>, on a thread of the pool.</summary>
+    public Task<float[][]> EmbedAsync(IReadOnlyList<string> inputs, string? promptName = null, string? prompt = null, IProgress<int>? progress = null, CancellationToken cancellation = default) =>
+        Task.Run(() => Embed(inputs, promptName, prompt, progress, cancellation), cancellation);
+
+    /// <summary>Embeds a stream of texts without holding more than a few thousand; vectors come in the order of the texts.</summary>
+    public async IAsyncEnumerable<float[]> EmbedAsync(IAsyncEnumerable<string> inputs, string? promptName = null, string? prompt = null, [EnumeratorCancellation] CancellationToken cancellation = default)
+    {
+        List<string> window = [];
+        await foreach (string text in inputs.WithCancellation(cancellation).ConfigureAwait(false))
+        {
+            window.Add(text);
+            if (window.Count < WindowTexts) continue;
+            foreach (float[] vector in await EmbedAsync(window, promptName, prompt, null, cancellation).ConfigureAwait(false)) yield return vector;
+            window.Clear();
+        }
+
+        foreach (float[] vector in await EmbedAsync(window, promptName, prompt, null, cancellation).ConfigureAwait(false)) yield return vector;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        lock (turn)
+        {
+            context.Dispose();
+            encoder.Dispose();
+        }
+    }
+
+    private static int? MinLength(int? a, int? b) => a is { } x && b is { } y ? Math.Min(x, y) : a ?? b;
+
+    private string Prompt(string? name, string? text) =>
+        name is null && text is null ? settings.Prompt(options.PromptName, options.Prompt) : settings.Prompt(name, text);
+
+    private void EmbedWindow(int count, Func<int, string> text, string prompt, Action<int, float[]> store, Action<int> report, CancellationToken cancellation)
+    {
+        int[][] ids = new int[count][];
+        int cutHere = 0;
+        Parallel.For(0, count, new ParallelOptions { CancellationToken = cancellation, MaxDegreeOfParallelism = context.Threads }, i =>
+        {
+            ids[i] = texts.Encode(prompt + text(i), out bool cut);
+            if (cut) Interlocked.Increment(ref cutHere);
+        });
+        Interlocked.Add(ref textsCut, cutHere);
+        int skip = settings.IncludePrompt || prompt.Length == 0 ? 0 : texts.PromptTokens(prompt);
+
+        // Longest first: the batch that needs the most memory comes first, and rows of a batch are of like length.
+        int[] order = [.. Enumerable.Range(0, count).OrderByDescending(i => ids[i].Length)];
+        for (int start = 0; start < count;)
+        {
+            int end = start, tokens = 0;
+            while (end < count && (end == start || tokens + ids[order[end]].Length <= options.BatchTokens)) tokens += ids[order[end++]].Length;
+            EmbedBatch(order.AsSpan(start, end - start), ids, tokens, skip, store, cancellation);
+            report(end - start);
+            start = end;
+        }
+    }
+
+    private void EmbedBatch(ReadOnlySpan<int> rows, int[][] ids, int tokens, int skip, Action<int, float[]> store, CancellationToken cancellation)
+    {
+        int[] all = new int[tokens], lengths = new int[rows.Length];
+        for (int i = 0, next = 0; i < rows.Length; next += lengths[i++])
+        {
+            lengths[i] = ids[rows[i]].Length;
+            ids[rows[i]].CopyTo(all, next);
+        }
+
+        int[] skips = new int[skip == 0 ? 0 : rows.Length];
+        Array.Fill(skips, skip);
+        float[] vectors;
+        lock (turn)
+        {
+            using Scope f = context.BeginScope(precision, null, cancellation);
+            vectors = encoder.Encode(f, all, Segments.FromLengths(lengths), skips).ToArray();
+        }
+
+        encoder.RequireFinite(vectors, "an embedding");
+        int features = encoder.Features;
+        for (int i = 0; i < rows.Length; i++)
+        {
+            float[] vector = vectors.AsSpan(i * features, Dimensions).ToArray();
+            if (normalize) TensorPrimitives.Divide(vector, Math.Max(TensorPrimitives.Norm<float>(vector), 1e-12f), vector);
+            store(rows[i], vector);
+        }
+    }
+}

@@ -1,0 +1,141 @@
+using Sirocco.Compute;
+using Sirocco.Formats;
+
+namespace Sirocco.Models;
+
+/// <summary>What <see cref="ForwardPass"/> computes and how.</summary>
+public sealed record ForwardPassOptions
+{
+    /// <summary>Precision, threads, attention.</summary>
+    public ModelOptions Model { get; init; } = new();
+
+    /// <summary>
+    /// Of <c>logits</c>, <c>hidden_states</c>, <c>last_hidden_state</c>, <c>embedding</c>, <c>score</c>, <c>loss</c>, <c>grads</c>; empty takes what suits the model:
+    /// logits of causal models, the last hidden state and embedding of encoders, the score of rerankers.
+    /// </summary>
+    public IReadOnlyList<string> Outputs { get; init; } = [];
+
+    /// <summary>Name of a pooling in place of the folder's.</summary>
+    public string? Pooling { get; init; }
+
+    /// <summary>Whether embeddings are made of unit length.</summary>
+    public bool Normalize { get; init; }
+
+    /// <summary>What positions count where the input gives none.</summary>
+    public PositionCount Positions { get; init; } = PositionCount.Columns;
+}
+
+/// <summary>
+/// One pass of a network over a padded batch of token ids, with every output that another implementation can be compared by. All outputs are f32, rows of
+/// padding are zero.
+/// </summary>
+public static class ForwardPass
+{
+    private static readonly string[] Known = ["logits", "hidden_states", "last_hidden_state", "embedding", "score", "loss", "grads"];
+
+    /// <summary>Runs the pass.</summary>
+    /// <param name="model">A model folder or GGUF file.</param>
+    /// <param name="input">
+    /// <c>input_ids</c> [B, S] or <c>inputs_embeds</c> [B, S, H]; optionally <c>attention_mask</c>, <c>position_ids</c> and <c>labels</c> [B, S].
+    /// </param>
+    /// <param name="options">What to compute.</param>
+    /// <param name="cancellation">Stops between layers.</param>
+    /// <returns>The outputs by name: <c>hidden.0</c> … for hidden states, <c>grad.</c> and the name in the checkpoint for gradients.</returns>
+    /// <exception cref="InvalidDataException">The input or the model is not usable; the message names file and tensor.</exception>
+    public static IReadOnlyList<OutgoingTensor> Run(string model, TensorArchive input, ForwardPassOptions options, CancellationToken cancellation = default)
+    {
+        foreach (string name in options.Outputs)
+        {
+            if (name == "image_features") throw new NotSupportedException("the output image_features needs a vision tower, which is not supported yet");
+            if (!Known.Contains(name)) throw new ArgumentException($"there is no output '{name}'; there are {string.Join(", ", Known)}", nameof(options));
+        }
+
+        if (input.Contains("pixel_values")) throw new NotSupportedException($"{input.Path}: tensor 'pixel_values': images are not supported yet; leave it out to run the text network");
+        using PretrainedModel network = OpenModel(model, options);
+        PaddedInput batch = PaddedInput.Read(input, network.Config, options.Positions);
+        IReadOnlyList<string> outputs = options.Outputs.Count > 0 ? options.Outputs : network switch
+        {
+            CausalModel => ["logits"],
+            CrossEncoder => ["score"],
+            _ => ["last_hidden_state", "embedding"],
+        };
+        bool differentiate = outputs.Contains("grads");
+        ParameterArena? arena = differentiate ? new ParameterArena(network.Parameters) : null;
+        using ComputeContext context = options.Model.NewContext();
+        using Tape? tape = differentiate ? new Tape() : null;
+        using Scope f = context.BeginScope(options.Model.Precision ?? network.NaturalPrecision, tape, cancellation);
+
+        List<OutgoingTensor> results = [];
+        Decoder decoder = network.Decoder;
+        AttentionMask mask = network is EncoderModel encoder ? encoder.Mask : decoder.Config.Mask(causal: true);
+        void Observe(int layer, Tensor x) => results.Add(batch.Padded($"hidden.{layer}", x));
+        Action<int, Tensor>? observe = outputs.Contains("hidden_states") ? Observe : null;
+        Segments segments = batch.Shape.Segments;
+        Tensor hidden = batch.Embeddings is { } embeddings                              // [tokens, hidden]
+            ? decoder.Forward(f, f.Upload(embeddings, segments.Tokens, decoder.Config.HiddenSize), segments, mask, null, observe)
+            : decoder.Forward(f, batch.Ids, segments, mask, null, observe);
+
+        Tensor? loss = null;
+        foreach (string output in outputs)
+        {
+            switch (output)
+            {
+                case "last_hidden_state":
+                    results.Add(batch.Padded(output, hidden));
+                    break;
+                case "logits":
+                    results.Add(batch.Padded(output, As<CausalModel>(network, output).Logits(f, hidden)));
+                    break;
+                case "embedding":
+                    results.Add(Matrix(output, As<BiEncoder>(network, output).Pool(f, hidden, segments)));
+                    break;
+                case "score":
+                    CrossEncoder reranker = As<CrossEncoder>(network, output);
+                    results.Add(Matrix(output, batch.Embeddings is null ? reranker.Score(f, hidden, batch.Ids, segments) : reranker.Score(f, hidden, [], segments)));
+                    break;
+                case "loss" or "grads" when loss is null:
+                    CausalModel causal = As<CausalModel>(network, output);
+                    loss = f.HeadCrossEntropy(hidden, causal.Head, batch.Labels ?? throw new InvalidDataException($"{input.Path}: tensor 'labels' is missing, expected [{batch.Shape.Rows}, {batch.Shape.Columns}], because {output} is asked for"));
+                    break;
+            }
+        }
+
+        if (loss is not null && outputs.Contains("loss")) results.Add(Scalar("loss", loss));
+        if (differentiate) results.AddRange(Gradients(tape!, loss!, arena!));
+        return results;
+    }
+
+    /// <summary>Backward from the loss; one tensor <c>grad.NAME</c> for each parameter.</summary>
+    internal static IEnumerable<OutgoingTensor> Gradients(Tape tape, Tensor loss, ParameterArena arena)
+    {
+        tape.Backward(loss);
+        foreach (Parameter parameter in arena.Parameters)
+        {
+            float[] values = new float[parameter.Count];
+            for (int row = 0; row < parameter.Rows; row++)
+                parameter.Gradient!.Span((long)row * parameter.Columns, parameter.Columns).CopyTo(values.AsSpan(row * parameter.Columns));
+            yield return OutgoingTensor.Create<float>("grad." + parameter.Name, [.. parameter.Shape.Select(extent => (long)extent)], values);
+        }
+    }
+
+    internal static OutgoingTensor Matrix(string name, Tensor x) => OutgoingTensor.Create<float>(name, [x.Rows, x.Columns], x.ToArray());
+
+    internal static OutgoingTensor Scalar(string name, Tensor x) => OutgoingTensor.Create<float>(name, [], new[] { x.Scalar() });
+
+    private static PretrainedModel OpenModel(string path, ForwardPassOptions options)
+    {
+        ModelOptions model = options.Model;
+        ModelFolder folder = ModelFolder.Open(path);
+        bool wantsEmbedding = options.Outputs.Contains("embedding") || options.Pooling is not null;
+        if (folder.Task(model.Causal) == ModelTask.Causal && !wantsEmbedding)
+            return CausalModel.Load(folder, model.Precision == Precision.F32 ? ElementType.F32 : ElementType.BF16);
+        if (folder.Task(model.Causal) == ModelTask.Classification) return CrossEncoder.Load(folder, model);
+        BiEncoder encoder = BiEncoder.Load(folder, model with { Causal = model.Causal ?? folder.Config.IsCausal });
+        EncoderSettings settings = encoder.Settings with { Normalize = options.Normalize };
+        return encoder.WithSettings(options.Pooling is { } name ? settings with { Poolings = [PoolingNames.Parse(name)] } : settings);
+    }
+
+    private static T As<T>(PretrainedModel model, string output)
+        where T : PretrainedModel =>
+        model as T ?? throw new ArgumentException($"{model.Path} is used as a {model.GetType().Name}, which gives no {output}");
+}

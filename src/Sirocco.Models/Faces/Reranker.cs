@@ -1,0 +1,189 @@
+using Sirocco.Compute;
+
+namespace Sirocco.Models;
+
+/// <summary>How a <see cref="Reranker"/> loads and uses a model. What is not set is as the model's folder says.</summary>
+public sealed record RerankerOptions
+{
+    /// <summary>Precision of products; null keeps the file's.</summary>
+    public Precision? Precision { get; init; }
+
+    /// <summary>Threads of the computation; 0 takes one per processor.</summary>
+    public int Threads { get; init; }
+
+    /// <summary>Whether a score must not depend, in a single bit, on what its pair was batched with.</summary>
+    public bool Deterministic { get; init; }
+
+    /// <summary>Tokens that a pair is cut at, if below the model's own limit.</summary>
+    public int? MaxLength { get; init; }
+
+    /// <summary>
+    /// The text of a pair for models that read it as one text, with <c>{query}</c> and <c>{passage}</c>; null takes the folder's kind: two texts for cross-encoders,
+    /// <see cref="Reranker.NemotronTemplate"/> for NeMo's rerankers.
+    /// </summary>
+    public string? Template { get; init; }
+
+    /// <summary>Whether raw scores are given rather than the folder's activation of them.</summary>
+    public bool Raw { get; init; }
+
+    /// <summary>Tokens computed together.</summary>
+    public int BatchTokens { get; init; } = 2048;
+}
+
+/// <summary>A document's score for a query.</summary>
+/// <param name="Index">The document's place among those given.</param>
+/// <param name="Score">Higher is better.</param>
+/// <param name="Text">The document.</param>
+public sealed record RankedDocument(int Index, float Score, string Text);
+
+/// <summary>
+/// Scores documents for a query with a model that reads both together.
+/// <code>
+/// using var reranker = Reranker.FromPretrained("nvidia/llama-nemotron-rerank-1b-v2");
+/// foreach (RankedDocument hit in reranker.Rank("open ports", documents, top: 3)) Console.WriteLine($"{hit.Score:F2} {hit.Text}");
+/// </code>
+/// </summary>
+/// <remarks>Safe to use from several threads; computations take turns. A score never depends, beyond rounding, on the other documents.</remarks>
+public sealed class Reranker : IDisposable
+{
+    /// <summary>What NeMo's rerankers were trained with.</summary>
+    public const string NemotronTemplate = "question:{query} \n \n passage:{passage}";
+
+    private readonly CrossEncoder encoder;
+    private readonly TextEncoder texts;
+    private readonly ComputeContext context;
+    private readonly RerankerOptions options;
+    private readonly Precision precision;
+    private readonly string? template;
+    private readonly Func<float, float> activation;
+    private readonly Lock turn = new();
+    private long pairsCut;
+
+    private Reranker(CrossEncoder encoder, TextEncoder texts, ComputeContext context, string? template, Func<float, float> activation, RerankerOptions options)
+    {
+        this.encoder = encoder;
+        this.texts = texts;
+        this.context = context;
+        this.template = template;
+        this.activation = activation;
+        this.options = options;
+        precision = options.Precision ?? encoder.NaturalPrecision;
+    }
+
+    /// <summary>Scores of a pair: 1 for a reranker.</summary>
+    public int Labels => encoder.Labels;
+
+    /// <summary>Pairs that were cut so far.</summary>
+    public long PairsCut => Interlocked.Read(ref pairsCut);
+
+    /// <summary>Most tokens of a pair, special ones included.</summary>
+    public int MaxLength => texts.MaxLength;
+
+    /// <summary>Loads a model.</summary>
+    /// <param name="model">A folder of a sequence classifier (NeMo, transformers, sentence-transformers), or a hub id.</param>
+    /// <param name="options">Null does what the folder says.</param>
+    /// <exception cref="NotSupportedException">The model has no score head.</exception>
+    public static Reranker FromPretrained(string model, RerankerOptions? options = null)
+    {
+        options ??= new RerankerOptions();
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.BatchTokens, 1);
+        ModelOptions loading = new() { Precision = options.Precision, Threads = options.Threads, Deterministic = options.Deterministic };
+        ModelFolder folder = ModelFolder.Open(model);
+        EncoderModel loaded = EncoderModel.Load(folder, loading);
+        if (loaded is not CrossEncoder encoder)
+        {
+            loaded.Dispose();
+            throw new NotSupportedException($"{model} has no score head, so it is no reranker; use Embedder, or train one");
+        }
+
+        try
+        {
+            string? template = options.Template ?? (encoder.ReadsLastToken ? null : NemotronTemplate);
+            Func<float, float> activation = options.Raw ? score => score : CrossEncoderActivation.Of(folder, encoder);
+            return new Reranker(encoder, new TextEncoder(folder, options.MaxLength), loading.NewContext(), template, activation, options);
+        }
+        catch
+        {
+            encoder.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Scores pairs.</summary>
+    /// <param name="pairs">Query and document of each.</param>
+    /// <param name="progress">Told the number of pairs done.</param>
+    /// <param name="cancellation">Stops between layers.</param>
+    /// <returns>For each pair its scores, [<see cref="Labels"/>].</returns>
+    public float[][] Score(IReadOnlyList<(string Query, string Document)> pairs, IProgress<int>? progress = null, CancellationToken cancellation = default)
+    {
+        int[][] ids = new int[pairs.Count][];
+        int cutHere = 0;
+        Parallel.For(0, ids.Length, new ParallelOptions { CancellationToken = cancellation, MaxDegreeOfParallelism = context.Threads }, i =>
+        {
+            ids[i] = Encode(pairs[i].Query, pairs[i].Document, out bool cut);
+            if (cut) Interlocked.Increment(ref cutHere);
+        });
+        Interlocked.Add(ref pairsCut, cutHere);
+        float[][] scores = new float[ids.Length][];
+        int[] order = [.. Enumerable.Range(0, ids.Length).OrderByDescending(i => ids[i].Length)];
+        for (int start = 0; start < order.Length;)
+        {
+            int end = start, tokens = 0;
+            while (end < order.Length && (end == start || tokens + ids[order[end]].Length <= options.BatchTokens)) tokens += ids[order[end++]].Length;
+            ScoreBatch(order[start..end], ids, scores, cancellation);
+            start = end;
+            progress?.Report(end);
+        }
+
+        return scores;
+    }
+
+    /// <summary>Scores documents for one query, best first; equal scores in the order given.</summary>
+    /// <param name="query">The query.</param>
+    /// <param name="documents">The documents.</param>
+    /// <param name="top">Documents wanted; null wants all.</param>
+    /// <param name="cancellation">Stops between layers.</param>
+    /// <exception cref="NotSupportedException">The model gives several scores for a pair, which makes no order.</exception>
+    public IReadOnlyList<RankedDocument> Rank(string query, IReadOnlyList<string> documents, int? top = null, CancellationToken cancellation = default)
+    {
+        if (Labels != 1) throw new NotSupportedException($"{encoder.Path} gives {Labels} scores for a pair ({string.Join(", ", encoder.Config.Labels)}), which makes no order; use Score");
+        float[][] scores = Score([.. documents.Select(document => (query, document))], null, cancellation);
+        IEnumerable<RankedDocument> ranked = scores.Select((score, i) => new RankedDocument(i, score[0], documents[i])).OrderByDescending(hit => hit.Score);
+        return [.. top is { } most ? ranked.Take(most) : ranked];
+    }
+
+    /// <summary>As <see cref="Rank"/>, on a thread of the pool.</summary>
+    public Task<IReadOnlyList<RankedDocument>> RankAsync(string query, IReadOnlyList<string> documents, int? top = null, CancellationToken cancellation = default) =>
+        Task.Run(() => Rank(query, documents, top, cancellation), cancellation);
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        lock (turn)
+        {
+            context.Dispose();
+            encoder.Dispose();
+        }
+    }
+
+    private int[] Encode(string query, string document, out bool cut) => template is null
+        ? texts.Encode(query, document, out cut)
+        : texts.Encode(Fill(template, query, document), out cut);
+
+    /// <summary>Both places are filled in one pass: a query that contains "{passage}" stays as it is.</summary>
+    private static string Fill(string template, string query, string document) =>
+        string.Join(document, template.Split("{passage}").Select(part => part.Replace("{query}", query, StringComparison.Ordinal)));
+
+    private void ScoreBatch(int[] rows, int[][] ids, float[][] scores, CancellationToken cancellation)
+    {
+        float[] all;
+        lock (turn)
+        {
+            using Scope f = context.BeginScope(precision, null, cancellation);
+            all = encoder.Score(f, rows.SelectMany(row => ids[row]).ToArray(), Segments.FromLengths([.. rows.Select(row => ids[row].Length)])).ToArray();
+        }
+
+        encoder.RequireFinite(all, "a score");
+        for (int i = 0; i < rows.Length; i++) scores[rows[i]] = Array.ConvertAll(all[(i * Labels)..((i + 1) * Labels)], score => activation(score));
+    }
+}

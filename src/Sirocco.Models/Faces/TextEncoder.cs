@@ -1,0 +1,101 @@
+using Sirocco.Formats;
+using Sirocco.Text;
+
+namespace Sirocco.Models;
+
+/// <summary>A model's tokenizer with the limits of the model: texts in, ids out, never too long and never empty.</summary>
+internal sealed class TextEncoder
+{
+    private readonly Tokenizer tokenizer;
+    private readonly ModelConfig config;
+    private readonly bool lowerCase;
+    private readonly string path;
+
+    public TextEncoder(ModelFolder folder, int? maxLength, bool lowerCase = false)
+    {
+        path = folder.Path;
+        config = folder.Config;
+        tokenizer = Load(folder);
+        this.lowerCase = lowerCase;
+        MaxLength = Math.Max(1, new[] { maxLength, tokenizer.Settings.MaxLength, config.MaxPositions }.OfType<int>().Min());
+    }
+
+    /// <summary>Most tokens of a text, special ones included.</summary>
+    public int MaxLength { get; }
+
+    /// <summary>Ids of one text.</summary>
+    public int[] Encode(string text, out bool cut)
+    {
+        List<int> ids = [];
+        cut = tokenizer.EncodeInto(lowerCase ? Lower(text) : text, ids, true, MaxLength, tokenizer.Settings.TruncationSide);
+        return Checked(ids);
+    }
+
+    /// <summary>Ids of a pair, the longer text cut first.</summary>
+    public int[] Encode(string text, string pair, out bool cut)
+    {
+        if (lowerCase) (text, pair) = (Lower(text), Lower(pair));
+        Truncation truncation = new(MaxLength, 0, TruncationStrategy.LongestFirst, tokenizer.Settings.TruncationSide);
+        TokenEncoding encoding = tokenizer.Encode(text, pair, true, truncation, new Padding(0, 0));
+        cut = encoding.Overflowing.Count > 0;
+        return Checked(encoding.Ids);
+    }
+
+    /// <summary>Tokens of a prompt as they stand before a text: with the start token, without an end token.</summary>
+    public int PromptTokens(string prompt)
+    {
+        int[] ids = Encode(prompt, out _);
+        return ids.Length > 0 && tokenizer.IsSpecial(ids[^1]) ? ids.Length - 1 : ids.Length;
+    }
+
+    private static Tokenizer Load(ModelFolder folder)
+    {
+        if (folder.Directory is { } directory && (File.Exists(Path.Combine(directory, "tokenizer.json")) || File.Exists(Path.Combine(directory, "tekken.json"))))
+            return Tokenizer.Load(directory);
+        string? gguf = folder.Path.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase) || folder.Directory is null
+            ? folder.Path
+            : Directory.EnumerateFiles(folder.Directory, "*.gguf").FirstOrDefault();
+        if (gguf is null) throw new FileNotFoundException($"{folder.Path}: no tokenizer.json or tekken.json in this folder; copy the model's tokenizer there");
+        using TensorArchive archive = TensorArchive.Open(gguf);
+        if (archive is not GgufCheckpoint { Tokenizer: { } stored }) throw new InvalidDataException($"{gguf}: carries no tokenizer; put the model's tokenizer.json beside it");
+        try
+        {
+            return Tokenizer.FromVocabulary(new TokenizerVocabulary
+            {
+                Tokens = stored.Tokens,
+                Types = [.. stored.Types.Select(type => (VocabularyTokenType)(int)type)],
+                Merges = stored.Merges,
+                PreTokenizer = stored.Pre ?? "default",
+                BeginId = stored.Bos,
+                EndId = stored.Eos,
+                PaddingId = stored.Padding,
+                UnknownId = stored.Unknown,
+                AddBegin = stored.AddBos ?? false,
+                AddEnd = stored.AddEos ?? false,
+            });
+        }
+        catch (InvalidDataException e)
+        {
+            throw new InvalidDataException($"{gguf}: {e.Message}", e);
+        }
+    }
+
+    /// <summary>Python's str.lower: the runtime's own mapping but for the one letter whose lower case is two characters.</summary>
+    private static string Lower(string text) => text.Replace("İ", "i̇", StringComparison.Ordinal).ToLowerInvariant();
+
+    private int[] Checked(IReadOnlyList<int> ids)
+    {
+        if (ids.Count == 0)
+        {
+            int? end = tokenizer.EndId ?? config.EndIds.Cast<int?>().FirstOrDefault() ?? tokenizer.BeginId;
+            return [end ?? throw new InvalidDataException($"{path}: a text without tokens cannot be embedded because the tokenizer names no end-of-text token")];
+        }
+
+        foreach (int id in ids)
+        {
+            if ((uint)id >= (uint)config.VocabularySize) throw new InvalidDataException($"{path}: the tokenizer gives token id {id}, but the model's vocabulary has {config.VocabularySize}; the tokenizer is another model's");
+        }
+
+        return [.. ids];
+    }
+}

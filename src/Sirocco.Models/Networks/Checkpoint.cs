@@ -1,0 +1,116 @@
+using System.Runtime.InteropServices;
+using Sirocco.Compute;
+using Sirocco.Formats;
+
+namespace Sirocco.Models;
+
+/// <summary>
+/// The weights of a model folder or file, as a network asks for them. Tensors in f32, bf16 and f16 are used where they lie in the mapped file; FP8 and
+/// GGUF's blocks are converted one tensor after the other, in parallel over its rows, so no more than the converted copy is ever held.
+/// </summary>
+public sealed unsafe class Checkpoint : IParameterSource, IDisposable
+{
+    private readonly TensorArchive archive;
+    private readonly CheckpointLayout layout;
+    private readonly ElementType converted;
+
+    private Checkpoint(TensorArchive archive, CheckpointLayout layout, ElementType converted)
+    {
+        this.archive = archive;
+        this.layout = layout;
+        this.converted = converted;
+    }
+
+    /// <summary>Opens the weights of a model; reads headers only.</summary>
+    /// <param name="path">A folder with safetensors or GGUF, or a file.</param>
+    /// <param name="convertTo">What GGUF's quantised blocks become: bf16, or f32 to keep every bit of their scales.</param>
+    /// <exception cref="FileNotFoundException">The folder holds no weights, or a shard is missing.</exception>
+    /// <exception cref="InvalidDataException">A file is damaged, or holds no such network.</exception>
+    public static Checkpoint Open(string path, ElementType convertTo = ElementType.BF16)
+    {
+        TensorArchive archive = TensorArchive.Open(path);
+        try
+        {
+            return new Checkpoint(archive, CheckpointLayout.Of(archive), convertTo);
+        }
+        catch
+        {
+            archive.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The file or folder.</summary>
+    public string Path => archive.Path;
+
+    /// <summary>Names of parameters start with this in the file: <c>model.</c>, <c>language_model.model.</c>, or nothing.</summary>
+    public string Prefix => layout.Body;
+
+    /// <summary>Whether there is a head of its own for next-token logits; none means that the embedding serves.</summary>
+    public bool HasHead => archive.Contains(layout.Head);
+
+    /// <summary>Whether there is a classifier's head.</summary>
+    public bool HasScore => archive.Contains(CheckpointLayout.Score);
+
+    /// <summary>Labels of the classifier's head: its rows.</summary>
+    public int ScoreLabels => archive.TryGet(CheckpointLayout.Score, out StoredTensor? score) ? checked((int)score.Rows) : 0;
+
+    /// <summary>The precision of products that keeps what the file stores: f32 for f32, bf16 for everything narrower.</summary>
+    public Precision NaturalPrecision => archive[layout.Body + "layers.0.mlp.down_proj.weight"].Type is StorageType.F32 or StorageType.F64 ? Precision.F32 : Precision.BF16;
+
+    /// <inheritdoc/>
+    public Parameter Take(string name, int[] shape, ShardAxis axis)
+    {
+        string stored = layout.NameOf(name);
+        if (!archive.TryGet(stored, out StoredTensor? tensor))
+            throw new InvalidDataException($"{archive.Path}: tensor '{stored}' is missing, expected [{string.Join(", ", shape)}]; the checkpoint is incomplete or its config.json is another model's");
+        if (!tensor.Shape.SequenceEqual(Array.ConvertAll(shape, extent => (long)extent)))
+            throw new InvalidDataException($"{tensor.FilePath}: tensor '{stored}' is {tensor.ShapeText}, but config.json asks for [{string.Join(", ", shape)}]");
+        bool sameType = tensor.Type is StorageType.F32 or StorageType.BF16 or StorageType.F16;
+        ElementType type = tensor.Type switch
+        {
+            StorageType.F32 => ElementType.F32,
+            StorageType.BF16 => ElementType.BF16,
+            StorageType.F16 => ElementType.F16,
+            StorageType.F64 => ElementType.F32,
+            StorageType.F8_E4M3 or StorageType.F8_E5M2 => ElementType.BF16,
+            _ when tensor.Type.IsQuantised => converted,
+            _ => throw new InvalidDataException($"{tensor.FilePath}: tensor '{stored}' is stored as {tensor.Type.Name}, expected F32, F16, BF16, F8_E4M3 or a GGUF block type"),
+        };
+        if (sameType && tensor.Order.IsIdentity && (nint)tensor.Pointer % type.Size() == 0)
+            return Parameter.FromMemory(stored, shape, type, (nint)tensor.Pointer, archive, axis);
+
+        NativeMemoryBlock block = new(checked(tensor.ElementCount * type.Size()));
+        Convert(tensor, stored, type, block);
+        return Parameter.FromMemory(stored, shape, type, block.Address, block, axis);
+    }
+
+    /// <summary>Closes the files. Parameters taken from here must not be used afterwards.</summary>
+    public void Dispose() => archive.Dispose();
+
+    private void Convert(StoredTensor tensor, string name, ElementType type, NativeMemoryBlock block)
+    {
+        int columns = checked((int)tensor.Columns);
+        Fp8Scale? scale = tensor.Type is StorageType.F8_E4M3 or StorageType.F8_E5M2 ? Fp8Scale.Of(archive, tensor, name) : null;
+        Parallel.For(0, tensor.Rows, () => new float[columns], (row, _, values) =>
+        {
+            tensor.ReadRows(row, values);
+            scale?.Apply(row, values);
+            nint target = block.Address + (nint)(row * columns * type.Size());
+            switch (type)
+            {
+                case ElementType.F32:
+                    values.CopyTo(new Span<float>((void*)target, columns));
+                    break;
+                case ElementType.BF16:
+                    ElementConversion.SingleToBFloat16(values, new Span<ushort>((void*)target, columns));
+                    break;
+                default:
+                    ElementConversion.FromSingle(StorageType.F16, values, MemoryMarshal.AsBytes(new Span<Half>((void*)target, columns)));
+                    break;
+            }
+
+            return values;
+        }, _ => { });
+    }
+}

@@ -1,0 +1,185 @@
+using Sirocco.Compute;
+
+namespace Sirocco.Models;
+
+/// <summary>
+/// The network of Llama 3, Mistral and Ministral 3: pre-norm blocks of grouped-query attention and SwiGLU (Touvron et al. 2023, Jiang et al. 2023). The
+/// families differ in their rotary embedding, in Ministral 3's query scale and in the window only, which are settings of <see cref="ModelConfig"/>.
+/// </summary>
+/// <remarks>
+/// Tokens of all sequences of a batch follow each other without padding; <see cref="Segments"/> says which belong together and at which positions they
+/// stand. Padded batches go through <see cref="PaddedBatch"/>. Causal or bidirectional is the caller's choice of <see cref="AttentionMask"/>.
+/// </remarks>
+public sealed class Decoder
+{
+    private readonly Layer[] layers;
+    private readonly RotaryEmbedding rope;
+    private readonly float epsilon;
+    private readonly float scale;
+
+    /// <summary>Takes its parameters, by the names of the public checkpoints, from a checkpoint or an initializer.</summary>
+    /// <param name="config">Shapes and settings.</param>
+    /// <param name="source">Gives each parameter.</param>
+    public Decoder(ModelConfig config, IParameterSource source)
+    {
+        Config = config;
+        rope = config.Rope.ToEmbedding(config.HeadSize);
+        epsilon = config.NormEpsilon;
+        scale = 1 / MathF.Sqrt(config.HeadSize);
+        int hidden = config.HiddenSize, queries = config.Heads * config.HeadSize, keys = config.KeyValueHeads * config.HeadSize;
+        EmbeddingTable = source.Take("embed_tokens.weight", [config.VocabularySize, hidden], ShardAxis.Rows);
+        layers = new Layer[config.Layers];
+        for (int i = 0; i < layers.Length; i++)
+        {
+            Parameter Take(string name, ShardAxis axis, params int[] shape) => source.Take($"layers.{i}.{name}", shape, axis);
+            Parameter? Bias(string name, ShardAxis axis, int length) => config.AttentionBias ? Take(name, axis, length) : null;
+            layers[i] = new Layer
+            {
+                InputNorm = Take("input_layernorm.weight", ShardAxis.None, hidden),
+                Q = Take("self_attn.q_proj.weight", ShardAxis.Rows, queries, hidden),
+                K = Take("self_attn.k_proj.weight", ShardAxis.Rows, keys, hidden),
+                V = Take("self_attn.v_proj.weight", ShardAxis.Rows, keys, hidden),
+                O = Take("self_attn.o_proj.weight", ShardAxis.Columns, hidden, queries),
+                QBias = Bias("self_attn.q_proj.bias", ShardAxis.Rows, queries),
+                KBias = Bias("self_attn.k_proj.bias", ShardAxis.Rows, keys),
+                VBias = Bias("self_attn.v_proj.bias", ShardAxis.Rows, keys),
+                OBias = Bias("self_attn.o_proj.bias", ShardAxis.None, hidden),
+                PostNorm = Take("post_attention_layernorm.weight", ShardAxis.None, hidden),
+                Gate = Take("mlp.gate_proj.weight", ShardAxis.Rows, config.IntermediateSize, hidden),
+                Up = Take("mlp.up_proj.weight", ShardAxis.Rows, config.IntermediateSize, hidden),
+                Down = Take("mlp.down_proj.weight", ShardAxis.Columns, hidden, config.IntermediateSize),
+            };
+        }
+
+        FinalNorm = source.Take("norm.weight", [hidden], ShardAxis.None);
+    }
+
+    /// <summary>Shapes and settings.</summary>
+    public ModelConfig Config { get; }
+
+    /// <summary>[vocabulary, hidden]; also the head of a tied causal model.</summary>
+    public Parameter EmbeddingTable { get; }
+
+    /// <summary>[hidden]</summary>
+    public Parameter FinalNorm { get; }
+
+    /// <summary>All parameters, in the order of the network.</summary>
+    public IEnumerable<Parameter> Parameters => [EmbeddingTable, .. layers.SelectMany(layer => layer.Parameters), FinalNorm];
+
+    /// <summary>
+    /// Where true, training keeps only each layer's input and computes the layer again for its backward pass (Chen et al. 2016): a fraction of the memory
+    /// for a third more work.
+    /// </summary>
+    public bool Recompute { get; set; }
+
+    /// <summary>Hidden states of tokens after the final norm.</summary>
+    /// <param name="f">Where tensors are made.</param>
+    /// <param name="ids">[tokens]</param>
+    /// <param name="segments">Sequences and positions of the tokens.</param>
+    /// <param name="mask">Which keys a query sees; see <see cref="ModelConfig.Mask"/>.</param>
+    /// <param name="cache">Keys and values of earlier tokens, which these continue (<see cref="KeyValueCache.Continue"/> makes the segments); null for whole sequences.</param>
+    /// <param name="observe">Called with (0, embeddings), then (l, output of layer l − 1), then (L, result); the tensor is valid during the call only.</param>
+    /// <returns>[tokens, hidden]</returns>
+    /// <exception cref="ArgumentException">An id is outside the vocabulary, or a position outside the context.</exception>
+    public Tensor Forward(Scope f, ReadOnlySpan<int> ids, Segments segments, AttentionMask mask, KeyValueCache? cache = null, Action<int, Tensor>? observe = null)
+    {
+        CheckIds(ids);
+        using Scope inner = f.BeginScope();
+        Tensor x = inner.Embedding(EmbeddingTable, ids, Config.PaddingId ?? -1);        // [tokens, hidden]
+        return inner.Keep(Forward(inner, x, segments, mask, cache, observe));
+    }
+
+    /// <summary>As the other overload, from input embeddings.</summary>
+    /// <param name="f">Where tensors are made.</param>
+    /// <param name="embeddings">[tokens, hidden]</param>
+    /// <param name="segments">Sequences and positions of the tokens.</param>
+    /// <param name="mask">Which keys a query sees.</param>
+    /// <param name="cache">Keys and values of earlier tokens, or null.</param>
+    /// <param name="observe">See the other overload.</param>
+    /// <returns>[tokens, hidden]</returns>
+    public Tensor Forward(Scope f, Tensor embeddings, Segments segments, AttentionMask mask, KeyValueCache? cache = null, Action<int, Tensor>? observe = null)
+    {
+        CheckSegments(embeddings.Rows, segments);
+        using Scope inner = f.BeginScope();
+        RotaryTable positions = inner.RotaryTable(rope, segments.Positions);            // cosine, sine [tokens, d/2], query scale [tokens]
+        Tensor x = embeddings;                                                          // [tokens, hidden]
+        for (int i = 0; i < layers.Length; i++)
+        {
+            observe?.Invoke(i, x);
+            Layer layer = layers[i];
+            int index = i;
+            Tensor Run(Scope g, Tensor input) => Apply(g, input, layer, positions, segments, mask, cache, index);
+            x = Recompute ? inner.Recomputed(x, Run) : inner.Block(x, Run);             // [tokens, hidden]
+        }
+
+        x = inner.RmsNorm(x, FinalNorm, epsilon);                                       // [tokens, hidden]
+        observe?.Invoke(layers.Length, x);
+        cache?.Advance(segments);
+        return inner.Keep(x);
+    }
+
+    private Tensor Apply(Scope f, Tensor x, Layer layer, RotaryTable positions, Segments segments, AttentionMask mask, KeyValueCache? cache, int index)
+    {
+        Tensor h = f.RmsNorm(x, layer.InputNorm, epsilon);                              // [tokens, hidden]
+        var (q, k, v) = f.Linear(h, layer.Q, layer.K, layer.V);                         // [tokens, heads·d], [tokens, kvHeads·d] twice
+        if (layer.HasBias) (q, k, v) = (f.AddBias(q, layer.QBias!), f.AddBias(k, layer.KBias!), f.AddBias(v, layer.VBias!));
+        (q, k) = f.Rotary(q, k, positions, Config.HeadSize);                            // q also times its scale by position
+        if (cache is not null) (k, v) = cache.Extend(index, k, v, segments);            // [cached and new tokens, kvHeads·d]
+        Tensor a = f.Attention(q, k, v, segments, mask, Config.HeadSize, scale);        // [tokens, heads·d]
+        x = f.Linear(a, layer.O, residual: x);                                          // [tokens, hidden]
+        if (layer.HasBias) x = f.AddBias(x, layer.OBias!);
+        h = f.RmsNorm(x, layer.PostNorm, epsilon);                                      // [tokens, hidden]
+        return f.Linear(f.GatedLinear(h, layer.Gate, layer.Up), layer.Down, residual: x); // SwiGLU; [tokens, intermediate] inside
+    }
+
+    private void CheckIds(ReadOnlySpan<int> ids)
+    {
+        for (int i = 0; i < ids.Length; i++)
+        {
+            if ((uint)ids[i] >= (uint)Config.VocabularySize) throw new ArgumentException($"token id {ids[i]} at place {i} is outside the vocabulary of {Config.VocabularySize}", nameof(ids));
+        }
+    }
+
+    private void CheckSegments(int tokens, Segments segments)
+    {
+        if (segments.Tokens != tokens) throw new ArgumentException($"{tokens} tokens, but segments of {segments.Tokens}", nameof(segments));
+        int last = -1;
+        foreach (int position in segments.Positions) last = Math.Max(last, position);
+        if (last >= Config.MaxPositions)
+            throw new ArgumentException($"a token at position {last} is outside the context of {Config.MaxPositions} positions; give a shorter sequence", nameof(segments));
+    }
+
+    private sealed class Layer
+    {
+        public required Parameter InputNorm { get; init; }
+
+        public required Parameter Q { get; init; }
+
+        public required Parameter K { get; init; }
+
+        public required Parameter V { get; init; }
+
+        public required Parameter O { get; init; }
+
+        public required Parameter? QBias { get; init; }
+
+        public required Parameter? KBias { get; init; }
+
+        public required Parameter? VBias { get; init; }
+
+        public required Parameter? OBias { get; init; }
+
+        public required Parameter PostNorm { get; init; }
+
+        public required Parameter Gate { get; init; }
+
+        public required Parameter Up { get; init; }
+
+        public required Parameter Down { get; init; }
+
+        public bool HasBias => QBias is not null;
+
+        public IEnumerable<Parameter> Parameters =>
+            ((Parameter?[])[InputNorm, Q, K, V, O, QBias, KBias, VBias, OBias, PostNorm, Gate, Up, Down]).OfType<Parameter>();
+    }
+}

@@ -1,0 +1,64 @@
+using Sirocco.Compute;
+
+namespace Sirocco.Models;
+
+/// <summary>A model folder or file, opened as far as its settings: what it is decides which class reads the rest.</summary>
+internal sealed class ModelFolder
+{
+    private ModelFolder(string path, string? directory, ModelConfig config)
+    {
+        Path = path;
+        Directory = directory;
+        Config = config;
+    }
+
+    /// <summary>As the user gave it.</summary>
+    public string Path { get; }
+
+    /// <summary>The folder; null for a lone file.</summary>
+    public string? Directory { get; }
+
+    /// <summary>config.json, or what a GGUF says of itself.</summary>
+    public ModelConfig Config { get; }
+
+    /// <summary>Whether it is a sentence-transformers folder.</summary>
+    public bool HasModules => Directory is not null && File.Exists(System.IO.Path.Combine(Directory, "modules.json"));
+
+    public static ModelFolder Open(string path)
+    {
+        if (System.IO.Directory.Exists(path))
+        {
+            string config = System.IO.Path.Combine(path, "config.json");
+            if (File.Exists(config)) return new ModelFolder(path, path, ModelConfig.Load(config));
+            string[] gguf = [.. System.IO.Directory.EnumerateFiles(path, "*.gguf").Where(name => !name.Contains("mmproj", StringComparison.OrdinalIgnoreCase))];
+            if (gguf.Length == 1) return new ModelFolder(gguf[0], path, GgufConfig.Read(gguf[0]));
+            throw new FileNotFoundException($"{path}: holds no config.json and no single .gguf file; is this a model folder?", config);
+        }
+
+        if (!File.Exists(path)) throw new FileNotFoundException($"{path}: no such folder or file; give a model folder, a .gguf file or a hub id", path);
+        return new ModelFolder(path, null, GgufConfig.Read(path));
+    }
+
+    /// <summary>What the folder is for, or, where attention is chosen by the caller, what that makes of it.</summary>
+    public ModelTask Task(bool? causal)
+    {
+        if (Config.IsClassifier) return ModelTask.Classification;
+        if (causal is { } chosen) return chosen ? ModelTask.Causal : ModelTask.Embedding;
+        return HasModules || Config.IsCausal is false ? ModelTask.Embedding : ModelTask.Causal;
+    }
+
+    /// <summary>Opens the weights and builds the network.</summary>
+    public (Decoder Decoder, Checkpoint Checkpoint) LoadNetwork(ElementType convertTo)
+    {
+        Checkpoint checkpoint = Checkpoint.Open(Path, convertTo);
+        try
+        {
+            return (new Decoder(Config, checkpoint), checkpoint);
+        }
+        catch
+        {
+            checkpoint.Dispose();
+            throw;
+        }
+    }
+}

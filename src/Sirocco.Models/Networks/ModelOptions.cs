@@ -1,0 +1,22 @@
+using Sirocco.Compute;
+
+namespace Sirocco.Models;
+
+/// <summary>How a model is loaded and run.</summary>
+public sealed record ModelOptions
+{
+    /// <summary>Precision of products; null keeps the file's: f32 for f32 files, bf16 for narrower ones, never a lossy quantisation.</summary>
+    public Precision? Precision { get; init; }
+
+    /// <summary>Threads of the computation; 0 takes one per processor.</summary>
+    public int Threads { get; init; }
+
+    /// <summary>Whether results must not depend, in a single bit, on what a sequence was batched with.</summary>
+    public bool Deterministic { get; init; }
+
+    /// <summary>True: causal attention, false: bidirectional; null does what the folder says.</summary>
+    public bool? Causal { get; init; }
+
+    /// <summary>A context with these threads.</summary>
+    public ComputeContext NewContext() => new(new ComputeOptions { Threads = Threads, Deterministic = Deterministic });
+}

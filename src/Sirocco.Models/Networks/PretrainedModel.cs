@@ -1,0 +1,84 @@
+using Sirocco.Compute;
+
+namespace Sirocco.Models;
+
+/// <summary>What a model folder is used as.</summary>
+public enum ModelTask
+{
+    /// <summary>Next-token logits.</summary>
+    Causal,
+
+    /// <summary>One vector for a text.</summary>
+    Embedding,
+
+    /// <summary>Scores of a sequence: a reranker or another classifier.</summary>
+    Classification,
+}
+
+/// <summary>A decoder with its weights, loaded from a folder or file, and whatever head its task needs. Disposing it closes the files.</summary>
+public abstract class PretrainedModel : IDisposable
+{
+    private readonly Checkpoint? checkpoint;
+
+    private protected PretrainedModel(Decoder decoder, Checkpoint? checkpoint)
+    {
+        Decoder = decoder;
+        this.checkpoint = checkpoint;
+    }
+
+    /// <summary>The network.</summary>
+    public Decoder Decoder { get; }
+
+    /// <summary>Shapes and settings.</summary>
+    public ModelConfig Config => Decoder.Config;
+
+    /// <summary>All weights, by the names of the checkpoint.</summary>
+    public virtual IEnumerable<Parameter> Parameters => Decoder.Parameters;
+
+    /// <summary>Precision of products that keeps what the file stores.</summary>
+    public Precision NaturalPrecision => checkpoint?.NaturalPrecision ?? Precision.F32;
+
+    /// <summary>The folder or file, for messages.</summary>
+    public string Path => checkpoint?.Path ?? "the model";
+
+    /// <summary>Loads a model as what its folder says it is.</summary>
+    /// <param name="path">A folder in Hugging Face layout, or a GGUF file.</param>
+    /// <param name="options">Attention other than the folder's.</param>
+    public static PretrainedModel Open(string path, ModelOptions? options = null)
+    {
+        ModelFolder folder = ModelFolder.Open(path);
+        return folder.Task(options?.Causal) == ModelTask.Causal ? CausalModel.Load(folder) : EncoderModel.Load(folder, options);
+    }
+
+    /// <summary>The first weight that is not a finite number, for messages when a result is not; null where all are finite.</summary>
+    public Parameter? FirstDamagedParameter()
+    {
+        foreach (Parameter parameter in Parameters)
+        {
+            float[] row = new float[parameter.Columns];
+            for (int i = 0; i < parameter.Rows; i++)
+            {
+                parameter.CopyRowTo(i, row);
+                if (!System.Numerics.Tensors.TensorPrimitives.IsFiniteAll(row)) return parameter;
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>Refuses results that are not finite, in one line that names the weight concerned where one is damaged.</summary>
+    internal void RequireFinite(ReadOnlySpan<float> results, string what)
+    {
+        if (System.Numerics.Tensors.TensorPrimitives.IsFiniteAll(results)) return;
+        throw new InvalidDataException(FirstDamagedParameter() is { } damaged
+            ? $"{Path}: {what} is not a finite number because tensor '{damaged.Name}' holds values that are not; download the model again"
+            : $"{Path}: {what} is not a finite number although every weight is; the weights are too large for this precision, try --precision f32");
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        checkpoint?.Dispose();
+        GC.SuppressFinalize(this);
+    }
+}
