@@ -1,0 +1,150 @@
+using Sirocco.Compute;
+using Sirocco.Formats;
+
+namespace Sirocco.Models.Tests;
+
+public sealed class ForwardPassTests : IDisposable
+{
+    private static readonly ForwardPassOptions F32 = new() { Model = new ModelOptions { Precision = Precision.F32, Threads = 2 } };
+    private readonly TemporaryFolder temporary = new();
+
+    public void Dispose() => temporary.Dispose();
+
+    [SkippableTheory]
+    [InlineData("ministral3-causal")]
+    [InlineData("llama-causal-tied")]
+    [InlineData("llama-causal-untied")]
+    public void Causal_models_give_the_reference_logits_hidden_states_loss_and_gradients(string name)
+    {
+        string folder = Golden.Folder("models/" + name);
+        using TensorArchive golden = TensorArchive.Open(Path.Combine(folder, "goldens.safetensors"));
+        using TensorArchive input = Input(golden, ("input_ids", "input_ids"), ("labels", "input_ids"));
+        IReadOnlyList<OutgoingTensor> outputs = ForwardPass.Run(folder, input, F32 with { Outputs = ["logits", "hidden_states", "loss", "grads"] });
+
+        int compared = Compare(golden, outputs, name => name == "logits" || name == "loss" || name.StartsWith("hidden.", StringComparison.Ordinal), 2e-5);
+        Assert.True(compared >= 2);
+        Assert.True(Compare(golden, outputs, name => name.StartsWith("grad.", StringComparison.Ordinal), 1e-4) >= 10);
+    }
+
+    [SkippableTheory]
+    [InlineData("ministral3-sliding-window")]
+    [InlineData("ministral3-fp8")]
+    public void Windows_and_fp8_weights_give_the_reference_logits(string name)
+    {
+        string folder = Golden.Folder("models/" + name);
+        using TensorArchive golden = TensorArchive.Open(Path.Combine(folder, "goldens.safetensors"));
+        using TensorArchive input = Input(golden, ("input_ids", "input_ids"));
+        Assert.Equal(1, Compare(golden, ForwardPass.Run(folder, input, F32), name => name == "logits", 2e-5));
+    }
+
+    [SkippableFact]
+    public void The_bidirectional_reranker_gives_the_reference_scores()
+    {
+        string folder = Golden.Folder("models/llama-reranker");
+        using TensorArchive golden = TensorArchive.Open(Path.Combine(folder, "goldens.safetensors"));
+        using TensorArchive input = Input(golden, ("input_ids", "input_ids"), ("attention_mask", "attention_mask"));
+        OutgoingTensor score = Assert.Single(ForwardPass.Run(folder, input, F32));
+        Assert.Equal("score", score.Name);
+        Golden.AssertClose(score, golden["logits"], 2e-5);
+    }
+
+    [SkippableTheory]
+    [InlineData("ministral3-bidirectional", "right")]
+    [InlineData("ministral3-bidirectional", "left")]
+    [InlineData("llama-bidirectional", "right")]
+    [InlineData("llama-bidirectional", "left")]
+    public void Encoders_give_the_reference_embeddings_for_every_pooling_and_padding_side(string name, string side)
+    {
+        string folder = Golden.Folder("models/" + name);
+        using TensorArchive golden = TensorArchive.Open(Path.Combine(folder, "goldens.safetensors"));
+        using TensorArchive input = Input(golden, ("input_ids", side + ".input_ids"), ("attention_mask", side + ".attention_mask"));
+        foreach (string pooling in new[] { "avg", "weighted_avg", "cls", "last" })
+        {
+            if (side == "left" && pooling == "cls") continue; // the reference takes a padding row there
+            foreach (bool normalize in new[] { false, true })
+            {
+                IReadOnlyList<OutgoingTensor> outputs = ForwardPass.Run(folder, input, F32 with { Pooling = pooling, Normalize = normalize });
+                Golden.AssertClose(outputs.Single(output => output.Name == "embedding"), golden[$"{side}.{pooling}{(normalize ? ".l2" : "")}"], 2e-5);
+                Golden.AssertClose(outputs.Single(output => output.Name == "last_hidden_state"), golden[side + ".last_hidden_state"], 2e-5);
+            }
+        }
+    }
+
+    [SkippableTheory]
+    [InlineData("ministral3-bidirectional")]
+    [InlineData("llama-bidirectional")]
+    public void A_contrastive_step_gives_the_reference_scores_loss_and_gradients(string name)
+    {
+        string folder = Golden.Folder("models/" + name);
+        using TensorArchive golden = TensorArchive.Open(Path.Combine(folder, "goldens.safetensors"));
+        using TensorArchive input = Input(golden, ("q_input_ids", "nce.q_input_ids"), ("q_mask", "nce.q_mask"), ("p_input_ids", "nce.p_input_ids"), ("p_mask", "nce.p_mask"));
+        ForwardPassOptions options = F32 with { Normalize = true, Pooling = "avg" };
+        foreach (bool inBatch in new[] { false, true })
+        {
+            IReadOnlyList<OutgoingTensor> outputs = ContrastiveStep.Run(folder, input, 0.02f, inBatch, options);
+            string prefix = inBatch ? "inbatch" : "nce";
+            Golden.AssertClose(outputs.Single(output => output.Name == "scores"), golden[prefix + ".scores"], 1e-4);
+            Golden.AssertClose(outputs.Single(output => output.Name == "loss"), golden[prefix + ".loss"], 1e-4);
+            if (inBatch) continue;
+            foreach (OutgoingTensor gradient in outputs.Where(output => output.Name.StartsWith("grad.", StringComparison.Ordinal)))
+            {
+                if (golden.TryGet("nce." + gradient.Name, out StoredTensor? expected)) Golden.AssertClose(gradient, expected, 1e-4);
+            }
+        }
+    }
+
+    [SkippableFact]
+    public void The_text_network_of_a_vision_language_checkpoint_runs_and_images_are_refused()
+    {
+        string folder = Golden.SharedPath("goldens/models/mistral3-vlm");
+        using TensorArchive golden = TensorArchive.Open(Path.Combine(folder, "goldens.safetensors"));
+        using TensorArchive text = Input(golden, ("input_ids", "input_ids"));
+        OutgoingTensor logits = Assert.Single(ForwardPass.Run(folder, text, F32));
+        Assert.Equal([1, 39, 512], logits.Shape);
+
+        // Before the first image (id 10) causal logits do not depend on it.
+        int before = Array.IndexOf(golden["input_ids"].ToInt64Array(), 10) * 512;
+        Golden.AssertClose(Golden.Values(logits).AsSpan(0, before), golden["logits"].ToSingleArray().AsSpan(0, before), 2e-5, "logits before the image");
+
+        using TensorArchive image = Input(golden, ("input_ids", "input_ids"), ("pixel_values", "pixel_values"));
+        Assert.Contains("images are not supported yet", Assert.Throws<NotSupportedException>(() => ForwardPass.Run(folder, image, F32)).Message, StringComparison.Ordinal);
+    }
+
+    [SkippableTheory]
+    [InlineData("llama-f32")]
+    [InlineData("llama-f16")]
+    [InlineData("llama-bf16")]
+    [InlineData("llama-q4_0")]
+    [InlineData("llama-q8_0")]
+    [InlineData("llama3-rope-f16")]
+    [InlineData("mistral3-f16")]
+    [InlineData("mistral3-q8_0")]
+    [InlineData("mistral3-q4_k_q6_k")]
+    public void A_lone_gguf_file_gives_the_reference_logits(string name)
+    {
+        string folder = Golden.Shared is null ? Golden.Folder("gguf") : Golden.SharedPath("goldens/formats/gguf");
+        Skip.IfNot(File.Exists(Path.Combine(folder, name + ".gguf")), $"needs ../shared/goldens/formats/gguf/{name}.gguf");
+        using TensorArchive golden = TensorArchive.Open(Path.Combine(folder, name + ".safetensors"));
+        using TensorArchive input = Input(golden, ("input_ids", "input_ids"));
+        Assert.Equal(1, Compare(golden, ForwardPass.Run(Path.Combine(folder, name + ".gguf"), input, F32), output => output == "logits", 1e-4));
+    }
+
+    private static int Compare(TensorArchive golden, IReadOnlyList<OutgoingTensor> outputs, Func<string, bool> wanted, double tolerance)
+    {
+        int compared = 0;
+        foreach (StoredTensor expected in golden.Tensors.Where(tensor => wanted(tensor.Name)))
+        {
+            Golden.AssertClose(outputs.Single(output => output.Name == expected.Name), expected, tolerance);
+            compared++;
+        }
+
+        return compared;
+    }
+
+    private TensorArchive Input(TensorArchive golden, params (string Name, string From)[] tensors)
+    {
+        string path = temporary.File(Guid.NewGuid().ToString("N") + ".safetensors");
+        SafetensorsWriter.Write(path, tensors.Select(tensor => OutgoingTensor.Copy(golden[tensor.From], tensor.Name)));
+        return TensorArchive.Open(path);
+    }
+}
