@@ -35,6 +35,12 @@ public sealed class ComputeContext : IDisposable
     /// <summary>See <see cref="ComputeOptions.Deterministic"/>.</summary>
     public bool Deterministic => Backend.Deterministic;
 
+    /// <summary>Instruction set and kernels in use, for people; says so where emitted kernels were refused.</summary>
+    public string KernelDescription => Backend.Kernels.Description;
+
+    /// <summary>The kernel that multiplies matrices in that precision, for people: tier, instruction, tile.</summary>
+    public string KernelName(Precision precision) => Backend.Kernels[precision].Name;
+
     /// <summary>Bytes in live tensors.</summary>
     public long BytesInUse => Memory.InUse;
 
