@@ -29,10 +29,8 @@ public sealed class FrameTests
     {
         foreach (Example example in ((Verb)Root.Subcommands.Single(sub => sub.Name == name)).Examples)
         {
-            string[] words = [.. ShellWords(example.Line)];
-            int at = Array.IndexOf(words, "./sirocco");
-            Assert.True(at >= 0, $"'{example.Line}' does not call ./sirocco");
-            Assert.Empty(Root.Parse(Spelling.Normalise(words[(at + 1)..], Root)).Errors);
+            string[] words = Assert.Single(ShellCommands(example.Line), command => command[0] == "./sirocco");
+            Assert.Empty(Root.Parse(Spelling.Normalise(words[1..], Root)).Errors);
         }
     }
 
@@ -103,21 +101,29 @@ public sealed class FrameTests
         Assert.Contains("25% 50/200 texts, 5.0 texts/s, 0:30 left, loss 1.5", progress.Describe(50, "loss 1.5", null, TimeSpan.FromSeconds(10)), StringComparison.Ordinal);
     }
 
-    private static IEnumerable<string> ShellWords(string line)
+    /// <summary>The commands of a pipeline, each as its words without quotes.</summary>
+    private static List<string[]> ShellCommands(string line)
     {
-        bool quoted = false;
+        List<string[]> commands = [];
+        List<string> words = [];
         List<char> word = [];
-        foreach (char c in line + " ")
+        char quote = '\0';
+        foreach (char c in line + " |")
         {
-            if (c is '\'' or '"') quoted = !quoted;
-            else if (c != ' ' || quoted) word.Add(c);
+            if (c == quote) quote = '\0';
+            else if (quote == '\0' && c is ('\'' or '"')) quote = c;
+            else if (quote != '\0' || c is not (' ' or '|')) word.Add(c);
             else if (word.Count > 0)
             {
-                string text = new([.. word]);
+                words.Add(new string([.. word]));
                 word.Clear();
-                if (text is "|" or ">" or "<") yield break;
-                yield return text;
             }
+
+            if (quote != '\0' || c != '|') continue;
+            commands.Add([.. words.TakeWhile(text => text is not (">" or "<"))]);
+            words.Clear();
         }
+
+        return commands;
     }
 }

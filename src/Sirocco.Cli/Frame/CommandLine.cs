@@ -12,7 +12,7 @@ internal static class CommandLine
     {
         Terminal terminal = new();
         bool debug = arguments.Contains(CommonOptions.DebugName);
-        using Interruption interruption = new();
+        using Interruption interruption = new(terminal);
         try
         {
             int status = Invoke(arguments, terminal, interruption.Token);
@@ -71,5 +71,7 @@ internal static class CommandLine
     private static Verb[] All() =>
     [
         new InfoVerb(),
+        new TokenizeVerb(),
+        new BenchVerb(),
     ];
 }

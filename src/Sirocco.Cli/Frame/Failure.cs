@@ -10,7 +10,7 @@ internal static class Failure
         while (failure is AggregateException { InnerExceptions.Count: 1 } or TypeInitializationException { InnerException: not null }) failure = failure.InnerException!;
         if (interrupted || failure is OperationCanceledException)
         {
-            terminal.ErrorWriter.WriteLine("interrupted");
+            terminal.ErrorWriter.WriteLine(Interruption.Message);
             return ExitStatus.Interrupted;
         }
 

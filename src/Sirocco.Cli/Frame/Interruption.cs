@@ -4,16 +4,23 @@ namespace Sirocco.Cli.Frame;
 
 /// <summary>
 /// Ctrl-C and SIGTERM as a cancellation: the running verb stops at its next opportunity and removes what it had half written.
-/// A second signal, or a verb that does not stop within ten seconds, ends the process at once.
+/// A second signal ends the process at once, and so does a verb that has not stopped within two seconds, because it waits for input
+/// or is inside a long computation; unfinished files are removed on that way too (<see cref="Formats.AtomicFile"/>).
 /// </summary>
 internal sealed class Interruption : IDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+    /// <summary>What is said about it, on stderr.</summary>
+    public const string Message = "interrupted";
+
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
     private readonly CancellationTokenSource source = new();
     private readonly List<PosixSignalRegistration> registrations = [];
 
-    public Interruption()
+    private readonly Terminal terminal;
+
+    public Interruption(Terminal terminal)
     {
+        this.terminal = terminal;
         foreach (PosixSignal signal in (PosixSignal[])[PosixSignal.SIGINT, PosixSignal.SIGTERM, PosixSignal.SIGHUP])
         {
             registrations.Add(PosixSignalRegistration.Create(signal, Receive));
@@ -36,6 +43,7 @@ internal sealed class Interruption : IDisposable
         {
             source.Cancel();
             Thread.Sleep(Patience);
+            terminal.ErrorWriter.WriteLine(Message);
             Environment.Exit(ExitStatus.Interrupted);
         }, null);
     }

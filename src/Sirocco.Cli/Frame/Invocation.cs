@@ -17,6 +17,9 @@ internal sealed class Invocation(ParseResult parsed, Terminal terminal, Cancella
 
     public int? Seed => parsed.GetValue(CommonOptions.Seed);
 
+    /// <summary>Precision and threads; only for verbs that take these options.</summary>
+    public ComputeChoice Compute() => ComputeChoice.From(this);
+
     public T? Get<T>(Option<T> option) => parsed.GetValue(option);
 
     public T Get<T>(Argument<T> argument) => parsed.GetRequiredValue(argument);

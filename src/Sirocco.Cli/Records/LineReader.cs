@@ -17,8 +17,8 @@ internal sealed class LineReader(Stream stream, string source) : IDisposable
     /// <summary>Number of the line last read, from 1.</summary>
     public long Number { get; private set; }
 
-    /// <summary>Bytes of the stream taken so far, line ends included.</summary>
-    public long Consumed { get; private set; }
+    /// <summary>Whether everything that the stream has given so far is read: the next line may be long in coming.</summary>
+    public bool IsDrained => start == end;
 
     /// <summary>Where a message points to: the file and the line.</summary>
     public string Place => $"line {Number} of {source}";
@@ -65,7 +65,6 @@ internal sealed class LineReader(Stream stream, string source) : IDisposable
     {
         int length = stop - start;
         ReadOnlyMemory<byte> line = buffer.AsMemory(start, length);
-        Consumed += length + newlineLength;
         start = stop + newlineLength;
         if (Number++ == 0 && line.Span.StartsWith(ByteOrderMark)) line = line[ByteOrderMark.Length..];
         if (line.Length > 0 && line.Span[^1] == '\r') line = line[..^1];
@@ -89,7 +88,16 @@ internal sealed class LineReader(Stream stream, string source) : IDisposable
             buffer = larger;
         }
 
-        int read = stream.Read(buffer, end, buffer.Length - end);
+        int read;
+        try
+        {
+            read = stream.Read(buffer, end, buffer.Length - end);
+        }
+        catch (InvalidDataException failure)
+        {
+            throw new InvalidDataException($"{source} is damaged after line {Number}: {failure.Message} (it was taken for gzip)", failure);
+        }
+
         end += read;
         return read > 0;
     }

@@ -37,6 +37,9 @@ internal sealed class TextSource : IDisposable
     /// <summary>How much of the input has been taken, from 0 to 1; null where that is not known.</summary>
     public double? Part => file is { CanSeek: true, Length: > 0 } ? (double)file.Position / file.Length : null;
 
+    /// <summary>Whether the next text may be long in coming.</summary>
+    public bool IsDrained => lines is { IsDrained: true };
+
     /// <summary>How many texts there are, where that is known beforehand.</summary>
     public long? Count => lines is null ? texts.Length : null;
 

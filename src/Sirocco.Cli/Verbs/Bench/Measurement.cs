@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 
 namespace Sirocco.Cli.Verbs.Bench;
 
@@ -24,10 +25,15 @@ internal sealed record Measurement
     /// <summary>What else was fixed: shape, tokens, sequences.</summary>
     public IReadOnlyList<(string Name, object Value)> Settings { get; init; } = [];
 
+    /// <summary>What was measured beside it, to compare with.</summary>
+    public IReadOnlyList<(string Name, object Value)> Beside { get; init; } = [];
+
     /// <summary>
     /// The figure of the fastest run: what the program and the machine can do together. Slower runs shared the machine with something else.
     /// </summary>
     public double Best => Work / Seconds.Min();
+
+    public string DescribeRuns() => string.Create(CultureInfo.InvariantCulture, $"{Seconds.Count} runs, {Seconds.Min():0.000} to {Seconds.Max():0.000}");
 
     /// <summary>Runs something once to warm up and then until it has run often and long enough.</summary>
     /// <param name="run">one run</param>

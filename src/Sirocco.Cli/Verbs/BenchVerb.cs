@@ -1,0 +1,68 @@
+using System.CommandLine;
+using Sirocco.Cli.Frame;
+using Sirocco.Cli.Records;
+using Sirocco.Cli.Verbs.Bench;
+
+namespace Sirocco.Cli.Verbs;
+
+/// <summary><c>sirocco bench</c>: how fast this machine runs the things that take time.</summary>
+internal sealed class BenchVerb : Verb
+{
+    private readonly Argument<string> kind = new("gemm|embed|train|tokenize") { Description = "What to measure" };
+
+    private readonly Option<string?> shape = new("--shape")
+    {
+        Description = "gemm: MxKxN [512x3072x9216]; embed: ministral-3b, ministral-8b, ministral-14b, llama-1b, llama-3b, llama-8b or a model folder; "
+            + "train: 110m or one of these; tokenize: a tokenizer file or folder. Named shapes get random weights",
+        HelpName = "SHAPE|MODEL",
+    };
+
+    private readonly Option<int?> tokens = CommonOptions.Integer("--tokens", "N", 1, 1 << 20, "Tokens of each sequence (embed: 512, train: 64 of queries and 128 of passages)");
+    private readonly Option<int?> sequences = CommonOptions.Integer("--sequences", "N", 1, 1 << 16, "Sequences at once (embed: 1, train: 8 queries)");
+    private readonly Option<string?> input = new("--input") { Description = "tokenize: texts to tokenize, .txt or .jsonl, also .gz", HelpName = "FILE" };
+    private readonly Option<int?> runs = CommonOptions.Integer("--runs", "N", 1, 10_000, "Runs after the warm-up (default: three, more where they are short)");
+    private readonly Option<bool> neighbour = new("--neighbour") { Description = "gemm: oneDNN in the same run, where libdnnl.so.2 is installed" };
+
+    public BenchVerb()
+        : base("bench", "Measures speed on this machine. The figure is that of the fastest run; --json has every run.",
+            new Example("a 3B encoder on one text of 512 tokens, weights in int8", "./sirocco bench embed --shape ministral-3b --tokens 512 --precision int8"),
+            new Example("one matrix product beside oneDNN's", "./sirocco bench gemm --shape 512x3072x9216 --precision bf16 --neighbour"),
+            new Example("one core's tokenizing of your own texts", "./sirocco bench tokenize --shape ./ministral-3b --input texts.txt --json"))
+    {
+        Add(kind);
+        foreach (Option option in (Option[])[shape, tokens, sequences, CommonOptions.Precision, CommonOptions.Threads, CommonOptions.Device, input, runs, neighbour]) Add(option);
+    }
+
+    public override int Run(Invocation invocation)
+    {
+        BenchSettings settings = new()
+        {
+            Shape = invocation.Get(shape),
+            Tokens = invocation.Get(tokens),
+            Sequences = invocation.Get(sequences),
+            Precision = invocation.Get(CommonOptions.Precision)!,
+            Threads = invocation.Compute().Threads,
+            Input = invocation.Get(input),
+            Runs = invocation.Get(runs),
+            Neighbour = invocation.Get(neighbour),
+            Cancellation = invocation.Cancellation,
+        };
+        string what = invocation.Get(kind);
+        Measurement found = what switch
+        {
+            "gemm" => GemmBench.Run(settings),
+            "tokenize" => TokenizeBench.Run(settings),
+            _ => throw new UsageException($"there is no benchmark '{what}'; {(Spelling.Nearest(what, Kinds) is { } near ? $"did you mean {near}?" : $"there are {string.Join(", ", Kinds)}")}"),
+        };
+        Facts facts = new Facts().Add("bench", what);
+        foreach ((string name, object value) in found.Settings) facts.Add(name, value);
+        facts.Add(found.Figure, found.Best).Add("precision", found.Precision).Add("threads", found.Threads).Add("kernel", found.Kernel)
+            .Add("seconds", invocation.Json ? found.Seconds : found.DescribeRuns()).Add("peak_rss_bytes", Measurement.PeakResidentBytes());
+        foreach ((string name, object value) in found.Beside) facts.Add(name, value);
+        if (invocation.Json) facts.WriteJson(invocation.Terminal.Output);
+        else facts.WriteText(invocation.Terminal.OutputWriter);
+        return ExitStatus.Success;
+    }
+
+    private static readonly string[] Kinds = ["gemm", "embed", "train", "tokenize"];
+}

@@ -1,0 +1,79 @@
+using System.Diagnostics;
+
+namespace Sirocco.EndToEnd;
+
+public sealed class InterruptionTests : IDisposable
+{
+    private readonly TemporaryFolder folder = new();
+
+    public void Dispose() => folder.Dispose();
+
+    [SkippableTheory]
+    [InlineData("INT")]
+    [InlineData("TERM")]
+    public void A_signal_ends_with_status_130_and_leaves_no_half_file(string signal)
+    {
+        Skip.If(OperatingSystem.IsWindows(), "signals are sent with kill");
+        string earlier = folder.Write("out.jsonl", "earlier");
+        using Process process = SiroccoProcess.Start(["tokenize", Golden.Encoder, "--output", earlier]);
+        Feed(process);
+        WaitForTemporaryFile();
+        using (Process kill = Process.Start("kill", [$"-{signal}", process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)])) kill.WaitForExit();
+        Outcome outcome = SiroccoProcess.Finish(process);
+        Assert.Equal(130, outcome.Status);
+        Assert.Equal(["interrupted"], outcome.ErrorLines);
+        Assert.Equal([earlier], Directory.GetFileSystemEntries(folder.Root));
+        Assert.Equal("earlier", File.ReadAllText(earlier));
+    }
+
+    [SkippableFact]
+    public void A_reader_that_has_seen_enough_ends_the_run_quietly()
+    {
+        Skip.If(OperatingSystem.IsWindows(), "needs a POSIX shell");
+        string input = folder.Write("many.jsonl", string.Concat(Enumerable.Repeat("{\"text\":\"the same text over and over\"}\n", 200_000)));
+        string program = Path.Combine(AppContext.BaseDirectory, "sirocco.dll");
+        using Process shell = Process.Start(new ProcessStartInfo("/bin/sh")
+        {
+            ArgumentList = { "-c", $"(dotnet '{program}' tokenize '{Golden.Encoder}' --input '{input}'; echo \"status $?\" >&2) | head -n 1" },
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        })!;
+        Outcome outcome = SiroccoProcess.Finish(shell);
+        Assert.Single(outcome.OutputLines);
+        Assert.Equal(["status 0"], outcome.ErrorLines);
+    }
+
+    [SkippableFact]
+    public void A_full_disk_is_one_line()
+    {
+        Skip.IfNot(OperatingSystem.IsLinux(), "/dev/full is Linux's");
+        string input = folder.Write("many.jsonl", string.Concat(Enumerable.Repeat("{\"text\":\"the same text over and over\"}\n", 10_000)));
+        string error = SiroccoProcess.Run("tokenize", Golden.Encoder, "--input", input, "--output", "/dev/full").ExpectFailure();
+        Assert.Contains("/dev/full", error, StringComparison.Ordinal);
+        Assert.Contains("space", error, StringComparison.Ordinal);
+    }
+
+    [SkippableFact]
+    public void A_folder_that_may_not_be_written_is_one_line()
+    {
+        Skip.If(OperatingSystem.IsWindows() || Environment.UserName == "root", "the superuser may write everywhere");
+        string closed = Directory.CreateDirectory(folder["closed"]).FullName;
+        if (!OperatingSystem.IsWindows()) File.SetUnixFileMode(closed, UnixFileMode.UserRead | UnixFileMode.UserExecute);
+        string error = SiroccoProcess.RunWith("{\"text\":\"\"}\n", "tokenize", Golden.Encoder, "--output", Path.Combine(closed, "out.jsonl")).ExpectFailure();
+        Assert.Contains("out.jsonl", error, StringComparison.Ordinal);
+    }
+
+    private static void Feed(Process process)
+    {
+        for (int i = 0; i < 3; i++) process.StandardInput.WriteLine("{\"text\":\"a text\"}");
+        process.StandardInput.Flush(); // and the input stays open: the program waits for more
+    }
+
+    private void WaitForTemporaryFile()
+    {
+        Stopwatch waited = Stopwatch.StartNew();
+        while (Directory.GetFileSystemEntries(folder.Root).Length < 2 && waited.Elapsed < TimeSpan.FromSeconds(60)) Thread.Sleep(20);
+        Assert.Equal(2, Directory.GetFileSystemEntries(folder.Root).Length);
+    }
+}
