@@ -16,7 +16,10 @@ public sealed class GgufCheckpoint : TensorArchive
         Values = new GgufMetadata(file.Path, header.Values);
     }
 
-    /// <summary>What the model's config.json would say; llama3-scaled files have rope_type <c>frequency_divisors</c> (see ARCHITECTURE.md).</summary>
+    /// <summary>
+    /// What the model's config.json would say. Files converted from a model with Llama 3's rotary scaling keep its result only: their <c>rope_parameters</c> have
+    /// <c>rope_type</c> "frequency_divisors" and an array <c>frequency_divisors</c> [head_dim / 2], inv_freq[i] = θ^(−2i/d) / divisor[i].
+    /// </summary>
     public JsonObject Config { get; }
 
     /// <summary>The tokenizer, where the file carries one.</summary>

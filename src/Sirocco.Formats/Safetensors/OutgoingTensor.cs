@@ -107,6 +107,7 @@ public sealed class OutgoingTensor
 
     private static void CopyDequantised(StoredTensor source, Stream stream)
     {
+        if (source.Rows == 0) return;
         var row = new float[source.Columns];
         for (long r = 0; r < source.Rows; r++)
         {

@@ -91,8 +91,8 @@ public sealed unsafe class StoredTensor
     /// <param name="destination">[count, <see cref="Columns"/>]; its length chooses the count.</param>
     public void ReadRows(long firstRow, Span<float> destination)
     {
-        int columns = checked((int)Columns);
         if (destination.IsEmpty) return;
+        int columns = checked((int)Columns);
         if (columns == 0 || destination.Length % columns != 0)
             throw new ArgumentException($"{destination.Length} elements are not whole rows of {columns}", nameof(destination));
         int count = destination.Length / columns;
@@ -113,8 +113,8 @@ public sealed unsafe class StoredTensor
     /// <param name="destination">[count, <see cref="Columns"/>] bfloat16 bits; its length chooses the count.</param>
     public void ReadRowsBFloat16(long firstRow, Span<ushort> destination)
     {
-        int columns = checked((int)Columns);
         if (destination.IsEmpty) return;
+        int columns = checked((int)Columns);
         if (columns == 0 || destination.Length % columns != 0)
             throw new ArgumentException($"{destination.Length} elements are not whole rows of {columns}", nameof(destination));
         RequireReadable();
