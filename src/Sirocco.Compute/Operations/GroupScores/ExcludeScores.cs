@@ -1,0 +1,38 @@
+namespace Sirocco.Compute;
+
+/// <summary>Takes candidates out of a softmax.</summary>
+public static class ExcludeScoresOperation
+{
+    /// <summary>Scores with the excluded ones replaced by the lowest f32, so that a softmax gives them nothing and no gradient flows to them.</summary>
+    /// <param name="f">Where the result is made.</param>
+    /// <param name="scores">[rows, candidates]</param>
+    /// <param name="excluded">[rows · candidates], row by row.</param>
+    /// <returns>[rows, candidates]</returns>
+    public static Tensor ExcludeScores(this Scope f, Tensor scores, ReadOnlySpan<bool> excluded)
+    {
+        if (excluded.Length != scores.Count) throw new ArgumentException($"{excluded.Length} marks for {scores}", nameof(excluded));
+        Tensor kept = f.New(scores.Rows, scores.Columns);
+        bool[] marks = excluded.ToArray();
+        for (int i = 0; i < scores.Rows; i++)
+        {
+            Span<float> from = scores.Row(i), to = kept.Row(i);
+            for (int j = 0; j < to.Length; j++) to[j] = marks[(i * to.Length) + j] ? float.MinValue : from[j];
+        }
+
+        if (f.Tape is { } tape && tape.Tracks(scores))
+        {
+            tape.Record([kept], [], [], pass =>
+            {
+                if (!pass.Wants(scores)) return;
+                Tensor gradient = pass.Gradient(kept), target = pass.Target(scores, out bool add);
+                for (int i = 0; i < target.Rows; i++)
+                {
+                    Span<float> from = gradient.Row(i), to = target.Row(i);
+                    for (int j = 0; j < to.Length; j++) to[j] = (add ? to[j] : 0) + (marks[(i * to.Length) + j] ? 0 : from[j]);
+                }
+            });
+        }
+
+        return kept;
+    }
+}

@@ -1,0 +1,75 @@
+using Sirocco.Compute;
+
+namespace Sirocco.Training;
+
+/// <summary>Queries and passages of one micro-batch, as token matrices without padding.</summary>
+public sealed class ContrastiveBatch
+{
+    /// <param name="queryIds">Tokens of all queries.</param>
+    /// <param name="queries">One sequence for each query.</param>
+    /// <param name="passageIds">Tokens of all passages.</param>
+    /// <param name="passages">n sequences for each query, in the order of the queries, the positive first.</param>
+    /// <param name="documents">Identity of each passage, or −1 where it is unknown: passages of one identity are the same document.</param>
+    public ContrastiveBatch(int[] queryIds, Segments queries, int[] passageIds, Segments passages, int[] documents)
+    {
+        if (queries.Count == 0 || passages.Count % queries.Count != 0) throw new ArgumentException($"{passages.Count} passages are not the same number for each of {queries.Count} queries", nameof(passages));
+        if (documents.Length != passages.Count) throw new ArgumentException($"{documents.Length} identities for {passages.Count} passages", nameof(documents));
+        QueryIds = queryIds;
+        Queries = queries;
+        PassageIds = passageIds;
+        Passages = passages;
+        Documents = documents;
+    }
+
+    /// <summary>Tokens of all queries.</summary>
+    public int[] QueryIds { get; }
+
+    /// <summary>One sequence for each query.</summary>
+    public Segments Queries { get; }
+
+    /// <summary>Tokens of all passages.</summary>
+    public int[] PassageIds { get; }
+
+    /// <summary>n sequences for each query, the positive first.</summary>
+    public Segments Passages { get; }
+
+    /// <summary>Identity of each passage, or −1.</summary>
+    public int[] Documents { get; }
+
+    /// <summary>Tokens of queries and passages.</summary>
+    public int Tokens => QueryIds.Length + PassageIds.Length;
+
+    /// <summary>Gathers examples, each text cut at its maximum length.</summary>
+    /// <param name="data">Where the texts are.</param>
+    /// <param name="examples">Indexes into <see cref="ContrastiveData.Examples"/>.</param>
+    /// <param name="queryLength">Most tokens of a query.</param>
+    /// <param name="passageLength">Most tokens of a passage.</param>
+    public static ContrastiveBatch Gather(ContrastiveData data, ReadOnlySpan<int> examples, int queryLength, int passageLength)
+    {
+        int[] queries = new int[examples.Length], passages = new int[examples.Length * data.PassagesPerQuery];
+        for (int i = 0; i < examples.Length; i++)
+        {
+            ContrastiveExample example = data.Examples[examples[i]];
+            queries[i] = example.Query;
+            for (int j = 0; j < data.PassagesPerQuery; j++) passages[(i * data.PassagesPerQuery) + j] = example.Passages[j];
+        }
+
+        (int[] queryIds, Segments querySegments) = Concatenate(data.Queries, queries, queryLength);
+        (int[] passageIds, Segments passageSegments) = Concatenate(data.Passages, passages, passageLength);
+        return new ContrastiveBatch(queryIds, querySegments, passageIds, passageSegments, passages);
+    }
+
+    private static (int[] Ids, Segments Segments) Concatenate(TokenizedTexts texts, int[] chosen, int length)
+    {
+        int[] lengths = Array.ConvertAll(chosen, text => Math.Min(texts[text].Length, length));
+        int[] ids = new int[lengths.Sum()];
+        int start = 0;
+        for (int i = 0; i < chosen.Length; i++)
+        {
+            texts[chosen[i]][..lengths[i]].CopyTo(ids.AsSpan(start));
+            start += lengths[i];
+        }
+
+        return (ids, Segments.FromLengths(lengths));
+    }
+}
