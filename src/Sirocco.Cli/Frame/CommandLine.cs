@@ -71,6 +71,8 @@ internal static class CommandLine
     private static Verb[] All() =>
     [
         new InfoVerb(),
+        new ForwardVerb(),
+        new ContrastiveVerb(),
         new TokenizeVerb(),
         new BenchVerb(),
     ];

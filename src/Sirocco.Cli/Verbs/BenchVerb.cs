@@ -51,6 +51,7 @@ internal sealed class BenchVerb : Verb
         Measurement found = what switch
         {
             "gemm" => GemmBench.Run(settings),
+            "embed" => EmbedBench.Run(settings),
             "tokenize" => TokenizeBench.Run(settings),
             _ => throw new UsageException($"there is no benchmark '{what}'; {(Spelling.Nearest(what, Kinds) is { } near ? $"did you mean {near}?" : $"there are {string.Join(", ", Kinds)}")}"),
         };

@@ -1,0 +1,40 @@
+using Sirocco.Formats;
+
+namespace Sirocco.Cli.Frame;
+
+/// <summary>Finds the folder that a MODEL argument means, downloading it first where it is a hub id that the cache lacks.</summary>
+internal static class ModelLocation
+{
+    public static string Resolve(Invocation invocation, string model)
+    {
+        if (Directory.Exists(model) || File.Exists(model)) return model;
+        ProgressLine? line = null;
+        string? file = null;
+        void Show(HubProgress progress)
+        {
+            if (file != progress.File)
+            {
+                line?.Dispose();
+                file = progress.File;
+                line = invocation.Progress($"downloading {progress.File} ({progress.FileNumber} of {progress.FileCount})", "bytes", progress.TotalBytes);
+            }
+
+            line!.Report(progress.Bytes);
+        }
+
+        try
+        {
+            return HubModel.ResolveAsync(model, HubOptions.FromEnvironment(), new Direct(Show), invocation.Cancellation).GetAwaiter().GetResult();
+        }
+        finally
+        {
+            line?.Dispose();
+        }
+    }
+
+    /// <summary>Reports on the downloading thread; <see cref="Progress{T}"/> would reorder reports over the thread pool.</summary>
+    private sealed class Direct(Action<HubProgress> report) : IProgress<HubProgress>
+    {
+        public void Report(HubProgress value) => report(value);
+    }
+}

@@ -1,0 +1,29 @@
+using Sirocco.Cli.Frame;
+using Sirocco.Compute;
+using Sirocco.Models;
+
+namespace Sirocco.Cli.Verbs.Bench;
+
+/// <summary>Tokens a second of a bidirectional encoder with pooling: random weights in a named shape, or the shape of a model folder.</summary>
+internal static class EmbedBench
+{
+    public static Measurement Run(BenchSettings settings)
+    {
+        string shape = settings.Shape ?? "ministral-3b";
+        ModelConfig config = Directory.Exists(shape) ? ModelConfig.Load(shape) : ModelShapes.Find(shape);
+        Precision precision = ComputeChoice.ParsePrecision(settings.Precision) ?? Precision.BF16;
+        int tokens = settings.Tokens ?? 512, sequences = settings.Sequences ?? 1;
+        using EncoderBenchmark benchmark = new(config, tokens, sequences, precision, new ComputeOptions { Threads = settings.Threads });
+        List<double> seconds = Measurement.Time(() => benchmark.Run(settings.Cancellation), settings.Runs, settings.Cancellation);
+        return new Measurement
+        {
+            Figure = "tokens_per_second",
+            Work = benchmark.Tokens,
+            Seconds = seconds,
+            Threads = benchmark.Threads,
+            Precision = ComputeChoice.Name(precision),
+            Kernel = benchmark.Kernel,
+            Settings = [("shape", shape), ("tokens", tokens), ("sequences", sequences)],
+        };
+    }
+}
