@@ -32,6 +32,21 @@ public class AtomicFileTests
     }
 
     [Fact]
+    public void A_process_that_dies_while_writing_leaves_the_earlier_file()
+    {
+        using var scratch = new Scratch();
+        string path = scratch.Write("a.txt", "before"u8);
+        AtomicFile killed = AtomicFile.Create(path);   // neither committed nor disposed, as after SIGKILL
+        killed.Stream.Write(new byte[1 << 20]);
+        killed.Stream.Flush();
+        Assert.Equal("before", File.ReadAllText(path));
+        AtomicFile.WriteAllText(path, "after");
+        Assert.Equal("after", File.ReadAllText(path));
+        killed.Dispose();
+        Assert.Equal(["a.txt"], scratch.Files());
+    }
+
+    [Fact]
     public void A_missing_folder_is_named()
     {
         using var scratch = new Scratch();

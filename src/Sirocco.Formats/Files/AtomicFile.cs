@@ -11,8 +11,8 @@ namespace Sirocco.Formats;
 /// <remarks>Devices and pipes (<c>/dev/stdout</c>, <c>/dev/fd/3</c>) cannot be renamed over and are written directly.</remarks>
 public sealed class AtomicFile : IDisposable
 {
-    // Temporary files of this process that are still open. A graceful exit (SIGTERM, Environment.Exit while another
-    // thread writes) skips the writers' finally blocks; this list lets the exit remove what they would have removed.
+    // Temporary files of this process that are still open. Environment.Exit while another thread writes skips that
+    // thread's finally blocks; this list lets the exit remove what they would have removed.
     private static readonly ConcurrentDictionary<string, byte> s_pending = new(StringComparer.Ordinal);
 
     private readonly string? _temporary;

@@ -34,7 +34,7 @@ internal sealed class GgufCursor(MappedFile file)
     internal string Text(string what)
     {
         long offset = Position;
-        ulong length = U64($"the length of {what}");
+        ulong length = U64(what);
         if (length > (ulong)Math.Min(Remaining, LongestString))
             throw Bad(offset, $"the length of {what} is {length} but {Remaining} bytes follow (limit {LongestString}); the file is damaged: download it again");
         try
@@ -64,7 +64,7 @@ internal sealed class GgufCursor(MappedFile file)
         5 => (int)U32(key),
         6 => BinaryPrimitives.ReadSingleLittleEndian(Take(4, key)),
         7 => Bool(key),
-        8 => Text($"'{key}'"),
+        8 => Text(key),
         9 => Array(key, depth),
         10 => U64(key),
         11 => (long)U64(key),
@@ -89,7 +89,7 @@ internal sealed class GgufCursor(MappedFile file)
             5 => Fill(count, i => (int)U32(key)),
             6 => Fill(count, i => BinaryPrimitives.ReadSingleLittleEndian(Take(4, key))),
             7 => Fill(count, i => Bool(key)),
-            8 => Fill(count, i => Text($"'{key}'[{i}]")),
+            8 => Fill(count, i => Text(key)),
             10 => Fill(count, i => U64(key)),
             11 => Fill(count, i => (long)U64(key)),
             12 => Fill(count, i => BinaryPrimitives.ReadDoubleLittleEndian(Take(8, key))),

@@ -49,7 +49,9 @@ public sealed record GgufTokenizer(
     {
         string[]? tokens = values.ArrayOrNull<string>("tokenizer.ggml.tokens");
         if (tokens is null) return null;
-        int[] types = values.ArrayOrNull<int>("tokenizer.ggml.token_type") ?? [];
+        // i32 by the specification; some converters write u32.
+        bool unsigned = values.TryGet("tokenizer.ggml.token_type", out object? stored) && stored.GetType() == typeof(uint[]);
+        int[] types = unsigned ? Array.ConvertAll((uint[])stored!, type => (int)Math.Min(type, int.MaxValue)) : values.ArrayOrNull<int>("tokenizer.ggml.token_type") ?? [];
         float[] scores = values.ArrayOrNull<float>("tokenizer.ggml.scores") ?? [];
         foreach ((string key, int length) in new[] { ("token_type", types.Length), ("scores", scores.Length) })
         {
