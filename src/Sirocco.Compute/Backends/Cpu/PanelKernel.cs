@@ -112,10 +112,10 @@ internal abstract unsafe class PanelKernel(PanelFormat format, int rowTile, int 
     /// </summary>
     /// <param name="rows">Rows of A and C.</param>
     /// <param name="panels">Panels that follow one another at <paramref name="first"/>.B.</param>
+    /// <param name="panelBytes">Bytes from one panel to the next: more than its steps take where only the first of them are used.</param>
     /// <param name="first">Arguments of the first block.</param>
-    public void RunAll(int rows, int panels, in PanelArguments first)
+    public void RunAll(int rows, int panels, long panelBytes, in PanelArguments first)
     {
-        long panelBytes = StepBytes * first.Steps;
         PanelArguments block = first;
         for (int panel = 0; panel < panels; panel++)
         {

@@ -33,36 +33,19 @@ public static unsafe partial class Operations
         bool recorded = f.Records([q, k, v]);
         Tensor? logSums = recorded ? f.New(q.Rows, q.Columns / headSize) : null;
         AttentionShape shape = new(segments, mask, q.Columns / headSize, k.Columns / headSize, headSize, scale);
-        AttentionForward.Run(f.Context.Backend, shape, q.Data, k.Data, v.Data, o.Data, recorded ? logSums!.Data : null);
-        if (recorded) Record(f.Tape!, shape, q, k, v, o, logSums!);
+        PanelKernel kernel = f.Context.Backend.Kernels[f.Precision == Precision.F32 ? Precision.F32 : Precision.BF16];
+        AttentionForward.Run(f, kernel, shape, q, k, v, o, logSums);
+        if (recorded) Record(f.Tape!, kernel, shape, q, k, v, o, logSums!);
         return o;
 
-        static void Record(Tape tape, AttentionShape shape, Tensor q, Tensor k, Tensor v, Tensor o, Tensor logSums) => tape.Record([o], [], [q, k, v, o, logSums], pass =>
-        {
-            Tensor dq = pass.Scope.Zeros(q.Rows, q.Columns), dk = pass.Scope.Zeros(k.Rows, k.Columns), dv = pass.Scope.Zeros(v.Rows, v.Columns);
-            AttentionBackward.Run(q.Context.Backend, shape, q.Data, k.Data, v.Data, o.Data, logSums.Data, pass.Gradient(o).Data, dq.Data, dk.Data, dv.Data);
-            pass.Add(q, dq);
-            pass.Add(k, dk);
-            pass.Add(v, dv);
-        });
-    }
-}
-
-/// <summary>Sequences, mask and heads of one attention.</summary>
-internal readonly record struct AttentionShape(Segments Segments, AttentionMask Mask, int Heads, int KvHeads, int HeadSize, float Scale)
-{
-    /// <summary>Query heads that share a key/value head.</summary>
-    public int Group => Heads / KvHeads;
-
-    /// <summary>Keys of its sequence, counted from the sequence's first, that a query sees: First ≤ j &lt; End.</summary>
-    /// <param name="query">Counted from the sequence's first.</param>
-    /// <param name="queries">Queries of the sequence.</param>
-    /// <param name="keys">Keys of the sequence.</param>
-    public (int First, int End) Visible(int query, int queries, int keys)
-    {
-        int place = query + keys - queries;
-        int first = Mask.Window is { } window ? Math.Max(0, place - window + 1) : 0;
-        int end = Mask.Causal ? place + 1 : Mask.Window is { } reach ? (int)Math.Min((long)place + reach, keys) : keys;
-        return (first, Math.Clamp(end, 0, keys));
+        static void Record(Tape tape, PanelKernel kernel, AttentionShape shape, Tensor q, Tensor k, Tensor v, Tensor o, Tensor logSums) =>
+            tape.Record([o], [], [q, k, v, o, logSums], pass =>
+            {
+                Tensor dq = pass.Scope.Zeros(q.Rows, q.Columns), dk = pass.Scope.Zeros(k.Rows, k.Columns), dv = pass.Scope.Zeros(v.Rows, v.Columns);
+                AttentionBackward.Run(q.Context.Backend, shape, q.Data, k.Data, v.Data, o.Data, logSums.Data, pass.Gradient(o).Data, dq.Data, dk.Data, dv.Data);
+                pass.Add(q, dq);
+                pass.Add(k, dk);
+                pass.Add(v, dv);
+            });
     }
 }
