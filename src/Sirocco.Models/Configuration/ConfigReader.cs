@@ -102,7 +102,7 @@ internal sealed class ConfigReader
     {
         if (!Has(key)) return null;
         JsonElement value = element.GetProperty(key);
-        return value.ValueKind == JsonValueKind.String ? TextOf(value, key) : throw Wrong(key, "a string");
+        return value.ValueKind == JsonValueKind.String ? value.GetString() : throw Wrong(key, "a string");
     }
 
     /// <summary>A string or a list of strings; empty where the key is not there.</summary>
@@ -110,9 +110,9 @@ internal sealed class ConfigReader
     {
         if (!Has(key)) return [];
         JsonElement value = element.GetProperty(key);
-        if (value.ValueKind == JsonValueKind.String) return [TextOf(value, key)];
+        if (value.ValueKind == JsonValueKind.String) return [value.GetString()!];
         if (value.ValueKind != JsonValueKind.Array || value.EnumerateArray().Any(item => item.ValueKind != JsonValueKind.String)) throw Wrong(key, "a list of strings");
-        return [.. value.EnumerateArray().Select(item => TextOf(item, key))];
+        return [.. value.EnumerateArray().Select(item => item.GetString()!)];
     }
 
     /// <summary>A token id or a list of them; empty where the key is not there.</summary>
@@ -147,7 +147,7 @@ internal sealed class ConfigReader
         foreach (JsonProperty property in inner.element.EnumerateObject())
         {
             if (property.Value.ValueKind != JsonValueKind.String) throw inner.Wrong(property.Name, "a string");
-            entries.Add(new(property.Name, TextOf(property.Value, key)));
+            entries.Add(new(property.Name, property.Value.GetString()!));
         }
 
         return entries;
@@ -168,10 +168,16 @@ internal sealed class ConfigReader
     {
         ReadOnlySpan<byte> byteOrderMark = [0xEF, 0xBB, 0xBF];
         if (bytes.Span.StartsWith(byteOrderMark)) bytes = bytes[3..];
+        if (!System.Text.Unicode.Utf8.IsValid(bytes.Span)) throw new InvalidDataException($"{file}: is not UTF-8 text");
         try
         {
-            using JsonDocument document = JsonDocument.Parse(bytes);
+            using JsonDocument document = JsonDocument.Parse(bytes, new JsonDocumentOptions { AllowDuplicateProperties = false });
+            CheckStrings(document.RootElement);
             return document.RootElement.Clone();
+        }
+        catch (InvalidOperationException e)
+        {
+            throw new InvalidDataException($"{file}: holds a string with an unpaired surrogate", e);
         }
         catch (JsonException e)
         {
@@ -189,15 +195,24 @@ internal sealed class ConfigReader
         _ => "truth value",
     };
 
-    private string TextOf(JsonElement value, string key)
+    /// <summary>JSON may escape unpaired surrogates, which no string can be made of: better refused here than wherever one is first looked at. The parser bounds the depth.</summary>
+    private static void CheckStrings(JsonElement element)
     {
-        try
+        switch (element.ValueKind)
         {
-            return value.GetString()!;
-        }
-        catch (InvalidOperationException)
-        {
-            throw Wrong(key, "text without unpaired surrogates"); // JSON may escape them; UTF-16 strings and UTF-8 files cannot carry them
+            case JsonValueKind.String:
+                element.GetString();
+                break;
+            case JsonValueKind.Array:
+                foreach (JsonElement item in element.EnumerateArray()) CheckStrings(item);
+                break;
+            case JsonValueKind.Object:
+                foreach (JsonProperty property in element.EnumerateObject())
+                {
+                    if (property.Name is not null) CheckStrings(property.Value);
+                }
+
+                break;
         }
     }
 }

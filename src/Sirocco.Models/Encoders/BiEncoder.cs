@@ -78,6 +78,12 @@ public sealed class BiEncoder : EncoderModel
         return this;
     }
 
+    /// <summary>Writes the model as a folder that this library, transformers and sentence-transformers load. It appears when it is complete.</summary>
+    /// <param name="folder">The folder; missing parents are made.</param>
+    /// <param name="options">Tokenizer, element type, prompts, length.</param>
+    /// <param name="cancellation">Leaves things as they were.</param>
+    public void Save(string folder, ExportOptions? options = null, CancellationToken cancellation = default) => ModelExport.Write(this, folder, options ?? new ExportOptions(), cancellation);
+
     /// <summary>Leaves out the modules that make vectors of unit length.</summary>
     internal void DropNormalize() => Modules = [.. Modules.Where(module => module is not NormalizeModule)];
 

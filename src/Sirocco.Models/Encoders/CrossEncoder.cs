@@ -88,6 +88,12 @@ public sealed class CrossEncoder : EncoderModel
         return ReadsLastToken || Config.Temperature == 1 ? scores : f.Scale(scores, 1 / Config.Temperature);
     }
 
+    /// <summary>Writes the model as a folder that this library, transformers (stock classifiers) and NeMo AutoModel load. It appears when it is complete.</summary>
+    /// <param name="folder">The folder; missing parents are made.</param>
+    /// <param name="options">Tokenizer, element type.</param>
+    /// <param name="cancellation">Leaves things as they were.</param>
+    public void Save(string folder, ExportOptions? options = null, CancellationToken cancellation = default) => ModelExport.Write(this, folder, options ?? new ExportOptions(), cancellation);
+
     /// <summary>Ends of the sequences without trailing padding ids, which a batch without a mask may hold.</summary>
     private int[] WithoutPadding(ReadOnlySpan<int> ids, Segments segments)
     {

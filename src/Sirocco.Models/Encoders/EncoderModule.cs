@@ -1,3 +1,5 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
 using Sirocco.Compute;
 using Sirocco.Formats;
 
@@ -90,5 +92,26 @@ public sealed class DenseModule : EncoderModule
         }
 
         return new DenseModule(Take("linear.weight", output, input), config.Bool("bias", true) ? Take("linear.bias", output) : null, activation, function);
+    }
+
+    /// <summary>Writes the module's folder.</summary>
+    internal void Write(AtomicFolder output, string path)
+    {
+        JsonObject config = new()
+        {
+            ["in_features"] = weight.Columns,
+            ["out_features"] = weight.Rows,
+            ["bias"] = bias is not null,
+            ["activation_function"] = ActivationName,
+            ["module_input_name"] = "sentence_embedding",
+            ["module_output_name"] = "sentence_embedding",
+        };
+        AtomicFile.WriteAllText(output.PathOf(path + "/config.json"), config.ToJsonString(new JsonSerializerOptions { WriteIndented = true }) + "\n");
+        SafetensorsWriter.Write(output.PathOf(path + "/model.safetensors"), Parameters.Select(parameter =>
+        {
+            float[] values = new float[parameter.Count];
+            parameter.CopyTo(values);
+            return OutgoingTensor.Create<float>(parameter.Name, [.. parameter.Shape.Select(extent => (long)extent)], values);
+        }));
     }
 }

@@ -36,6 +36,12 @@ public sealed class CausalModel : PretrainedModel
         }
     }
 
+    /// <summary>Writes the model as a folder that this library, transformers load. It appears when it is complete.</summary>
+    /// <param name="folder">The folder; missing parents are made.</param>
+    /// <param name="options">Tokenizer, element type.</param>
+    /// <param name="cancellation">Leaves things as they were.</param>
+    public void Save(string folder, ExportOptions? options = null, CancellationToken cancellation = default) => ModelExport.Write(this, folder, options ?? new ExportOptions(), cancellation);
+
     /// <summary>Next-token logits.</summary>
     /// <param name="f">Where tensors are made.</param>
     /// <param name="hidden">[tokens, hidden] after the final norm.</param>

@@ -1,4 +1,5 @@
 using Sirocco.Compute;
+using Sirocco.Formats;
 
 namespace Sirocco.Models;
 
@@ -26,6 +27,8 @@ internal sealed class ModelFolder
 
     public static ModelFolder Open(string path)
     {
+        bool known = System.IO.Directory.Exists(path) || File.Exists(path);
+        if (!known && HubModelId.TryParse(path, out _)) path = HubModel.ResolveAsync(path, HubOptions.FromEnvironment()).GetAwaiter().GetResult();
         if (System.IO.Directory.Exists(path))
         {
             string config = System.IO.Path.Combine(path, "config.json");

@@ -1,0 +1,19 @@
+using Sirocco.Compute;
+
+namespace Sirocco.Models;
+
+/// <summary>What is written beside the weights when a model is saved.</summary>
+public sealed record ExportOptions
+{
+    /// <summary>A folder whose tokenizer files, template and licence are copied, or a lone tokenizer.json; null writes no tokenizer.</summary>
+    public string? Tokenizer { get; init; }
+
+    /// <summary>Element type of the weights; null keeps what they are held in (f32 after training).</summary>
+    public ElementType? Type { get; init; }
+
+    /// <summary>Tokens that texts are to be cut at; null takes what the model was loaded with, else its context.</summary>
+    public int? MaxLength { get; init; }
+
+    /// <summary>Prompts by name (<c>query</c>, <c>document</c>); null keeps those that the model was loaded with.</summary>
+    public IReadOnlyDictionary<string, string>? Prompts { get; init; }
+}

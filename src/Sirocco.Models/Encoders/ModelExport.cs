@@ -1,0 +1,187 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Sirocco.Compute;
+using Sirocco.Formats;
+using Sirocco.Text;
+
+namespace Sirocco.Models;
+
+/// <summary>
+/// Writes model folders in the layout that NeMo AutoModel 0.7 and sentence-transformers 6 write and that both, transformers and this library read. The folder
+/// appears when it is complete.
+/// </summary>
+internal static class ModelExport
+{
+    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly string[] TokenizerFiles = ["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "tekken.json", "chat_template.jinja"];
+
+    /// <summary>A bi-encoder: bare weight names, attention and pooling in config.json, and sentence-transformers' files where that library knows the pooling.</summary>
+    public static void Write(BiEncoder encoder, string folder, ExportOptions options, CancellationToken cancellation)
+    {
+        using AtomicFolder output = AtomicFolder.Create(folder);
+        EncoderSettings settings = encoder.Settings;
+        bool library = !settings.Poolings.Contains(Pooling.Sum);
+        ModelConfig config = encoder.Config with { IsCausal = encoder.IsCausal };
+        if (settings.Poolings.Count == 1 && settings.Poolings[0] is Pooling.Average or Pooling.First or Pooling.Last or Pooling.Sum)
+            config = config with { Pooling = PoolingNames.ConfigName(settings.Poolings[0]) };
+        config = config with { Labels = [] };
+        string family = config.Family.ToString();
+        string type = config.Family.ToString().ToLowerInvariant();
+
+        // Only the training library's own type has a place for a pooling that sentence-transformers lacks.
+        bool own = !library && config.Family != ModelFamily.Mistral;
+        WriteConfig(output, encoder, config, own ? type + "_bidirec" : type, own ? family + "BidirectionalModel" : family + "Model", options);
+        WriteWeights(output, encoder, "", options, cancellation);
+        int length = options.MaxLength ?? settings.MaxLength ?? Math.Min(config.MaxPositions, TokenizerLimit(options) ?? int.MaxValue);
+        if (length < 1 || length > config.MaxPositions) throw new ArgumentException($"a maximum length of {length} tokens is outside the context of {config.MaxPositions}", nameof(options));
+        WriteTokenizer(output, config, options, length);
+        if (library) WriteModules(output, encoder, settings with { MaxLength = length, Prompts = options.Prompts ?? settings.Prompts });
+        output.Commit();
+    }
+
+    /// <summary>A reranker: <c>model.</c> before the decoder's names, <c>score.weight</c>, labels, pooling and temperature in config.json.</summary>
+    public static void Write(CrossEncoder encoder, string folder, ExportOptions options, CancellationToken cancellation)
+    {
+        using AtomicFolder output = AtomicFolder.Create(folder);
+        ModelConfig config = encoder.Config with { IsCausal = encoder.IsCausal };
+        if (config.Labels.Count != encoder.Labels) config = config with { Labels = [.. Enumerable.Range(0, encoder.Labels).Select(i => $"LABEL_{i}")] };
+        string family = config.Family.ToString();
+        if (!encoder.ReadsLastToken) config = config with { Pooling = PoolingNames.ConfigName(encoder.Pooling) };
+        string type = family.ToLowerInvariant() + (encoder.ReadsLastToken ? "" : "_bidirec");
+        WriteConfig(output, encoder, config, type, family + (encoder.ReadsLastToken ? "" : "Bidirectional") + "ForSequenceClassification", options);
+        WriteWeights(output, encoder, "model.", options, cancellation);
+        WriteTokenizer(output, config, options, options.MaxLength ?? TokenizerLimit(options) ?? config.MaxPositions);
+        output.Commit();
+    }
+
+    /// <summary>A language model: <c>model.</c> before the decoder's names, <c>lm_head.weight</c> where untied.</summary>
+    public static void Write(CausalModel model, string folder, ExportOptions options, CancellationToken cancellation)
+    {
+        using AtomicFolder output = AtomicFolder.Create(folder);
+        string family = model.Config.Family.ToString();
+        WriteConfig(output, model, model.Config with { TieWordEmbeddings = model.Head == model.Decoder.EmbeddingTable }, family.ToLowerInvariant(), family + "ForCausalLM", options);
+        WriteWeights(output, model, "model.", options, cancellation);
+        WriteTokenizer(output, model.Config, options, options.MaxLength ?? TokenizerLimit(options) ?? model.Config.MaxPositions);
+        output.Commit();
+    }
+
+    private static void WriteConfig(AtomicFolder output, PretrainedModel model, ModelConfig config, string type, string architecture, ExportOptions options)
+    {
+        string stored = TypeOf(model.Decoder.EmbeddingTable, options) switch { StorageType.F32 => "float32", StorageType.BF16 => "bfloat16", _ => "float16" };
+        AtomicFile.WriteAllText(output.PathOf("config.json"), ConfigFile.Write(config with { StoredType = stored }, type, [architecture]));
+    }
+
+    private static StorageType TypeOf(Parameter parameter, ExportOptions options) => (options.Type ?? (parameter.Trainable ? ElementType.F32 : parameter.StoredType)) switch
+    {
+        ElementType.F32 => StorageType.F32,
+        ElementType.BF16 => StorageType.BF16,
+        _ => StorageType.F16,
+    };
+
+    private static void WriteWeights(AtomicFolder output, PretrainedModel model, string prefix, ExportOptions options, CancellationToken cancellation)
+    {
+        string old = model.Decoder.EmbeddingTable.Name[..^"embed_tokens.weight".Length];
+        IEnumerable<Parameter> heads = model switch { CausalModel causal when causal.Head != causal.Decoder.EmbeddingTable => [causal.Head], CrossEncoder cross => [cross.Head], _ => [] };
+        IEnumerable<OutgoingTensor> tensors =
+        [
+            .. model.Decoder.Parameters.Select(parameter => Outgoing(prefix + parameter.Name[old.Length..], parameter, options)),
+            .. heads.Select(parameter => Outgoing(model is CausalModel ? "lm_head.weight" : "score.weight", parameter, options)),
+        ];
+        SafetensorsWriter.WriteModel(output.TemporaryFolder, tensors, null, cancellation: cancellation);
+    }
+
+    private static OutgoingTensor Outgoing(string name, Parameter parameter, ExportOptions options)
+    {
+        StorageType type = TypeOf(parameter, options);
+        return new OutgoingTensor(name, type, [.. parameter.Shape.Select(extent => (long)extent)], stream =>
+        {
+            float[] row = new float[parameter.Columns];
+            byte[] bytes = new byte[row.Length * (type == StorageType.F32 ? 4 : 2)];
+            for (int i = 0; i < parameter.Rows; i++)
+            {
+                parameter.CopyRowTo(i, row);
+                ElementConversion.FromSingle(type, row, bytes);
+                stream.Write(bytes);
+            }
+        });
+    }
+
+    private static int? TokenizerLimit(ExportOptions options) => options.Tokenizer is { } source && Directory.Exists(source) ? TokenizerSettings.Read(source).MaxLength : null;
+
+    private static void WriteTokenizer(AtomicFolder output, ModelConfig config, ExportOptions options, int length)
+    {
+        if (options.Tokenizer is not { } source) return;
+        if (Directory.Exists(source))
+        {
+            foreach (string file in Directory.EnumerateFiles(source))
+            {
+                string name = Path.GetFileName(file);
+                bool legal = name.StartsWith("license", StringComparison.OrdinalIgnoreCase) || name.Contains("notice", StringComparison.OrdinalIgnoreCase);
+                if (legal || TokenizerFiles.Contains(name)) File.Copy(file, output.PathOf(name));
+            }
+
+            return;
+        }
+
+        // A lone tokenizer.json: transformers and sentence-transformers want to be told the class and the names of its special tokens.
+        Tokenizer tokenizer = Tokenizer.Load(source);
+        File.Copy(source, output.PathOf("tokenizer.json"));
+        JsonObject settings = new() { ["tokenizer_class"] = "PreTrainedTokenizerFast", ["model_max_length"] = length, ["padding_side"] = "right" };
+        foreach (var (key, id) in new[] { ("bos_token", config.StartId), ("eos_token", config.EndIds.Cast<int?>().FirstOrDefault()), ("pad_token", config.PaddingId) })
+        {
+            if (id is { } known && tokenizer.IdToToken(known) is { } name) settings[key] = name;
+        }
+
+        WriteJson(output, "tokenizer_config.json", settings);
+    }
+
+    private static void WriteModules(AtomicFolder output, BiEncoder encoder, EncoderSettings settings)
+    {
+        JsonArray modules = [];
+        void Module(string path, string type) => modules.Add((JsonNode)new JsonObject
+        {
+            ["idx"] = modules.Count,
+            ["name"] = modules.Count.ToString(System.Globalization.CultureInfo.InvariantCulture),
+            ["path"] = path,
+            ["type"] = "sentence_transformers." + type,
+        });
+
+        Module("", "base.modules.transformer.Transformer");
+        Module("1_Pooling", "sentence_transformer.modules.pooling.Pooling");
+        JsonNode[] names = [.. settings.Poolings.Select(pooling => (JsonNode)PoolingNames.SentenceTransformersName(pooling))];
+        WriteJson(output, "1_Pooling/config.json", new JsonObject
+        {
+            ["embedding_dimension"] = encoder.Config.HiddenSize,
+            ["pooling_mode"] = names.Length == 1 ? names[0] : new JsonArray(names),
+            ["include_prompt"] = settings.IncludePrompt,
+        });
+        foreach (EncoderModule module in encoder.Modules)
+        {
+            if (module is DenseModule dense)
+            {
+                string path = $"{modules.Count}_Dense";
+                dense.Write(output, path);
+                Module(path, "base.modules.dense.Dense");
+            }
+            else
+            {
+                Module($"{modules.Count}_Normalize", "sentence_transformer.modules.normalize.Normalize");
+            }
+        }
+
+        if (settings.Normalize) Module($"{modules.Count}_Normalize", "sentence_transformer.modules.normalize.Normalize");
+        WriteJson(output, "modules.json", modules);
+        WriteJson(output, "sentence_bert_config.json", new JsonObject { ["max_seq_length"] = settings.MaxLength, ["do_lower_case"] = settings.LowerCase });
+        JsonObject prompts = new()
+        {
+            ["prompts"] = new JsonObject(settings.Prompts.Select(prompt => KeyValuePair.Create(prompt.Key, (JsonNode?)prompt.Value))),
+            ["default_prompt_name"] = settings.DefaultPromptName,
+            ["similarity_fn_name"] = settings.Similarity ?? (encoder.EndsNormalized ? "cosine" : "dot"),
+        };
+        if (settings.Dimensions is { } dimensions) prompts["truncate_dim"] = dimensions;
+        WriteJson(output, "config_sentence_transformers.json", prompts);
+    }
+
+    private static void WriteJson(AtomicFolder output, string name, JsonNode json) => AtomicFile.WriteAllText(output.PathOf(name), json.ToJsonString(Indented) + "\n");
+}
