@@ -30,8 +30,9 @@ internal sealed unsafe record GemmCase(int M, int N, int K, Stored A, Stored B, 
             Gemm.Multiply(backend, A.Operand(a), B.Operand(b), to, N + Gap, Precision, Accumulate, Residual ? added : null, N);
         }
 
-        // bf16 products round f32 factors to 8 bits first, so those are compared against the rounded factors' bound.
-        double unit = Precision == Precision.BF16 ? Math.Pow(2, -7.9) : Math.Pow(2, -22);
+        // Rounding a factor to the 8 significant bits of bf16 is off by 2⁻⁸ of it at most, so a product of two by (1 + 2⁻⁸)² − 1.
+        double unit = Precision == Precision.BF16 ? Math.Pow(2, -7) + Math.Pow(2, -15) : Math.Pow(2, -22);
+        float[] left = A.Elements(M, K), right = B.Elements(K, N);
         for (int i = 0; i < M; i++)
         {
             for (int j = 0; j < N; j++)
@@ -39,7 +40,7 @@ internal sealed unsafe record GemmCase(int M, int N, int K, Stored A, Stored B, 
                 double sum = Accumulate ? before[(i * (N + Gap)) + j] : Residual ? residual[(i * N) + j] : 0, magnitude = Math.Abs(sum);
                 for (int k = 0; k < K; k++)
                 {
-                    double term = (double)A[i, k] * B[k, j];
+                    double term = (double)left[(i * K) + k] * right[(k * N) + j];
                     sum += term;
                     magnitude += Math.Abs(term);
                 }
@@ -69,20 +70,17 @@ internal sealed unsafe class Stored
 
     public byte[] Bytes { get; }
 
-    /// <summary>Element of the factor.</summary>
-    public float this[int row, int column]
+    /// <summary>The factor's elements, row by row.</summary>
+    public float[] Elements(int height, int width)
     {
-        get
+        float[] elements = new float[height * width];
+        for (int row = 0; row < height; row++)
         {
-            (row, column) = transposed ? (column, row) : (row, column);
-            ReadOnlySpan<byte> at = Bytes.AsSpan(((row * stride) + column) * type.Size());
-            return type switch
-            {
-                ElementType.F32 => BitConverter.ToSingle(at),
-                ElementType.BF16 => BitConverter.UInt32BitsToSingle((uint)BitConverter.ToUInt16(at) << 16),
-                _ => (float)BitConverter.ToHalf(at),
-            };
+            for (int column = 0; column < width; column++)
+                elements[(row * width) + column] = transposed ? this[column, row] : this[row, column];
         }
+
+        return elements;
     }
 
     /// <summary>A factor of the given size, stored in a drawn way and filled with numbers between −1 and 1; the gaps between rows hold NaN.</summary>
@@ -104,6 +102,20 @@ internal sealed unsafe class Stored
         }
 
         return stored;
+    }
+
+    private float this[int row, int column]
+    {
+        get
+        {
+            ReadOnlySpan<byte> at = Bytes.AsSpan(((row * stride) + column) * type.Size());
+            return type switch
+            {
+                ElementType.F32 => BitConverter.ToSingle(at),
+                ElementType.BF16 => BitConverter.UInt32BitsToSingle((uint)BitConverter.ToUInt16(at) << 16),
+                _ => (float)BitConverter.ToHalf(at),
+            };
+        }
     }
 
     public Operand Operand(byte* data) =>

@@ -6,31 +6,28 @@ public sealed unsafe class LinearTests
 {
     private static readonly int[] Sizes = [1, 2, 3, 5, 7, 13, 16, 17, 63, 64, 65];
 
-    /// <summary>Tier, processor level and precision.</summary>
-    public static TheoryData<string, string, Precision> Machines
+    public static TheoryData<string, Precision> MachinesAndPrecisions
     {
         get
         {
-            TheoryData<string, string, Precision> machines = [];
-            foreach (Precision precision in Enum.GetValues<Precision>())
+            TheoryData<string, Precision> combinations = [];
+            foreach (string machine in Machines.Names)
             {
-                machines.Add("scalar", "", precision);
-                machines.Add("simd", "baseline", precision);
-                machines.Add("simd", "avx2", precision);
-                machines.Add("simd", "", precision);
-                machines.Add("emitted", "avx2", precision);
-                machines.Add("emitted", "", precision);
+                foreach (Precision precision in Enum.GetValues<Precision>())
+                    combinations.Add(machine, precision);
             }
 
-            return machines;
+            return combinations;
         }
     }
 
+    public static TheoryData<string> AllMachines => [.. Machines.Names];
+
     [Theory]
-    [MemberData(nameof(Machines))]
-    public void Several_weights_share_one_input(string tier, string level, Precision precision)
+    [MemberData(nameof(MachinesAndPrecisions))]
+    public void Several_weights_share_one_input(string machine, Precision precision)
     {
-        using CpuBackend backend = new(2, features: CpuFeatures.Current.Limit(tier, level));
+        using CpuBackend backend = Machines.Create(machine);
         Random random = new(3);
         for (int trial = 0; trial < 12; trial++)
         {
@@ -52,10 +49,10 @@ public sealed unsafe class LinearTests
     }
 
     [Theory]
-    [MemberData(nameof(Machines))]
-    public void A_gated_pair_is_silu_of_the_gate_times_up(string tier, string level, Precision precision)
+    [MemberData(nameof(MachinesAndPrecisions))]
+    public void A_gated_pair_is_silu_of_the_gate_times_up(string machine, Precision precision)
     {
-        using CpuBackend backend = new(2, features: CpuFeatures.Current.Limit(tier, level));
+        using CpuBackend backend = Machines.Create(machine);
         Random random = new(4);
         for (int trial = 0; trial < 12; trial++)
         {
@@ -84,16 +81,11 @@ public sealed unsafe class LinearTests
     }
 
     [Theory]
-    [InlineData("scalar", "")]
-    [InlineData("simd", "baseline")]
-    [InlineData("simd", "avx2")]
-    [InlineData("simd", "")]
-    [InlineData("emitted", "avx2")]
-    [InlineData("emitted", "")]
-    public void Int8_sums_are_exact_integers_even_at_the_extremes(string tier, string level)
+    [MemberData(nameof(AllMachines))]
+    public void Int8_sums_are_exact_integers_even_at_the_extremes(string machine)
     {
         // All values ±127 times a power of two: quantisation loses nothing, and vpmaddubsw-style 16-bit sums would saturate.
-        using CpuBackend backend = new(1, features: CpuFeatures.Current.Limit(tier, level));
+        using CpuBackend backend = Machines.Create(machine, threads: 1);
         Random random = new(5);
         int m = 7, n = 66, k = 203;
         float[] x = new float[m * k], w = new float[n * k], y = new float[m * n];

@@ -5,12 +5,10 @@ namespace Sirocco.Compute.Tests.Kernels;
 public sealed unsafe class RepeatabilityTests
 {
     [Theory]
-    [InlineData(Precision.F32)]
-    [InlineData(Precision.BF16)]
-    [InlineData(Precision.Int8)]
-    public void A_row_has_the_same_bits_whatever_rows_it_is_computed_with_when_deterministic(Precision precision)
+    [MemberData(nameof(LinearTests.MachinesAndPrecisions), MemberType = typeof(LinearTests))]
+    public void A_row_has_the_same_bits_whatever_rows_it_is_computed_with_when_deterministic(string machine, Precision precision)
     {
-        using CpuBackend backend = new(2, deterministic: true, features: CpuFeatures.Current with { L2Bytes = 32 << 10 });
+        using CpuBackend backend = Machines.Create(machine, deterministic: true, l2Bytes: 32 << 10);
         Random random = new(8);
         const int M = 40, N = 70, K = 333;
         float[] x = Uniform(random, M * K), w = Uniform(random, N * K), all = new float[M * N], some = new float[M * N];

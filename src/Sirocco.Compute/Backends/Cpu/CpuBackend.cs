@@ -29,11 +29,12 @@ internal sealed unsafe class CpuBackend : IDisposable
     /// <param name="threads">Workers, the caller included; null: one for each processor.</param>
     /// <param name="deterministic">See <see cref="Deterministic"/>.</param>
     /// <param name="features">Instructions to use; null: what this processor has.</param>
-    public CpuBackend(int? threads = null, bool deterministic = false, CpuFeatures? features = null)
+    /// <param name="kernels">Kernels to use; null: the best for the instructions.</param>
+    public CpuBackend(int? threads = null, bool deterministic = false, CpuFeatures? features = null, KernelTable? kernels = null)
     {
         Deterministic = deterministic;
         Features = features ?? CpuFeatures.Current;
-        Kernels = KernelTable.For(Features);
+        Kernels = kernels ?? KernelTable.For(Features);
         Team = new ThreadTeam(threads);
         scratch = new AlignedBuffer[Team.Threads * SlotCount];
         for (int i = 0; i < scratch.Length; i++)

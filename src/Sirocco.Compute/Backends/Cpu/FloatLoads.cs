@@ -12,6 +12,12 @@ internal unsafe interface IFloatLoad
 
     /// <summary>Eight consecutive elements.</summary>
     static abstract Vector256<float> Load8(void* row, long index);
+
+    /// <summary>Whether <see cref="Half8"/> splits 16 elements into even and odd ones, not into first and last.</summary>
+    static abstract bool SplitsEvenOdd { get; }
+
+    /// <summary>One half (0 or 1) of 16 consecutive elements, in the order that is cheapest to make.</summary>
+    static abstract Vector256<float> Half8(void* row, long index, int half);
 }
 
 internal readonly unsafe struct LoadF32 : IFloatLoad
@@ -22,6 +28,11 @@ internal readonly unsafe struct LoadF32 : IFloatLoad
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Load8(void* row, long index) => Vector256.Load((float*)row + index);
+
+    public static bool SplitsEvenOdd => false;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Half8(void* row, long index, int half) => Load8(row, index + (8 * half));
 }
 
 internal readonly unsafe struct LoadBF16 : IFloatLoad
@@ -32,6 +43,16 @@ internal readonly unsafe struct LoadBF16 : IFloatLoad
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Load8(void* row, long index) => (Widening.ToUInt32(Vector128.Load((ushort*)row + index)) << 16).AsSingle();
+
+    public static bool SplitsEvenOdd => true;
+
+    /// <summary>A pair of bf16 in 32 bits: the even one is a shift away, the odd one in place once the other is masked off.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Half8(void* row, long index, int half)
+    {
+        Vector256<uint> pairs = Vector256.Load((ushort*)row + index).AsUInt32();
+        return (half == 0 ? pairs << 16 : pairs & Vector256.Create(0xffff0000u)).AsSingle();
+    }
 }
 
 internal readonly unsafe struct LoadF16 : IFloatLoad
@@ -53,6 +74,11 @@ internal readonly unsafe struct LoadF16 : IFloatLoad
         Vector256<uint> scaled = (magnitude.AsSingle() * Vector256.Create(BitConverter.UInt32BitsToSingle((127u + 112u) << 23))).AsUInt32();
         return (scaled | special | ((half & Vector256.Create(0x8000u)) << 16)).AsSingle();
     }
+
+    public static bool SplitsEvenOdd => false;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Half8(void* row, long index, int half) => Load8(row, index + (8 * half));
 }
 
 /// <summary>Conversions between f32 and bf16, eight lanes at a time.</summary>

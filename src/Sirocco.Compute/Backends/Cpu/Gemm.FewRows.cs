@@ -6,7 +6,6 @@ internal static unsafe partial class Gemm
     private static void RunFewRows(CpuBackend backend, PanelKernel kernel, in Operand x, Product* products, int count, GatedResult* gated)
     {
         (int m, int k) = (x.Height, x.Width);
-        Precision precision = kernel.Format == PanelFormat.BF16 ? Precision.BF16 : Precision.F32;
         int caller = backend.Team.CurrentWorker;
         Operand rows = x;
         if (!RowConversion.IsDirect(PanelFormat.F32, x))
@@ -16,7 +15,7 @@ internal static unsafe partial class Gemm
             rows = Operand.Dense(floats, ElementType.F32, m, k);
         }
 
-        FewRows work = new(backend, backend.Kernels.Dot(precision, products->Weight.Type), m, k, products, count, gated);
+        FewRows work = new(backend, backend.Kernels.Dot(kernel, products->Weight.Type), m, k, products, count, gated);
         work.Prepare(rows, caller);
         backend.Team.Run(ref work, work.Items);
     }
@@ -24,8 +23,8 @@ internal static unsafe partial class Gemm
     /// <summary>An item is a run of output channels for all rows.</summary>
     private struct FewRows : IWork
     {
-        /// <summary>Above this the panel path wins: packing is paid off by then (measured: AVX2 f32 even at 10 to 14 rows).</summary>
-        private const int MostRows = 12;
+        /// <summary>Room for the sums of an item.</summary>
+        private const int MostRows = 16;
 
         /// <summary>Channels of an item: some 300 KB of bf16 weights for 3,072 features, and a multiple of the kernel's three.</summary>
         private const int ItemColumns = 48;
@@ -56,7 +55,7 @@ internal static unsafe partial class Gemm
 
         public static bool Serves(CpuBackend backend, PanelKernel kernel, int m, Product* products, int count)
         {
-            if (backend.Deterministic || kernel.IsInteger || m > MostRows)
+            if (backend.Deterministic || kernel.IsInteger || m > backend.Kernels.Dot(kernel, products->Weight.Type).MostRows)
                 return false;
             for (int i = 0; i < count; i++)
             {

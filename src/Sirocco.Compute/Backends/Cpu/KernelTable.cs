@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Runtime.Intrinsics;
-using System.Runtime.Intrinsics.X86;
 using Sirocco.Compute.Backends.Cpu.Emitted;
 
 namespace Sirocco.Compute.Backends.Cpu;
@@ -8,41 +7,69 @@ namespace Sirocco.Compute.Backends.Cpu;
 /// <summary>The kernels for one set of processor features, by precision; each is made when first asked for and kept for the process.</summary>
 internal sealed class KernelTable
 {
-    private static readonly ConcurrentDictionary<CpuFeatures, KernelTable> Tables = new();
+    // Best first. A kernel is taken when the tier allows it, the processor runs it and, if emitted, the system gave executable memory.
+    // AMX tiles would be a line of their own at the top of BF16 and Int8.
+    private static readonly Choice[] F32Choices =
+    [
+        new(f => f.Avx512, PanelInstructions.F32Avx512),
+        new(f => f.Avx2, PanelInstructions.F32Avx2),
+        new(f => f.Avx512, KernelTier.Simd, () => new SimdPanelKernel<Vector512<float>, Floats512>()),
+        new(f => f.Avx2, KernelTier.Simd, () => new SimdPanelKernel<Vector256<float>, Floats256>()),
+        new(_ => true, KernelTier.Simd, () => new SimdPanelKernel<Vector128<float>, Floats128>()),
+        new(_ => true, KernelTier.Scalar, () => new ScalarPanelKernel(PanelFormat.F32)),
+    ];
+
+    private static readonly Choice[] BF16Choices =
+    [
+        new(f => f.Avx512Bf16, PanelInstructions.BF16Avx512),
+    ];
+
+    private static readonly Choice[] Int8Choices =
+    [
+        new(f => f.Avx512Vnni, PanelInstructions.Int8Avx512Vnni),
+        new(f => f.AvxVnni, PanelInstructions.Int8AvxVnni),
+        new(f => f.Avx512, PanelInstructions.Int8Avx512),
+        new(f => f.Avx2, PanelInstructions.Int8Avx2),
+        new(f => f.AvxVnni, KernelTier.Simd, () => new SimdPanelKernel<Vector256<int>, Quads256>()),
+        new(f => f.Avx2, KernelTier.Simd, () => new SimdPanelKernel<Vector256<int>, Pairs256>()),
+        new(_ => true, KernelTier.Simd, () => new SimdPanelKernel<Vector128<int>, Pairs128>()),
+        new(_ => true, KernelTier.Scalar, () => new ScalarPanelKernel(PanelFormat.S16S8)),
+    ];
 
     private static readonly DotKernel[] ScalarDots = [new ScalarDotKernel<LoadF32>(), new ScalarDotKernel<LoadBF16>(), new ScalarDotKernel<LoadF16>()];
     private static readonly DotKernel[] SimdDots = [new SimdDotKernel<LoadF32>(), new SimdDotKernel<LoadBF16>(), new SimdDotKernel<LoadF16>()];
+
+    private static readonly ConcurrentDictionary<CpuFeatures, KernelTable> Tables = new();
 
     private readonly CpuFeatures features;
     private readonly Lazy<PanelKernel> f32;
     private readonly Lazy<PanelKernel> bf16;
     private readonly Lazy<PanelKernel> int8;
-    private readonly Lazy<DotKernel?> emittedDot;
+    private readonly Lazy<DotKernel?> bf16Dot;
     private volatile string? refusal;
 
     private KernelTable(CpuFeatures features)
     {
         this.features = features;
-        f32 = new(() => features switch
+        f32 = new(() => Choose(F32Choices)!);
+        bf16 = new(() => Choose(BF16Choices) ?? F32);
+        int8 = new(() => Choose(Int8Choices)!);
+        bf16Dot = new(() =>
         {
-            { Tier: KernelTier.Scalar } => new ScalarPanelKernel(PanelFormat.F32),
-            { Avx512: true } => Emit(PanelInstructions.F32Avx512) ?? (PanelKernel)new SimdPanelKernel<Vector512<float>, Floats512>(),
-            { Avx2: true } => Emit(PanelInstructions.F32Avx2) ?? (PanelKernel)new SimdPanelKernel<Vector256<float>, Floats256>(),
-            _ => new SimdPanelKernel<Vector128<float>, Floats128>(),
+            if (BF16.Format != PanelFormat.BF16)
+                return null;
+            DotKernel? kernel = EmittedDotKernel.TryCreate(out string? reason);
+            refusal ??= reason;
+            return kernel;
         });
-        bf16 = new(() => features.Avx512Bf16 ? Emit(PanelInstructions.BF16Avx512) ?? F32 : F32);
-        int8 = new(() => features switch
-        {
-            { Tier: KernelTier.Scalar } => new ScalarPanelKernel(PanelFormat.S16S8),
-            { Avx512Vnni: true } when Emit(PanelInstructions.Int8Avx512Vnni) is { } kernel => kernel,
-            { AvxVnni: true } when Emit(PanelInstructions.Int8AvxVnni) is { } kernel => kernel,
-            { Avx512: true } when Emit(PanelInstructions.Int8Avx512) is { } kernel => kernel,
-            { Avx2: true } when Emit(PanelInstructions.Int8Avx2) is { } kernel => kernel,
-            { AvxVnni: true } when System.Runtime.Intrinsics.X86.AvxVnni.IsSupported => new SimdPanelKernel<Vector256<int>, Quads256>(),
-            { Avx2: true } => new SimdPanelKernel<Vector256<int>, Pairs256>(),
-            _ => new SimdPanelKernel<Vector128<int>, Pairs128>(),
-        });
-        emittedDot = new(() => BF16.Format == PanelFormat.BF16 ? Place(EmittedDotKernel.TryCreate(out string? reason), reason) : null);
+    }
+
+    /// <summary>A table of given kernels, so that the code around kernels of another processor can be tested with their references.</summary>
+    public KernelTable(PanelKernel f32, PanelKernel bf16, PanelKernel int8, DotKernel? bf16Dot)
+    {
+        features = new CpuFeatures { Tier = KernelTier.Scalar };
+        (this.f32, this.bf16, this.int8) = (new(f32), new(bf16), new(int8));
+        this.bf16Dot = new(bf16Dot);
     }
 
     /// <summary>Products of f32.</summary>
@@ -67,22 +94,38 @@ internal sealed class KernelTable
 
     public static KernelTable For(CpuFeatures features) => Tables.GetOrAdd(features, static f => new KernelTable(f));
 
-    /// <summary>The kernel for few rows and weights of <paramref name="weightType"/>, for f32 and bf16 products.</summary>
-    public DotKernel Dot(Precision precision, ElementType weightType)
+    /// <summary>The kernel for few rows that stands in for <paramref name="kernel"/> (f32 or bf16) where weights are of <paramref name="weightType"/>.</summary>
+    public DotKernel Dot(PanelKernel kernel, ElementType weightType)
     {
-        if (precision == Precision.BF16 && weightType == ElementType.BF16 && emittedDot.Value is { } emitted)
-            return emitted;
+        if (kernel.Format == PanelFormat.BF16 && weightType == ElementType.BF16 && bf16Dot.Value is { } dot)
+            return dot;
         DotKernel[] kernels = features.Tier == KernelTier.Scalar ? ScalarDots : SimdDots;
         return kernels[(int)weightType];
     }
 
-    private EmittedPanelKernel? Emit(PanelInstructions instructions) => features.Tier == KernelTier.Emitted && X86Base.X64.IsSupported
-        ? Place(EmittedPanelKernel.TryCreate(instructions, out string? reason), reason)
-        : null;
-
-    private TKernel? Place<TKernel>(TKernel? kernel, string? reason)
+    private PanelKernel? Choose(Choice[] choices)
     {
-        refusal ??= reason;
-        return kernel;
+        foreach (Choice choice in choices)
+        {
+            if (choice.Tier > features.Tier || !choice.Runs(features))
+                continue;
+            if (choice.Compiled != null)
+                return choice.Compiled();
+            EmittedPanelKernel? emitted = EmittedPanelKernel.TryCreate(choice.Emitted!, out string? reason);
+            refusal ??= reason;
+            if (emitted != null)
+                return emitted;
+        }
+
+        return null;
+    }
+
+    /// <summary>One kernel and what it needs.</summary>
+    private sealed record Choice(Func<CpuFeatures, bool> Runs, KernelTier Tier, Func<PanelKernel>? Compiled, PanelInstructions? Emitted = null)
+    {
+        public Choice(Func<CpuFeatures, bool> runs, PanelInstructions emitted)
+            : this(runs, KernelTier.Emitted, null, emitted)
+        {
+        }
     }
 }

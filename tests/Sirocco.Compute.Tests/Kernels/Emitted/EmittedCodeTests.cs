@@ -80,13 +80,13 @@ public sealed unsafe class EmittedCodeTests
     public void Dot_code_computes_what_the_reference_does_and_touches_nothing_else(bool windows)
     {
         CallingConvention convention = windows ? CallingConvention.Windows : CallingConvention.SystemV;
-        byte[] code = EmittedCode.Assemble(DotEmitter.RowTile, (assembler, rows) => DotEmitter.Emit(assembler, rows, convention), out int[] entries);
+        byte[] code = EmittedCode.Assemble(BFloat16DotKernel.MaximumRows, (assembler, rows) => DotEmitter.Emit(assembler, rows, convention), out int[] entries);
         Random random = new(19);
-        for (int rows = 1; rows <= DotEmitter.RowTile; rows++)
+        for (int rows = 1; rows <= BFloat16DotKernel.MaximumRows; rows++)
         {
             foreach (int steps in new[] { 0, 1, 2, 5 })
             {
-                const int Step = DotEmitter.StepBytes / 2, Gap = 3;
+                const int Step = BFloat16DotKernel.StepElements, Gap = 3;
                 int stride = (steps * Step) + Gap;
                 ushort[] x = Bf16(random, steps * rows * Step), weight = Bf16(random, Math.Max(0, (3 * stride) - Gap));
                 GuardedMemory memory = new();

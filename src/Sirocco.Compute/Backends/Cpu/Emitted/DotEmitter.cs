@@ -3,17 +3,15 @@ using static Iced.Intel.AssemblerRegisters;
 
 namespace Sirocco.Compute.Backends.Cpu.Emitted;
 
-/// <summary>Assembles the inner loop of <see cref="EmittedDotKernel"/> for a fixed number of rows: <c>void f(DotArguments*)</c>.</summary>
+/// <summary>Assembles the inner loop of <see cref="BFloat16DotKernel"/> for a fixed number of rows: <c>void f(DotArguments*)</c>.</summary>
 /// <remarks>
 /// 8 rows × 3 weight rows: one step multiplies 32 bf16 of each, 24 <c>vdpbf16ps</c> for 11 loads of 64 bytes. The 192 bytes of weight in it take 32 cycles
 /// at 45 GB/s shared by two cores of 3.77 GHz and the arithmetic 12, so memory is what limits.
 /// </remarks>
 internal static class DotEmitter
 {
-    public const int RowTile = 8;
-
     /// <summary>Bytes of one row that one step consumes.</summary>
-    public const int StepBytes = 64;
+    private const int StepBytes = BFloat16DotKernel.StepElements * sizeof(ushort);
 
     private static readonly AssemblerRegister64 Arguments = r11, X = rax, Weight = r9, WeightStride = rcx, Count = r10;
 
@@ -56,7 +54,7 @@ internal static class DotEmitter
 
     private static AssemblerRegisterZMM Sum(int row, int weight) => Zmm((row * DotKernel.WeightRows) + weight);
 
-    private static AssemblerRegisterZMM WeightVector(int weight) => Zmm((RowTile * DotKernel.WeightRows) + weight);
+    private static AssemblerRegisterZMM WeightVector(int weight) => Zmm((BFloat16DotKernel.MaximumRows * DotKernel.WeightRows) + weight);
 
     private static AssemblerRegisterZMM Zmm(int index) => new(Register.ZMM0 + index);
 }
