@@ -11,7 +11,7 @@ namespace Sirocco.Formats.Tests;
 public class FuzzTests
 {
     // The figures that length fields lie with.
-    private static readonly ulong[] s_lies = [0, 1, 7, 8, 255, 65_535, 1 << 20, int.MaxValue, uint.MaxValue, 1UL << 40, long.MaxValue, 1UL << 63, ulong.MaxValue];
+    private static readonly ulong[] Lies = [0, 1, 7, 8, 255, 65_535, 1 << 20, int.MaxValue, uint.MaxValue, 1UL << 40, long.MaxValue, 1UL << 63, ulong.MaxValue];
 
     [Fact]
     public void Damaged_safetensors_files_are_refused_or_read_whole() =>
@@ -113,7 +113,7 @@ public class FuzzTests
                     bytes = [.. bytes[..at], .. bytes.AsSpan(random.Next(bytes.Length - length + 1), length), .. bytes[at..]];
                     break;
                 default:
-                    if (at + 8 <= bytes.Length) BinaryPrimitives.WriteUInt64LittleEndian(bytes.AsSpan(at), s_lies[random.Next(s_lies.Length)]);
+                    if (at + 8 <= bytes.Length) BinaryPrimitives.WriteUInt64LittleEndian(bytes.AsSpan(at), Lies[random.Next(Lies.Length)]);
                     break;
             }
         }

@@ -12,16 +12,16 @@ internal sealed class HubServer : IDisposable
 {
     internal const string Commit = "0123456789abcdef0123456789abcdef01234567";
 
-    private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
-    private readonly CancellationTokenSource _stop = new();
+    private readonly TcpListener listener = new(IPAddress.Loopback, 0);
+    private readonly CancellationTokenSource stop = new();
 
     internal HubServer()
     {
-        _listener.Start();
+        listener.Start();
         _ = AcceptAsync();
     }
 
-    internal Uri Address => new($"http://127.0.0.1:{((IPEndPoint)_listener.LocalEndpoint).Port}");
+    internal Uri Address => new($"http://127.0.0.1:{((IPEndPoint)listener.LocalEndpoint).Port}");
 
     internal Dictionary<string, byte[]> Files { get; } = new(StringComparer.Ordinal)
     {
@@ -57,17 +57,17 @@ internal sealed class HubServer : IDisposable
 
     public void Dispose()
     {
-        _stop.Cancel();
-        _listener.Stop();
+        stop.Cancel();
+        listener.Stop();
     }
 
     private async Task AcceptAsync()
     {
-        while (!_stop.IsCancellationRequested)
+        while (!stop.IsCancellationRequested)
         {
             try
             {
-                TcpClient client = await _listener.AcceptTcpClientAsync(_stop.Token);
+                TcpClient client = await listener.AcceptTcpClientAsync(stop.Token);
                 _ = ServeAsync(client);
             }
             catch (Exception e) when (e is OperationCanceledException or SocketException or ObjectDisposedException)

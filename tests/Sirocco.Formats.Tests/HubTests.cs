@@ -2,28 +2,28 @@ namespace Sirocco.Formats.Tests;
 
 public sealed class HubTests : IDisposable
 {
-    private readonly Scratch _scratch = new();
-    private readonly HubServer _server = new();
+    private readonly Scratch scratch = new();
+    private readonly HubServer server = new();
 
     public void Dispose()
     {
-        _server.Dispose();
-        _scratch.Dispose();
+        server.Dispose();
+        scratch.Dispose();
     }
 
-    private HubOptions Options => new() { CacheFolder = _scratch.PathOf("hub"), Endpoint = _server.Address, FirstRetryDelay = TimeSpan.FromMilliseconds(1), StallTimeout = TimeSpan.FromSeconds(20) };
+    private HubOptions Options => new() { CacheFolder = scratch.PathOf("hub"), Endpoint = server.Address, FirstRetryDelay = TimeSpan.FromMilliseconds(1), StallTimeout = TimeSpan.FromSeconds(20) };
 
-    private string Snapshot => Path.Combine(_scratch.PathOf("hub"), "models--org--name", "snapshots", HubServer.Commit);
+    private string Snapshot => Path.Combine(scratch.PathOf("hub"), "models--org--name", "snapshots", HubServer.Commit);
 
-    private string Partial => Assert.Single(Directory.GetFiles(_scratch.PathOf("hub"), "*.incomplete", SearchOption.AllDirectories));
+    private string Partial => Assert.Single(Directory.GetFiles(scratch.PathOf("hub"), "*.incomplete", SearchOption.AllDirectories));
 
     private async Task<string> Download(HubOptions? options = null, CancellationToken cancellation = default) => await HubModel.ResolveAsync("org/name", options ?? Options, null, cancellation);
 
     private void AssertWhole()
     {
-        Assert.Equal(_server.Files["model.safetensors"], File.ReadAllBytes(Path.Combine(Snapshot, "model.safetensors")));
-        Assert.Equal(_server.Files["config.json"], File.ReadAllBytes(Path.Combine(Snapshot, "config.json")));
-        Assert.Empty(Directory.GetFiles(_scratch.PathOf("hub"), "*.incomplete", SearchOption.AllDirectories));
+        Assert.Equal(server.Files["model.safetensors"], File.ReadAllBytes(Path.Combine(Snapshot, "model.safetensors")));
+        Assert.Equal(server.Files["config.json"], File.ReadAllBytes(Path.Combine(Snapshot, "config.json")));
+        Assert.Empty(Directory.GetFiles(scratch.PathOf("hub"), "*.incomplete", SearchOption.AllDirectories));
     }
 
     [Fact]
@@ -31,7 +31,7 @@ public sealed class HubTests : IDisposable
     {
         Assert.Equal(Snapshot, await Download());
         AssertWhole();
-        string folder = Path.Combine(_scratch.PathOf("hub"), "models--org--name");
+        string folder = Path.Combine(scratch.PathOf("hub"), "models--org--name");
         Assert.Equal(HubServer.Commit, File.ReadAllText(Path.Combine(folder, "refs", "main")));
         Assert.Equal(2, Directory.GetFiles(Path.Combine(folder, "blobs")).Length);
         Assert.Equal(["config.json", "model.safetensors"], Directory.GetFiles(Snapshot).Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal));
@@ -43,11 +43,11 @@ public sealed class HubTests : IDisposable
     public async Task A_model_in_the_cache_needs_no_network()
     {
         await Download();
-        int requests = _server.Requests.Count;
+        int requests = server.Requests.Count;
         Assert.Equal(Snapshot, await Download());
         Assert.Equal(Snapshot, await Download(Options with { Offline = true }));
         Assert.Equal(Snapshot, await HubModel.ResolveAsync($"org/name@{HubServer.Commit}", Options));
-        Assert.Equal(requests, _server.Requests.Count);
+        Assert.Equal(requests, server.Requests.Count);
     }
 
     [Fact]
@@ -55,28 +55,28 @@ public sealed class HubTests : IDisposable
     {
         var error = await Assert.ThrowsAsync<FileNotFoundException>(() => Download(Options with { Offline = true }));
         Assert.Equal($"org/name: no such folder, and not in the hub cache {Options.CacheFolder}; unset HF_HUB_OFFLINE to download it", error.Message);
-        Assert.Empty(_server.Requests);
+        Assert.Empty(server.Requests);
     }
 
     [Fact]
     public async Task A_connection_that_keeps_dropping_is_resumed_where_it_stopped()
     {
-        _server.DropAfter = 30_000;
+        server.DropAfter = 30_000;
         await Download();
         AssertWhole();
         Assert.Equal(
             ["", "bytes=30000-", "bytes=60000-", "bytes=90000-", "bytes=120000-", "bytes=150000-", "bytes=180000-"],
-            _server.Requests.Where(r => r.StartsWith("GET", StringComparison.Ordinal) && r.Contains("model.safetensors", StringComparison.Ordinal)).Select(r => r.Split(' ').ElementAtOrDefault(2) ?? ""));
+            server.Requests.Where(r => r.StartsWith("GET", StringComparison.Ordinal) && r.Contains("model.safetensors", StringComparison.Ordinal)).Select(r => r.Split(' ').ElementAtOrDefault(2) ?? ""));
     }
 
     [Fact]
     public async Task A_server_that_ignores_ranges_is_read_from_the_start()
     {
         using var cancellation = new CancellationTokenSource();
-        _server.DropAfter = 30_000;
+        server.DropAfter = 30_000;
         await Assert.ThrowsAsync<IOException>(() => Download(Options with { MaximumAttempts = 1 }));
         Assert.Equal(30_000, new FileInfo(Partial).Length);
-        (_server.DropAfter, _server.IgnoreRanges) = (null, true);
+        (server.DropAfter, server.IgnoreRanges) = (null, true);
         await Download();
         AssertWhole();
     }
@@ -84,7 +84,7 @@ public sealed class HubTests : IDisposable
     [Fact]
     public async Task A_connection_that_never_brings_the_rest_is_given_up_and_what_came_is_kept()
     {
-        _server.DropAfter = 0;
+        server.DropAfter = 0;
         var error = await Assert.ThrowsAsync<IOException>(() => Download());
         Assert.StartsWith("org/name: model.safetensors cannot be fetched from " + Options.Endpoint, error.Message, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', error.Message);
@@ -95,26 +95,26 @@ public sealed class HubTests : IDisposable
     public async Task A_cancelled_download_goes_on_the_next_time()
     {
         using var cancellation = new CancellationTokenSource();
-        _server.DropAfter = 50_000;
+        server.DropAfter = 50_000;
         var progress = new Watch(p => { if (p.Bytes >= 50_000) cancellation.Cancel(); });
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => HubModel.ResolveAsync("org/name", Options, progress, cancellation.Token));
         long kept = new FileInfo(Partial).Length;
-        _server.DropAfter = null;
-        _server.Requests.Clear();
+        server.DropAfter = null;
+        server.Requests.Clear();
         await Download();
         AssertWhole();
-        Assert.Contains(_server.Requests, r => r.Contains($"bytes={kept}-", StringComparison.Ordinal));
+        Assert.Contains(server.Requests, r => r.Contains($"bytes={kept}-", StringComparison.Ordinal));
     }
 
     [Fact]
     public async Task The_token_is_not_sent_to_the_host_of_a_redirect()
     {
         using var storage = new HubServer();
-        storage.Files["model.safetensors"] = _server.Files["model.safetensors"];
-        _server.RedirectTo = storage.Address;
+        storage.Files["model.safetensors"] = server.Files["model.safetensors"];
+        server.RedirectTo = storage.Address;
         await Download(Options with { Token = "hf_secret" });
         AssertWhole();
-        Assert.All(_server.Requests, r => Assert.EndsWith("Bearer hf_secret", r, StringComparison.Ordinal));
+        Assert.All(server.Requests, r => Assert.EndsWith("Bearer hf_secret", r, StringComparison.Ordinal));
         Assert.NotEmpty(storage.Requests);
         Assert.All(storage.Requests, r => Assert.DoesNotContain("hf_secret", r, StringComparison.Ordinal));
     }
@@ -122,7 +122,7 @@ public sealed class HubTests : IDisposable
     [Fact]
     public async Task A_server_without_head_is_asked_by_get()
     {
-        _server.RefuseHead = true;
+        server.RefuseHead = true;
         await Download();
         AssertWhole();
     }
@@ -130,7 +130,7 @@ public sealed class HubTests : IDisposable
     [Fact]
     public async Task A_busy_server_is_asked_again()
     {
-        _server.Busy = 3;
+        server.Busy = 3;
         await Download();
         AssertWhole();
     }
@@ -138,24 +138,24 @@ public sealed class HubTests : IDisposable
     [Fact]
     public async Task Bytes_with_another_hash_are_fetched_again_and_then_refused()
     {
-        byte[] damaged = [.. _server.Files["model.safetensors"]];
+        byte[] damaged = [.. server.Files["model.safetensors"]];
         damaged[17] ^= 1;
-        _server.Corrupt = name => name == "model.safetensors" ? damaged : null;
+        server.Corrupt = name => name == "model.safetensors" ? damaged : null;
         var error = await Assert.ThrowsAsync<InvalidDataException>(() => Download());
         Assert.StartsWith("org/name: model.safetensors arrived twice with a hash other than ", error.Message, StringComparison.Ordinal);
         Assert.False(File.Exists(Path.Combine(Snapshot, "model.safetensors")));
 
-        _server.Corrupt = name => name == "config.json" ? """{"model_type": "LLAMA"}"""u8.ToArray() : null;
-        await Assert.ThrowsAsync<InvalidDataException>(() => Download(Options with { CacheFolder = _scratch.PathOf("other") }));
+        server.Corrupt = name => name == "config.json" ? """{"model_type": "LLAMA"}"""u8.ToArray() : null;
+        await Assert.ThrowsAsync<InvalidDataException>(() => Download(Options with { CacheFolder = scratch.PathOf("other") }));
     }
 
     [Fact]
     public async Task A_damaged_rest_of_an_earlier_attempt_is_thrown_away()
     {
-        _server.DropAfter = 30_000;
+        server.DropAfter = 30_000;
         await Assert.ThrowsAsync<IOException>(() => Download(Options with { MaximumAttempts = 1 }));
         File.WriteAllBytes(Partial, new byte[30_000]);
-        _server.DropAfter = null;
+        server.DropAfter = null;
         await Download();
         AssertWhole();
     }
@@ -167,9 +167,9 @@ public sealed class HubTests : IDisposable
     [InlineData(403, null, "wrong", "org/name: access is refused by {0}; ask for access at {0}org/name, and check that HF_TOKEN is valid and may read it")]
     public async Task A_refusal_says_what_to_do(int status, string? code, string? token, string expected)
     {
-        _server.Gate = ("right", status, code);
+        server.Gate = ("right", status, code);
         var error = await Assert.ThrowsAsync<UnauthorizedAccessException>(() => Download(Options with { Token = token }));
-        Assert.Equal(expected.Replace("{0}", _server.Address.ToString(), StringComparison.Ordinal), error.Message);
+        Assert.Equal(expected.Replace("{0}", server.Address.ToString(), StringComparison.Ordinal), error.Message);
         await Download(Options with { Token = "right" });
         AssertWhole();
     }
@@ -194,10 +194,10 @@ public sealed class HubTests : IDisposable
     [InlineData("a\\..\\model.safetensors")]
     public async Task File_names_that_leave_the_folder_are_refused(string name)
     {
-        _server.Listed = ["config.json", name];
+        server.Listed = ["config.json", name];
         var error = await Assert.ThrowsAsync<InvalidDataException>(() => Download());
         Assert.Contains("does not stay inside a folder; nothing was downloaded", error.Message, StringComparison.Ordinal);
-        Assert.Empty(_scratch.Files());
+        Assert.Empty(scratch.Files());
     }
 
     [Fact]
@@ -212,8 +212,8 @@ public sealed class HubTests : IDisposable
     {
         foreach (string model in new[] { "no/such/folder", "./model", "name", "org/name@../x", "org/na--me" })
             await Assert.ThrowsAsync<DirectoryNotFoundException>(() => HubModel.ResolveAsync(model, Options));
-        Assert.Equal(_scratch.Folder, await HubModel.ResolveAsync(_scratch.Folder, Options));
-        Assert.Empty(_server.Requests);
+        Assert.Equal(scratch.Folder, await HubModel.ResolveAsync(scratch.Folder, Options));
+        Assert.Empty(server.Requests);
     }
 
     [Fact]

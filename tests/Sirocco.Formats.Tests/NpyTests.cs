@@ -6,7 +6,7 @@ namespace Sirocco.Formats.Tests;
 public class NpyTests
 {
     // What numpy reads and this reader refuses on purpose, each with a remedy in its message.
-    private static readonly string[] s_refused = ["dtype-be-i4.npy", "dtype-be-f4.npy", "dtype-S4.npy", "dtype-le-U5.npy", "fortran.npy"];
+    private static readonly string[] Refused = ["dtype-be-i4.npy", "dtype-be-f4.npy", "dtype-S4.npy", "dtype-le-U5.npy", "fortran.npy"];
 
     public static TheoryData<string> Arrays() => [.. Golden.Json("numpy/contents.json").GetProperty("files").EnumerateObject().Select(f => f.Name).Where(n => n.EndsWith(".npy", StringComparison.Ordinal))];
 
@@ -16,7 +16,7 @@ public class NpyTests
     {
         JsonElement golden = Golden.Json("numpy/contents.json").GetProperty("files").GetProperty(name);
         string path = Golden.PathOf("numpy/" + name);
-        if (s_refused.Contains(name))
+        if (Refused.Contains(name))
         {
             Assert.StartsWith(path + ": offset ", Assert.Throws<InvalidDataException>(() => NpyFile.Open(path)).Message, StringComparison.Ordinal);
             return;

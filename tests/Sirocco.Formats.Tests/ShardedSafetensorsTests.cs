@@ -5,21 +5,21 @@ namespace Sirocco.Formats.Tests;
 
 public class ShardedSafetensorsTests
 {
-    private static readonly OutgoingTensor[] s_tensors =
+    private static readonly OutgoingTensor[] Tensors =
         [.. Enumerable.Range(0, 5).Select(i => OutgoingTensor.Create<float>($"layers.{i}.weight", [10], Enumerable.Repeat((float)i, 10).ToArray()))];
 
     [Fact]
     public void A_model_over_the_limit_is_split_with_an_index_and_reads_back_whole()
     {
         using var scratch = new Scratch();
-        SafetensorsWriter.WriteModel(scratch.Folder, s_tensors, shardBytes: 80);
+        SafetensorsWriter.WriteModel(scratch.Folder, Tensors, shardBytes: 80);
         Assert.Equal(
             ["model-00001-of-00003.safetensors", "model-00002-of-00003.safetensors", "model-00003-of-00003.safetensors", "model.safetensors.index.json"], scratch.Files());
         using JsonDocument index = JsonDocument.Parse(File.ReadAllBytes(scratch.PathOf("model.safetensors.index.json")));
         Assert.Equal(200, index.RootElement.GetProperty("metadata").GetProperty("total_size").GetInt64());
 
         using TensorArchive archive = TensorArchive.Open(scratch.Folder);
-        Assert.Equal(s_tensors.Select(t => t.Name), archive.Tensors.Select(t => t.Name));
+        Assert.Equal(Tensors.Select(t => t.Name), archive.Tensors.Select(t => t.Name));
         Assert.Equal(Enumerable.Repeat(4f, 10), archive["layers.4.weight"].ToSingleArray());
         Assert.Equal("pt", archive.Metadata["format"]);
     }
@@ -28,10 +28,10 @@ public class ShardedSafetensorsTests
     public void Weights_of_an_earlier_save_do_not_outlive_a_new_one()
     {
         using var scratch = new Scratch();
-        SafetensorsWriter.WriteModel(scratch.Folder, s_tensors, shardBytes: 80);
-        SafetensorsWriter.WriteModel(scratch.Folder, s_tensors);
+        SafetensorsWriter.WriteModel(scratch.Folder, Tensors, shardBytes: 80);
+        SafetensorsWriter.WriteModel(scratch.Folder, Tensors);
         Assert.Equal(["model.safetensors"], scratch.Files());
-        SafetensorsWriter.WriteModel(scratch.Folder, s_tensors, shardBytes: 120);
+        SafetensorsWriter.WriteModel(scratch.Folder, Tensors, shardBytes: 120);
         Assert.Equal(["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors", "model.safetensors.index.json"], scratch.Files());
     }
 
@@ -39,7 +39,7 @@ public class ShardedSafetensorsTests
     public void A_cancelled_save_leaves_the_earlier_model_as_it_was()
     {
         using var scratch = new Scratch();
-        SafetensorsWriter.WriteModel(scratch.Folder, s_tensors);
+        SafetensorsWriter.WriteModel(scratch.Folder, Tensors);
         byte[] before = File.ReadAllBytes(scratch.PathOf("model.safetensors"));
         using var cancellation = new CancellationTokenSource();
         var cancelling = new OutgoingTensor("a", StorageType.F32, [1], stream =>
@@ -47,7 +47,7 @@ public class ShardedSafetensorsTests
             cancellation.Cancel();
             stream.Write(new byte[4]);
         });
-        Assert.Throws<OperationCanceledException>(() => SafetensorsWriter.WriteModel(scratch.Folder, [cancelling, .. s_tensors], shardBytes: 40, cancellation: cancellation.Token));
+        Assert.Throws<OperationCanceledException>(() => SafetensorsWriter.WriteModel(scratch.Folder, [cancelling, .. Tensors], shardBytes: 40, cancellation: cancellation.Token));
         Assert.Equal(["model.safetensors"], scratch.Files());
         Assert.Equal(before, File.ReadAllBytes(scratch.PathOf("model.safetensors")));
     }
@@ -56,7 +56,7 @@ public class ShardedSafetensorsTests
     public void A_missing_shard_is_one_line_with_the_remedy()
     {
         using var scratch = new Scratch();
-        SafetensorsWriter.WriteModel(scratch.Folder, s_tensors, shardBytes: 80);
+        SafetensorsWriter.WriteModel(scratch.Folder, Tensors, shardBytes: 80);
         File.Delete(scratch.PathOf("model-00002-of-00003.safetensors"));
         var error = Assert.Throws<FileNotFoundException>(() => TensorArchive.Open(scratch.Folder));
         Assert.Equal($"model-00002-of-00003.safetensors is named by model.safetensors.index.json but missing in {scratch.Folder}; download it again or fix the index", error.Message);
@@ -87,7 +87,7 @@ public class ShardedSafetensorsTests
     public void A_tensor_that_the_index_names_but_the_shard_lacks_is_refused()
     {
         using var scratch = new Scratch();
-        SafetensorsWriter.Write(scratch.PathOf("s.safetensors"), s_tensors);
+        SafetensorsWriter.Write(scratch.PathOf("s.safetensors"), Tensors);
         scratch.Write("model.safetensors.index.json", """{"weight_map": {"layers.0.weight": "s.safetensors", "other": "s.safetensors"}}"""u8);
         var error = Assert.Throws<InvalidDataException>(() => TensorArchive.Open(scratch.Folder));
         Assert.Contains("tensor 'other' is named by model.safetensors.index.json but missing in this shard", error.Message, StringComparison.Ordinal);
@@ -97,8 +97,8 @@ public class ShardedSafetensorsTests
     public void A_tensor_in_two_shards_is_refused()
     {
         using var scratch = new Scratch();
-        SafetensorsWriter.Write(scratch.PathOf("s.safetensors"), s_tensors);
-        SafetensorsWriter.Write(scratch.PathOf("t.safetensors"), s_tensors);
+        SafetensorsWriter.Write(scratch.PathOf("s.safetensors"), Tensors);
+        SafetensorsWriter.Write(scratch.PathOf("t.safetensors"), Tensors);
         scratch.Write("model.safetensors.index.json", """{"weight_map": {"layers.0.weight": "s.safetensors", "layers.1.weight": "t.safetensors"}}"""u8);
         var error = Assert.Throws<InvalidDataException>(() => TensorArchive.Open(scratch.Folder));
         Assert.Contains("is also in s.safetensors", error.Message, StringComparison.Ordinal);

@@ -13,30 +13,30 @@ public sealed class AtomicFile : IDisposable
 {
     // Temporary files of this process that are still open. Environment.Exit while another thread writes skips that
     // thread's finally blocks; this list lets the exit remove what they would have removed.
-    private static readonly ConcurrentDictionary<string, byte> s_pending = new(StringComparer.Ordinal);
+    private static readonly ConcurrentDictionary<string, byte> Pending = new(StringComparer.Ordinal);
 
-    private readonly string? _temporary;
-    private readonly WrittenStream _stream;
-    private bool _finished;
+    private readonly string? temporary;
+    private readonly WrittenStream stream;
+    private bool finished;
 
     static AtomicFile() => AppDomain.CurrentDomain.ProcessExit += (_, _) =>
     {
-        foreach (string path in s_pending.Keys) TemporaryPath.TryDeleteFile(path);
+        foreach (string path in Pending.Keys) TemporaryPath.TryDeleteFile(path);
     };
 
     private AtomicFile(string path, string? temporary, FileStream stream)
     {
         Path = path;
-        _temporary = temporary;
-        _stream = new WrittenStream(stream, path);
-        if (temporary is not null) s_pending[temporary] = 0;
+        this.temporary = temporary;
+        this.stream = new WrittenStream(stream, path);
+        if (temporary is not null) Pending[temporary] = 0;
     }
 
     /// <summary>The final name.</summary>
     public string Path { get; }
 
     /// <summary>Where the content is written; its failures name <see cref="Path"/> and the cause in one line.</summary>
-    public Stream Stream => _stream;
+    public Stream Stream => stream;
 
     /// <summary>Starts a file that will be called <paramref name="path"/> once committed.</summary>
     /// <exception cref="DirectoryNotFoundException">The folder does not exist.</exception>
@@ -65,16 +65,16 @@ public sealed class AtomicFile : IDisposable
     /// <summary>Flushes to the disk and gives the file its final name, replacing an earlier one.</summary>
     public void Commit()
     {
-        ObjectDisposedException.ThrowIf(_finished, this);
+        ObjectDisposedException.ThrowIf(finished, this);
         try
         {
-            _stream.Complete(toDisk: _temporary is not null);
-            if (_temporary is not null)
+            stream.Complete(toDisk: temporary is not null);
+            if (temporary is not null)
             {
-                File.Move(_temporary, Path, overwrite: true);
-                s_pending.TryRemove(_temporary, out _);
+                File.Move(temporary, Path, overwrite: true);
+                Pending.TryRemove(temporary, out _);
             }
-            _finished = true;
+            finished = true;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -85,12 +85,12 @@ public sealed class AtomicFile : IDisposable
     /// <summary>Removes the temporary file unless it was committed.</summary>
     public void Dispose()
     {
-        if (_finished) return;
-        _finished = true;
-        _stream.Abandon();
-        if (_temporary is null) return;
-        TemporaryPath.TryDeleteFile(_temporary);
-        s_pending.TryRemove(_temporary, out _);
+        if (finished) return;
+        finished = true;
+        stream.Abandon();
+        if (temporary is null) return;
+        TemporaryPath.TryDeleteFile(temporary);
+        Pending.TryRemove(temporary, out _);
     }
 
     /// <summary>Writes a whole file: commits when <paramref name="write"/> returns, leaves things as they were when it throws.</summary>

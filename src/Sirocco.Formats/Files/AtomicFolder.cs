@@ -6,7 +6,7 @@ namespace Sirocco.Formats;
 /// </summary>
 public sealed class AtomicFolder : IDisposable
 {
-    private bool _finished;
+    private bool finished;
 
     private AtomicFolder(string path, string temporary)
     {
@@ -52,7 +52,7 @@ public sealed class AtomicFolder : IDisposable
     /// <summary>Makes the files appear under the final name.</summary>
     public void Commit()
     {
-        ObjectDisposedException.ThrowIf(_finished, this);
+        ObjectDisposedException.ThrowIf(finished, this);
         try
         {
             if (!Directory.Exists(Path))
@@ -69,7 +69,7 @@ public sealed class AtomicFolder : IDisposable
                 }
                 Directory.Delete(TemporaryFolder, recursive: true);
             }
-            _finished = true;
+            finished = true;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -80,8 +80,8 @@ public sealed class AtomicFolder : IDisposable
     /// <summary>Removes what was made unless it was committed.</summary>
     public void Dispose()
     {
-        if (_finished) return;
-        _finished = true;
+        if (finished) return;
+        finished = true;
         try
         {
             Directory.Delete(TemporaryFolder, recursive: true);

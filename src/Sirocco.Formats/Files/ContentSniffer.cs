@@ -39,7 +39,7 @@ public static class ContentSniffer
     // Documents are read to their end to see all keys; no tokenizer or index is anywhere near this.
     private const int LongestDocument = 1 << 30;
 
-    private static readonly (byte[] Start, ContentKind Kind)[] s_signatures =
+    private static readonly (byte[] Start, ContentKind Kind)[] Signatures =
     [
         ("GGUF"u8.ToArray(), ContentKind.Gguf),
         ([0x93, .. "NUMPY"u8], ContentKind.Npy),
@@ -60,7 +60,7 @@ public static class ContentSniffer
         using MappedFile file = MappedFile.Open(path);
         if (file.Length == 0) return ContentKind.Empty;
         ReadOnlySpan<byte> start = file.Span(0, (int)Math.Min(file.Length, 4096));
-        foreach ((byte[] signature, ContentKind kind) in s_signatures)
+        foreach ((byte[] signature, ContentKind kind) in Signatures)
             if (start.StartsWith(signature)) return kind;
         if (LooksLikeSafetensors(start)) return ContentKind.Safetensors;
         ReadOnlySpan<byte> text = start.StartsWith("\uFEFF"u8) ? start[3..] : start;

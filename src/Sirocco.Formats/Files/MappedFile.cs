@@ -10,17 +10,17 @@ namespace Sirocco.Formats;
 /// <remarks>The file must not be truncated while it is mapped: reading past its new end kills the process on Unix. Replacing it by a rename is safe.</remarks>
 public sealed unsafe class MappedFile : IDisposable
 {
-    private readonly MemoryMappedFile? _file;
-    private readonly MemoryMappedViewAccessor? _view;
-    private byte* _pointer;
+    private readonly MemoryMappedFile? file;
+    private readonly MemoryMappedViewAccessor? view;
+    private byte* pointer;
 
     private MappedFile(string path, MemoryMappedFile? file, MemoryMappedViewAccessor? view, long length)
     {
         Path = path;
         Length = length;
-        _file = file;
-        _view = view;
-        view?.SafeMemoryMappedViewHandle.AcquirePointer(ref _pointer);
+        this.file = file;
+        this.view = view;
+        view?.SafeMemoryMappedViewHandle.AcquirePointer(ref pointer);
     }
 
     /// <summary>The path as it was given to <see cref="Open"/>.</summary>
@@ -30,7 +30,7 @@ public sealed unsafe class MappedFile : IDisposable
     public long Length { get; }
 
     /// <summary>The first byte; null when the file is empty or this was disposed.</summary>
-    public byte* Pointer => _pointer;
+    public byte* Pointer => pointer;
 
     /// <summary>Maps a file.</summary>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
@@ -65,17 +65,17 @@ public sealed unsafe class MappedFile : IDisposable
         ArgumentOutOfRangeException.ThrowIfNegative(offset);
         ArgumentOutOfRangeException.ThrowIfNegative(count);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(count, Length - offset, nameof(count));
-        ObjectDisposedException.ThrowIf(_pointer is null && Length > 0, this);
-        return new ReadOnlySpan<byte>(_pointer + offset, count);
+        ObjectDisposedException.ThrowIf(pointer is null && Length > 0, this);
+        return new ReadOnlySpan<byte>(pointer + offset, count);
     }
 
     /// <summary>Unmaps the file; no pointer or span of it may be used afterwards.</summary>
     public void Dispose()
     {
-        if (_view is null || _pointer is null) return;
-        _pointer = null;
-        _view.SafeMemoryMappedViewHandle.ReleasePointer();
-        _view.Dispose();
-        _file!.Dispose();
+        if (view is null || pointer is null) return;
+        pointer = null;
+        view.SafeMemoryMappedViewHandle.ReleasePointer();
+        view.Dispose();
+        file!.Dispose();
     }
 }

@@ -6,7 +6,7 @@ namespace Sirocco.Formats;
 internal static class GgufConfiguration
 {
     // GGUF architecture → Hugging Face model type and class.
-    private static readonly (string Architecture, string ModelType, string Class)[] s_architectures =
+    private static readonly (string Architecture, string ModelType, string Class)[] Architectures =
     [
         ("llama", "llama", "LlamaForCausalLM"),
         ("mistral3", "ministral3", "Ministral3ForCausalLM"),
@@ -18,9 +18,9 @@ internal static class GgufConfiguration
     internal static Dimensions Read(string path, GgufMetadata values)
     {
         string architecture = values.Text("general.architecture");
-        if (!s_architectures.Any(known => known.Architecture == architecture))
+        if (!Architectures.Any(known => known.Architecture == architecture))
         {
-            string supported = string.Join(" and ", s_architectures.Select(known => known.Architecture));
+            string supported = string.Join(" and ", Architectures.Select(known => known.Architecture));
             throw new InvalidDataException($"{path}: key 'general.architecture' is '{Visible.Short(architecture)}'; {supported} are supported");
         }
         if (values.IntegerOrNull("split.count") is > 1 and long parts)
@@ -50,7 +50,7 @@ internal static class GgufConfiguration
     internal static JsonObject ToJson(GgufMetadata values, Dimensions sizes, long vocabulary, bool tiedHead, bool attentionBias, float[]? ropeDivisors)
     {
         string architecture = values.Text("general.architecture");
-        (_, string modelType, string @class) = s_architectures.First(known => known.Architecture == architecture);
+        (_, string modelType, string @class) = Architectures.First(known => known.Architecture == architecture);
         var json = new JsonObject
         {
             ["architectures"] = new JsonArray(@class),

@@ -9,7 +9,7 @@ internal sealed class GgufCursor(MappedFile file)
     // A megabyte holds any chat template; keys and names are shorter still.
     private const int LongestString = 1 << 24;
     private const int DeepestArray = 4;
-    private static readonly UTF8Encoding s_utf8 = new(false, throwOnInvalidBytes: true);
+    private static readonly UTF8Encoding Utf8 = new(false, throwOnInvalidBytes: true);
 
     internal long Position { get; private set; }
 
@@ -39,7 +39,7 @@ internal sealed class GgufCursor(MappedFile file)
             throw Bad(offset, $"the length of {what} is {length} but {Remaining} bytes follow (limit {LongestString}); the file is damaged: download it again");
         try
         {
-            return s_utf8.GetString(Take((int)length, what));
+            return Utf8.GetString(Take((int)length, what));
         }
         catch (DecoderFallbackException)
         {

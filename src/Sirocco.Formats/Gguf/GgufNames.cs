@@ -25,7 +25,7 @@ internal static class GgufNames
 
     private const string Layer = "model.layers.{0}.";
 
-    private static readonly FrozenDictionary<string, Name> s_whole = new Dictionary<string, Name>
+    private static readonly FrozenDictionary<string, Name> Whole = new Dictionary<string, Name>
     {
         ["token_embd.weight"] = new("model.embed_tokens.weight", Rows.Same),
         ["output_norm.weight"] = new("model.norm.weight", Rows.Same),
@@ -34,7 +34,7 @@ internal static class GgufNames
     }.ToFrozenDictionary(StringComparer.Ordinal);
 
     // After "blk.{layer}.".
-    private static readonly FrozenDictionary<string, Name> s_perLayer = new Dictionary<string, Name>
+    private static readonly FrozenDictionary<string, Name> PerLayer = new Dictionary<string, Name>
     {
         ["attn_norm.weight"] = new(Layer + "input_layernorm.weight", Rows.Same),
         ["attn_q.weight"] = new(Layer + "self_attn.q_proj.weight", Rows.OfQueryHeads),
@@ -58,9 +58,9 @@ internal static class GgufNames
     /// <param name="name">The Hugging Face name and the order of the rows.</param>
     internal static bool TryTranslate(string gguf, long layers, out Name name)
     {
-        if (s_whole.TryGetValue(gguf, out name)) return true;
+        if (Whole.TryGetValue(gguf, out name)) return true;
         string[] parts = gguf.Split('.', 3);
-        if (parts is not ["blk", string number, string rest] || !s_perLayer.TryGetValue(rest, out name)) return false;
+        if (parts is not ["blk", string number, string rest] || !PerLayer.TryGetValue(rest, out name)) return false;
         if (!int.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out int layer) || layer >= layers) return false;
         name = name with { HuggingFace = name.HuggingFace.Replace("{0}", layer.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal) };
         return true;

@@ -8,17 +8,17 @@ internal sealed class HubConnection : IDisposable
 {
     private const int MostRedirects = 10;
 
-    private readonly HubOptions _options;
-    private readonly HttpClient _client;
+    private readonly HubOptions options;
+    private readonly HttpClient client;
 
     internal HubConnection(HubOptions options)
     {
-        _options = options;
+        this.options = options;
         var handler = new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, ConnectTimeout = options.StallTimeout };
         // Bodies may take hours; reads have a time limit of their own.
-        _client = new HttpClient(handler) { Timeout = Timeout.InfiniteTimeSpan };
-        _client.DefaultRequestHeaders.UserAgent.ParseAdd("sirocco/0.1");
-        _client.DefaultRequestHeaders.AcceptEncoding.ParseAdd("identity");
+        client = new HttpClient(handler) { Timeout = Timeout.InfiniteTimeSpan };
+        client.DefaultRequestHeaders.UserAgent.ParseAdd("sirocco/0.1");
+        client.DefaultRequestHeaders.AcceptEncoding.ParseAdd("identity");
     }
 
     /// <summary>What was learnt on the way to an answer.</summary>
@@ -43,7 +43,7 @@ internal sealed class HubConnection : IDisposable
         for (int i = 0; i <= MostRedirects; i++)
         {
             using var request = new HttpRequestMessage(method, address);
-            if (_options.Token is string token && IsHub(address)) request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
+            if (options.Token is string token && IsHub(address)) request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
             if (from > 0) request.Headers.Range = new RangeHeaderValue(from, null);
             HttpResponseMessage response = await SendWithinLimitAsync(request, cancellation).ConfigureAwait(false);
             bool redirected = response.StatusCode is HttpStatusCode.MovedPermanently or HttpStatusCode.Found or HttpStatusCode.SeeOther or HttpStatusCode.TemporaryRedirect or HttpStatusCode.PermanentRedirect;
@@ -67,35 +67,35 @@ internal sealed class HubConnection : IDisposable
     internal async Task<int> ReadAsync(Stream body, Memory<byte> buffer, CancellationToken cancellation)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        limit.CancelAfter(_options.StallTimeout);
+        limit.CancelAfter(options.StallTimeout);
         try
         {
             return await body.ReadAsync(buffer, limit.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
         {
-            throw new IOException($"nothing arrived for {_options.StallTimeout.TotalSeconds:0} seconds");
+            throw new IOException($"nothing arrived for {options.StallTimeout.TotalSeconds:0} seconds");
         }
     }
 
-    public void Dispose() => _client.Dispose();
+    public void Dispose() => client.Dispose();
 
     private async Task<HttpResponseMessage> SendWithinLimitAsync(HttpRequestMessage request, CancellationToken cancellation)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        limit.CancelAfter(_options.StallTimeout);
+        limit.CancelAfter(options.StallTimeout);
         try
         {
-            return await _client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, limit.Token).ConfigureAwait(false);
+            return await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, limit.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
         {
-            throw new IOException($"no answer within {_options.StallTimeout.TotalSeconds:0} seconds");
+            throw new IOException($"no answer within {options.StallTimeout.TotalSeconds:0} seconds");
         }
     }
 
     private bool IsHub(Uri address) =>
-        address.Scheme == _options.Endpoint.Scheme && address.Port == _options.Endpoint.Port && string.Equals(address.Host, _options.Endpoint.Host, StringComparison.OrdinalIgnoreCase);
+        address.Scheme == options.Endpoint.Scheme && address.Port == options.Endpoint.Port && string.Equals(address.Host, options.Endpoint.Host, StringComparison.OrdinalIgnoreCase);
 
     private static string? Header(HttpResponseMessage response, string name) =>
         response.Headers.NonValidated.TryGetValues(name, out HeaderStringValues values) ? values.ToString() : null;

@@ -11,48 +11,48 @@ internal sealed class HubDownload : IDisposable
 {
     private const int LongestAnswer = 64 << 20;
 
-    private readonly HubOptions _options;
-    private readonly HubModelId _id;
-    private readonly HubCache _cache;
-    private readonly HubConnection _connection;
-    private readonly IProgress<HubProgress>? _progress;
+    private readonly HubOptions options;
+    private readonly HubModelId id;
+    private readonly HubCache cache;
+    private readonly HubConnection connection;
+    private readonly IProgress<HubProgress>? observer;
 
     internal HubDownload(HubOptions options, HubModelId id, HubCache cache, IProgress<HubProgress>? progress)
     {
-        (_options, _id, _cache, _progress) = (options, id, cache, progress);
-        _connection = new HubConnection(options);
+        (this.options, this.id, this.cache, observer) = (options, id, cache, progress);
+        connection = new HubConnection(options);
     }
 
-    public void Dispose() => _connection.Dispose();
+    public void Dispose() => connection.Dispose();
 
     /// <summary>Brings the snapshot into the cache and returns its folder.</summary>
     internal async Task<string> RunAsync(CancellationToken cancellation)
     {
         (string commit, List<string> listed) = await ListAsync(cancellation).ConfigureAwait(false);
-        List<string> files = HubFileFilter.Choose(_id, listed);
-        string snapshot = _cache.SnapshotFolder(commit);
-        _cache.CreateFolders(commit);
+        List<string> files = HubFileFilter.Choose(id, listed);
+        string snapshot = cache.SnapshotFolder(commit);
+        cache.CreateFolders(commit);
         for (int i = 0; i < files.Count; i++)
         {
             if (File.Exists(Path.Combine(snapshot, files[i]))) continue;
             var progress = new HubProgress(files[i], i + 1, files.Count, 0, null);
             await FetchAsync(commit, files[i], progress, cancellation).ConfigureAwait(false);
         }
-        _cache.WriteReference(commit);
+        cache.WriteReference(commit);
         return snapshot;
     }
 
     private async Task<(string Commit, List<string> Files)> ListAsync(CancellationToken cancellation)
     {
-        Uri address = Address($"api/models/{_id.Repository}/revision/{Uri.EscapeDataString(_id.Revision)}");
+        Uri address = Address($"api/models/{id.Repository}/revision/{Uri.EscapeDataString(id.Revision)}");
         byte[] body = await WithRetriesAsync("the list of files", async () =>
         {
-            using HubConnection.Answer answer = await _connection.SendAsync(HttpMethod.Get, address, 0, untilHash: false, cancellation).ConfigureAwait(false);
+            using HubConnection.Answer answer = await connection.SendAsync(HttpMethod.Get, address, 0, untilHash: false, cancellation).ConfigureAwait(false);
             Require(answer.Response, "the list of files");
             using Stream stream = await answer.Response.Content.ReadAsStreamAsync(cancellation).ConfigureAwait(false);
             var content = new MemoryStream();
             byte[] buffer = new byte[1 << 16];
-            for (int read; (read = await _connection.ReadAsync(stream, buffer, cancellation).ConfigureAwait(false)) > 0;)
+            for (int read; (read = await connection.ReadAsync(stream, buffer, cancellation).ConfigureAwait(false)) > 0;)
             {
                 content.Write(buffer, 0, read);
                 if (content.Length > LongestAnswer) throw new InvalidDataException($"{address}: the answer is over {LongestAnswer} bytes long, which no list of files is");
@@ -75,25 +75,25 @@ internal sealed class HubDownload : IDisposable
     private async Task FetchAsync(string commit, string file, HubProgress progress, CancellationToken cancellation)
     {
         (Uri address, string hash, long? size) = await WithRetriesAsync(file, () => LocateAsync(commit, file, cancellation), cancellation).ConfigureAwait(false);
-        string blob = _cache.BlobPath(hash);
+        string blob = cache.BlobPath(hash);
         progress = progress with { TotalBytes = size };
         if (!File.Exists(blob)) await TransferAsync(address, blob, hash, progress, cancellation).ConfigureAwait(false);
-        _cache.Link(commit, file, hash);
-        if (File.Exists(blob)) _progress?.Report(progress with { Bytes = new FileInfo(blob).Length });
+        cache.Link(commit, file, hash);
+        if (File.Exists(blob)) observer?.Report(progress with { Bytes = new FileInfo(blob).Length });
     }
 
     /// <summary>Asks for a file's hash and size. The commit is asked for first, so that all files are of one state; mirrors may know branches only.</summary>
     private async Task<(Uri Address, string Hash, long? Size)> LocateAsync(string commit, string file, CancellationToken cancellation)
     {
-        foreach (string revision in new[] { commit, _id.Revision }.Distinct(StringComparer.Ordinal))
+        foreach (string revision in new[] { commit, id.Revision }.Distinct(StringComparer.Ordinal))
         {
             string path = string.Join('/', file.Split('/').Select(Uri.EscapeDataString));
-            Uri address = Address($"{_id.Repository}/resolve/{Uri.EscapeDataString(revision)}/{path}");
-            using HubConnection.Answer head = await _connection.SendAsync(HttpMethod.Head, address, 0, untilHash: true, cancellation).ConfigureAwait(false);
-            if (head.Response.StatusCode == HttpStatusCode.NotFound && revision != _id.Revision) continue;
+            Uri address = Address($"{id.Repository}/resolve/{Uri.EscapeDataString(revision)}/{path}");
+            using HubConnection.Answer head = await connection.SendAsync(HttpMethod.Head, address, 0, untilHash: true, cancellation).ConfigureAwait(false);
+            if (head.Response.StatusCode == HttpStatusCode.NotFound && revision != id.Revision) continue;
             HubConnection.Answer answer = head;
             if (head.Response.StatusCode is HttpStatusCode.MethodNotAllowed or HttpStatusCode.NotImplemented)
-                answer = await _connection.SendAsync(HttpMethod.Get, address, 0, untilHash: true, cancellation).ConfigureAwait(false);
+                answer = await connection.SendAsync(HttpMethod.Get, address, 0, untilHash: true, cancellation).ConfigureAwait(false);
             using (answer)
             {
                 if (answer.Hash is null || (int)answer.Response.StatusCode >= 400) Require(answer.Response, file);
@@ -102,7 +102,7 @@ internal sealed class HubDownload : IDisposable
                     : throw new InvalidDataException($"{address}: the server names no usable ETag, so the file could not be checked; check HF_ENDPOINT");
             }
         }
-        throw new FileNotFoundException($"{_id}: has no {file}");
+        throw new FileNotFoundException($"{id}: has no {file}");
     }
 
     private async Task TransferAsync(Uri address, string blob, string hash, HubProgress progress, CancellationToken cancellation)
@@ -125,7 +125,7 @@ internal sealed class HubDownload : IDisposable
             if (await HubHash.MatchesAsync(stream, hash, cancellation).ConfigureAwait(false)) break;
             // The part that was there before may have been the wrong one: once more from the start.
             stream.SetLength(0);
-            if (secondTry) throw new InvalidDataException($"{_id}: {progress.File} arrived twice with a hash other than {hash}; try again later or another HF_ENDPOINT");
+            if (secondTry) throw new InvalidDataException($"{id}: {progress.File} arrived twice with a hash other than {hash}; try again later or another HF_ENDPOINT");
         }
         File.Move(partial, blob, overwrite: true);
     }
@@ -139,7 +139,7 @@ internal sealed class HubDownload : IDisposable
             stream.SetLength(0);
         }
         long start = stream.Length;
-        using HubConnection.Answer answer = await _connection.SendAsync(HttpMethod.Get, address, start, untilHash: false, cancellation).ConfigureAwait(false);
+        using HubConnection.Answer answer = await connection.SendAsync(HttpMethod.Get, address, start, untilHash: false, cancellation).ConfigureAwait(false);
         HttpResponseMessage response = answer.Response;
         if (response.StatusCode == HttpStatusCode.RequestedRangeNotSatisfiable && start > 0)
         {
@@ -156,7 +156,7 @@ internal sealed class HubDownload : IDisposable
         stream.Position = stream.Length;
         using Stream body = await response.Content.ReadAsStreamAsync(cancellation).ConfigureAwait(false);
         byte[] buffer = new byte[1 << 18];
-        for (int read; (read = await _connection.ReadAsync(body, buffer, cancellation).ConfigureAwait(false)) > 0;)
+        for (int read; (read = await connection.ReadAsync(body, buffer, cancellation).ConfigureAwait(false)) > 0;)
         {
             if (progress.TotalBytes is long most && stream.Position + read > most)
             {
@@ -164,7 +164,7 @@ internal sealed class HubDownload : IDisposable
                 throw new IOException($"more than the announced {most} bytes arrived");
             }
             await stream.WriteAsync(buffer.AsMemory(0, read), cancellation).ConfigureAwait(false);
-            _progress?.Report(progress with { Bytes = stream.Position });
+            observer?.Report(progress with { Bytes = stream.Position });
         }
         await stream.FlushAsync(cancellation).ConfigureAwait(false);
         if (progress.TotalBytes is long total && stream.Length < total) throw new IOException($"the connection ended after {stream.Length} of {total} bytes");
@@ -205,15 +205,15 @@ internal sealed class HubDownload : IDisposable
             }
             catch (Exception e) when (e is HttpRequestException or IOException and not (FileNotFoundException or DirectoryNotFoundException))
             {
-                if (e is IOException io && IsLocal(io)) throw WriteFailure.Explain(_cache.Folder, e);
+                if (e is IOException io && IsLocal(io)) throw WriteFailure.Explain(cache.Folder, e);
                 failures = progress?.Invoke() > before ? 1 : failures + 1;
-                if (failures >= _options.MaximumAttempts) throw HubFailure.Unreachable(_id, _options, what, e);
-                await Task.Delay(_options.FirstRetryDelay * Math.Min(1 << (failures - 1), 30), cancellation).ConfigureAwait(false);
+                if (failures >= options.MaximumAttempts) throw HubFailure.Unreachable(id, options, what, e);
+                await Task.Delay(options.FirstRetryDelay * Math.Min(1 << (failures - 1), 30), cancellation).ConfigureAwait(false);
             }
         }
     }
 
-    private Uri Address(string path) => new($"{_options.Endpoint.AbsoluteUri.TrimEnd('/')}/{path}");
+    private Uri Address(string path) => new($"{options.Endpoint.AbsoluteUri.TrimEnd('/')}/{path}");
 
     // A full or read-only disk will not pass by waiting.
     private static bool IsLocal(IOException e) => e.HResult is 28 or 30 or 122 or unchecked((int)0x80070070);
@@ -221,6 +221,6 @@ internal sealed class HubDownload : IDisposable
     private void Require(HttpResponseMessage response, string what)
     {
         if (response.IsSuccessStatusCode) return;
-        throw HubFailure.Explain(_id, _options, response, what);
+        throw HubFailure.Explain(id, options, response, what);
     }
 }

@@ -3,11 +3,11 @@ namespace Sirocco.Formats;
 /// <summary>A NumPy array file, memory-mapped: numbers or bools, little-endian, row-major.</summary>
 public sealed class NpyFile : IDisposable
 {
-    private readonly MappedFile _file;
+    private readonly MappedFile file;
 
     private NpyFile(MappedFile file, NpyHeader header)
     {
-        _file = file;
+        this.file = file;
         long bytes = header.Shape.Aggregate((long)header.Type.BlockBytes, (product, extent) => product * extent);
         Array = new StoredTensor(Path.GetFileName(file.Path), header.Type, header.Shape, file, header.DataOffset, bytes);
     }
@@ -33,5 +33,5 @@ public sealed class NpyFile : IDisposable
     }
 
     /// <summary>Unmaps the file.</summary>
-    public void Dispose() => _file.Dispose();
+    public void Dispose() => file.Dispose();
 }

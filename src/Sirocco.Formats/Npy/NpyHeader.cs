@@ -12,7 +12,7 @@ internal sealed record NpyHeader(StorageType Type, long[] Shape, long DataOffset
 {
     private const int LongestHeader = 1 << 16;
 
-    private static readonly FrozenDictionary<string, StorageType> s_types = new Dictionary<string, StorageType>
+    private static readonly FrozenDictionary<string, StorageType> Types = new Dictionary<string, StorageType>
     {
         ["|b1"] = StorageType.Bool,
         ["|i1"] = StorageType.I8,
@@ -64,7 +64,7 @@ internal sealed record NpyHeader(StorageType Type, long[] Shape, long DataOffset
     internal static byte[] Write(StorageType type, ReadOnlySpan<long> shape)
     {
         const int totalLength = 128;
-        string description = s_types.First(pair => pair.Value == type).Key;
+        string description = Types.First(pair => pair.Value == type).Key;
         string extents = shape.Length == 1 ? string.Create(CultureInfo.InvariantCulture, $"{shape[0]},") : string.Join(", ", shape.ToArray());
         byte[] dictionary = Encoding.ASCII.GetBytes($"{{'descr': '{description}', 'fortran_order': False, 'shape': ({extents}), }}");
         if (dictionary.Length + 11 > totalLength) throw new ArgumentException($"a shape of {shape.Length} extents does not fit the header", nameof(shape));
@@ -84,7 +84,7 @@ internal sealed record NpyHeader(StorageType Type, long[] Shape, long DataOffset
     /// <summary>The subset of Python's literals that NumPy writes here; nothing is evaluated.</summary>
     private sealed class Literal(string path, int start, string text)
     {
-        private int _position;
+        private int position;
 
         internal NpyHeader Parse(long dataOffset)
         {
@@ -113,7 +113,7 @@ internal sealed record NpyHeader(StorageType Type, long[] Shape, long DataOffset
                 if (!Take(',') && Peek() != '}') throw Error("expected ',' or '}'");
             }
             Peek();
-            if (_position != text.Length) throw Error("unexpected text after the dictionary");
+            if (position != text.Length) throw Error("unexpected text after the dictionary");
             if (type is null || fortran is null || shape is null) throw Error("the keys 'descr', 'fortran_order' and 'shape' are needed");
             if (fortran.Value && shape.Count(extent => extent != 1) > 1) throw Error("the array is in Fortran order; save it with numpy.ascontiguousarray");
             return new NpyHeader(type.Value, shape, dataOffset);
@@ -123,7 +123,7 @@ internal sealed record NpyHeader(StorageType Type, long[] Shape, long DataOffset
         {
             if (Peek() == '[') throw Error("structured arrays are not supported; save a plain array");
             string description = Quoted();
-            return s_types.TryGetValue(description, out StorageType type) ? type : throw Error($"dtype '{Visible.Short(description)}' is not supported; little-endian numbers and bool are");
+            return Types.TryGetValue(description, out StorageType type) ? type : throw Error($"dtype '{Visible.Short(description)}' is not supported; little-endian numbers and bool are");
         }
 
         private long[] Shape()
@@ -133,10 +133,10 @@ internal sealed record NpyHeader(StorageType Type, long[] Shape, long DataOffset
             while (!Take(')'))
             {
                 Peek();
-                int first = _position;
-                while (_position < text.Length && char.IsAsciiDigit(text[_position])) _position++;
-                if (!long.TryParse(text.AsSpan(first, _position - first), NumberStyles.None, CultureInfo.InvariantCulture, out long extent)) throw Error("shape must be a tuple of whole numbers");
-                if (_position < text.Length && text[_position] == 'L') _position++;   // written by Python 2
+                int first = position;
+                while (position < text.Length && char.IsAsciiDigit(text[position])) position++;
+                if (!long.TryParse(text.AsSpan(first, position - first), NumberStyles.None, CultureInfo.InvariantCulture, out long extent)) throw Error("shape must be a tuple of whole numbers");
+                if (position < text.Length && text[position] == 'L') position++;   // written by Python 2
                 extents.Add(extent);
                 if (extents.Count > 64) throw Error("shape has more than 64 extents");
                 if (!Take(',') && (Peek() != ')' || extents.Count == 1)) throw Error("shape must be a tuple of whole numbers");
@@ -148,31 +148,31 @@ internal sealed record NpyHeader(StorageType Type, long[] Shape, long DataOffset
         {
             char quote = Peek();
             if (quote is not ('\'' or '"')) throw Error("expected a quoted text");
-            int end = text.IndexOf(quote, _position + 1);
+            int end = text.IndexOf(quote, position + 1);
             if (end < 0) throw Error("a quoted text does not end");
-            string value = text[(_position + 1)..end];
-            _position = end + 1;
+            string value = text[(position + 1)..end];
+            position = end + 1;
             return value;
         }
 
         private char Peek()
         {
-            while (_position < text.Length && text[_position] is ' ' or '\n' or '\t' or '\r') _position++;
-            return _position < text.Length ? text[_position] : '\0';
+            while (position < text.Length && text[position] is ' ' or '\n' or '\t' or '\r') position++;
+            return position < text.Length ? text[position] : '\0';
         }
 
         private bool Take(char c)
         {
-            if (Peek() != c || _position == text.Length) return false;
-            _position++;
+            if (Peek() != c || position == text.Length) return false;
+            position++;
             return true;
         }
 
         private bool TakeWord(string word)
         {
             Peek();
-            if (!text.AsSpan(_position).StartsWith(word, StringComparison.Ordinal)) return false;
-            _position += word.Length;
+            if (!text.AsSpan(position).StartsWith(word, StringComparison.Ordinal)) return false;
+            position += word.Length;
             return true;
         }
 
@@ -181,6 +181,6 @@ internal sealed record NpyHeader(StorageType Type, long[] Shape, long DataOffset
             if (!Take(c)) throw Error($"expected '{c}'");
         }
 
-        private InvalidDataException Error(string what) => Bad(path, start + _position, $"npy header: {what}");
+        private InvalidDataException Error(string what) => Bad(path, start + position, $"npy header: {what}");
     }
 }

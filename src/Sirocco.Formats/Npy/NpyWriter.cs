@@ -7,38 +7,38 @@ namespace Sirocco.Formats;
 /// </summary>
 public sealed class NpyWriter : IDisposable
 {
-    private readonly AtomicFile _file;
-    private readonly int _columns;
-    private long _rows;
+    private readonly AtomicFile file;
+    private readonly int columns;
+    private long rows;
 
     /// <summary>Starts a file of rows of <paramref name="columns"/> numbers.</summary>
     public NpyWriter(string path, int columns)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(columns);
-        _columns = columns;
-        _file = AtomicFile.Create(path);
-        _file.Stream.Write(NpyHeader.Write(StorageType.F32, [0, columns]));
+        this.columns = columns;
+        file = AtomicFile.Create(path);
+        file.Stream.Write(NpyHeader.Write(StorageType.F32, [0, columns]));
     }
 
     /// <summary>Appends rows.</summary>
     /// <param name="values">[rows, columns]</param>
     public void Append(ReadOnlySpan<float> values)
     {
-        if (_columns == 0 ? !values.IsEmpty : values.Length % _columns != 0) throw new ArgumentException($"{values.Length} values are not whole rows of {_columns}", nameof(values));
-        _file.Stream.Write(MemoryMarshal.AsBytes(values));
-        _rows += _columns == 0 ? 0 : values.Length / _columns;
+        if (columns == 0 ? !values.IsEmpty : values.Length % columns != 0) throw new ArgumentException($"{values.Length} values are not whole rows of {columns}", nameof(values));
+        file.Stream.Write(MemoryMarshal.AsBytes(values));
+        rows += columns == 0 ? 0 : values.Length / columns;
     }
 
     /// <summary>Writes the number of rows and gives the file its name.</summary>
     public void Commit()
     {
-        _file.Stream.Position = 0;
-        _file.Stream.Write(NpyHeader.Write(StorageType.F32, [_rows, _columns]));
-        _file.Commit();
+        file.Stream.Position = 0;
+        file.Stream.Write(NpyHeader.Write(StorageType.F32, [rows, columns]));
+        file.Commit();
     }
 
     /// <summary>Leaves an earlier file as it was unless this was committed.</summary>
-    public void Dispose() => _file.Dispose();
+    public void Dispose() => file.Dispose();
 
     /// <summary>Writes an array of any supported shape in one go.</summary>
     /// <typeparam name="T">float, double, long, int, byte or sbyte.</typeparam>

@@ -5,7 +5,7 @@ namespace Sirocco.Formats;
 /// <summary>A tensor on its way into a file: what the header says of it, and how its bytes are produced when their turn comes.</summary>
 public sealed class OutgoingTensor
 {
-    private readonly Action<Stream> _write;
+    private readonly Action<Stream> write;
 
     /// <summary>A tensor whose bytes are produced while the file is written; nothing of it is held before.</summary>
     /// <param name="name">The name in the header.</param>
@@ -28,7 +28,7 @@ public sealed class OutgoingTensor
         Type = type;
         Shape = shape.ToArray();
         ByteCount = bytes;
-        _write = write;
+        this.write = write;
     }
 
     public string Name { get; }
@@ -76,7 +76,7 @@ public sealed class OutgoingTensor
     internal void WriteTo(Stream stream)
     {
         var counted = new CountedStream(stream, ByteCount);
-        _write(counted);
+        write(counted);
         if (counted.Written != ByteCount)
             throw new InvalidOperationException($"tensor '{Name}': {counted.Written} bytes were written, {ByteCount} were announced");
     }

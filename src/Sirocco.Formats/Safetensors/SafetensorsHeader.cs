@@ -17,7 +17,7 @@ internal sealed class SafetensorsHeader
     internal const int MaximumLength = 100_000_000;
 
     // serde_json, which the reference parses with, stops at this depth too.
-    private static readonly JsonReaderOptions s_json = new() { MaxDepth = 128 };
+    private static readonly JsonReaderOptions Json = new() { MaxDepth = 128 };
 
     private SafetensorsHeader(IReadOnlyList<SafetensorsEntry> entries, IReadOnlyDictionary<string, string> metadata, long dataOffset)
     {
@@ -60,7 +60,7 @@ internal sealed class SafetensorsHeader
         var entries = new List<SafetensorsEntry>();
         var positions = new Dictionary<string, int>(StringComparer.Ordinal);
         Dictionary<string, string>? metadata = null;
-        var reader = new Utf8JsonReader(json, s_json);
+        var reader = new Utf8JsonReader(json, Json);
         bool metadataSeen = false;
         try
         {

@@ -6,25 +6,25 @@ namespace Sirocco.Formats;
 /// </summary>
 internal static class Float8
 {
-    private static readonly float[] s_e4m3 = Table(code => (code & 0x7F) == 0x7F ? float.NaN : Value(code, 3, 7));
-    private static readonly float[] s_e5m2 = Table(code => (code & 0x7F) switch
+    private static readonly float[] E4m3 = Table(code => (code & 0x7F) == 0x7F ? float.NaN : Value(code, 3, 7));
+    private static readonly float[] E5m2 = Table(code => (code & 0x7F) switch
     {
         > 0x7C => float.NaN,
         0x7C => code < 0x80 ? float.PositiveInfinity : float.NegativeInfinity,
         _ => Value(code, 2, 15),
     });
-    private static readonly float[] s_e4m3fnuz = Table(code => code == 0x80 ? float.NaN : Value(code, 3, 8));
-    private static readonly float[] s_e5m2fnuz = Table(code => code == 0x80 ? float.NaN : Value(code, 2, 16));
-    private static readonly float[] s_e8m0 = Table(code => code == 0xFF ? float.NaN : MathF.ScaleB(1f, code - 127));
+    private static readonly float[] E4m3fnuz = Table(code => code == 0x80 ? float.NaN : Value(code, 3, 8));
+    private static readonly float[] E5m2fnuz = Table(code => code == 0x80 ? float.NaN : Value(code, 2, 16));
+    private static readonly float[] E8m0 = Table(code => code == 0xFF ? float.NaN : MathF.ScaleB(1f, code - 127));
 
     /// <summary>The value of each of the 256 codes.</summary>
     internal static float[] Values(StorageType type) => type switch
     {
-        StorageType.F8_E4M3 => s_e4m3,
-        StorageType.F8_E5M2 => s_e5m2,
-        StorageType.F8_E4M3FNUZ => s_e4m3fnuz,
-        StorageType.F8_E5M2FNUZ => s_e5m2fnuz,
-        StorageType.F8_E8M0 => s_e8m0,
+        StorageType.F8_E4M3 => E4m3,
+        StorageType.F8_E5M2 => E5m2,
+        StorageType.F8_E4M3FNUZ => E4m3fnuz,
+        StorageType.F8_E5M2FNUZ => E5m2fnuz,
+        StorageType.F8_E8M0 => E8m0,
         _ => throw new ArgumentOutOfRangeException(nameof(type), type, "not an 8-bit float"),
     };
 

@@ -7,7 +7,7 @@ namespace Sirocco.Formats;
 public static class StorageTypes
 {
     // (type, elements in a block, bytes of a block, code in GGUF files or -1, whether safetensors knows it).
-    private static readonly (StorageType Type, int Elements, int Bytes, int Gguf, bool Safetensors)[] s_table =
+    private static readonly (StorageType Type, int Elements, int Bytes, int Gguf, bool Safetensors)[] Table =
     [
         (StorageType.Bool, 1, 1, -1, true),
         (StorageType.F4, 2, 1, -1, true),
@@ -57,27 +57,27 @@ public static class StorageTypes
         (StorageType.MXFP4, 32, 17, 39, false),
     ];
 
-    private static readonly string[] s_names = [.. s_table.Select(row => row.Type == StorageType.Bool ? "BOOL" : row.Type.ToString())];
+    private static readonly string[] Names = [.. Table.Select(row => row.Type == StorageType.Bool ? "BOOL" : row.Type.ToString())];
 
-    private static readonly FrozenDictionary<string, StorageType> s_bySafetensorsName =
-        s_table.Where(row => row.Safetensors).ToFrozenDictionary(row => s_names[(int)row.Type], row => row.Type, StringComparer.Ordinal);
+    private static readonly FrozenDictionary<string, StorageType> BySafetensorsName =
+        Table.Where(row => row.Safetensors).ToFrozenDictionary(row => Names[(int)row.Type], row => row.Type, StringComparer.Ordinal);
 
-    private static readonly FrozenDictionary<int, StorageType> s_byGgufCode =
-        s_table.Where(row => row.Gguf >= 0).ToFrozenDictionary(row => row.Gguf, row => row.Type);
+    private static readonly FrozenDictionary<int, StorageType> ByGgufCode =
+        Table.Where(row => row.Gguf >= 0).ToFrozenDictionary(row => row.Gguf, row => row.Type);
 
     extension(StorageType type)
     {
         /// <summary>Elements that are stored together; 1 for plain types.</summary>
-        public int BlockElements => s_table[(int)type].Elements;
+        public int BlockElements => Table[(int)type].Elements;
 
         /// <summary>Bytes of one block.</summary>
-        public int BlockBytes => s_table[(int)type].Bytes;
+        public int BlockBytes => Table[(int)type].Bytes;
 
         /// <summary>The name in files and messages: <c>F32</c>, <c>BOOL</c>, <c>Q4_K</c>.</summary>
-        public string Name => s_names[(int)type];
+        public string Name => Names[(int)type];
 
         /// <summary>Whether safetensors files can hold it.</summary>
-        public bool IsInSafetensors => s_table[(int)type].Safetensors;
+        public bool IsInSafetensors => Table[(int)type].Safetensors;
 
         /// <summary>Whether elements share scales in blocks (GGUF's quantised types).</summary>
         public bool IsQuantised => type >= StorageType.Q4_0;
@@ -95,8 +95,8 @@ public static class StorageTypes
     }
 
     /// <summary>The type that safetensors headers call <paramref name="name"/>.</summary>
-    public static bool TryFromSafetensors(string name, [NotNullWhen(true)] out StorageType type) => s_bySafetensorsName.TryGetValue(name, out type);
+    public static bool TryFromSafetensors(string name, [NotNullWhen(true)] out StorageType type) => BySafetensorsName.TryGetValue(name, out type);
 
     /// <summary>The type that GGUF files give the number <paramref name="code"/>.</summary>
-    internal static bool TryFromGguf(int code, out StorageType type) => s_byGgufCode.TryGetValue(code, out type);
+    internal static bool TryFromGguf(int code, out StorageType type) => ByGgufCode.TryGetValue(code, out type);
 }

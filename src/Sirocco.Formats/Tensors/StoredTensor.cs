@@ -12,9 +12,9 @@ namespace Sirocco.Formats;
 [DebuggerDisplay("{Name} {Type} [{DebuggerShape,nq}]")]
 public sealed unsafe class StoredTensor
 {
-    private readonly long[] _shape;
-    private readonly MappedFile _file;
-    private readonly long _offset;
+    private readonly long[] shape;
+    private readonly MappedFile file;
+    private readonly long offset;
 
     internal StoredTensor(string name, StorageType type, long[] shape, MappedFile file, long offset, long byteCount, RowOrder order = default)
     {
@@ -22,9 +22,9 @@ public sealed unsafe class StoredTensor
         Type = type;
         ByteCount = byteCount;
         Order = order;
-        _shape = shape;
-        _file = file;
-        _offset = offset;
+        this.shape = shape;
+        this.file = file;
+        this.offset = offset;
         ElementCount = 1;
         foreach (long extent in shape) ElementCount *= extent;   // readers have checked the product
         // A vector is one row, unless its elements are reordered: then each is a row of its own.
@@ -39,7 +39,7 @@ public sealed unsafe class StoredTensor
     public StorageType Type { get; }
 
     /// <summary>Extents, outermost first; empty for a scalar.</summary>
-    public ReadOnlySpan<long> Shape => _shape;
+    public ReadOnlySpan<long> Shape => shape;
 
     /// <summary>Product of <see cref="Shape"/>.</summary>
     public long ElementCount { get; }
@@ -54,10 +54,10 @@ public sealed unsafe class StoredTensor
     public long ByteCount { get; }
 
     /// <summary>The file that holds it, for messages.</summary>
-    public string FilePath => _file.Path;
+    public string FilePath => file.Path;
 
     /// <summary>Offset of the first byte in <see cref="FilePath"/>.</summary>
-    public long FileOffset => _offset;
+    public long FileOffset => offset;
 
     /// <summary>How the rows lie in the file: kernels that read <see cref="Pointer"/> directly need <see cref="RowOrder.IsIdentity"/>.</summary>
     public RowOrder Order { get; }
@@ -67,14 +67,14 @@ public sealed unsafe class StoredTensor
     {
         get
         {
-            ObjectDisposedException.ThrowIf(_file.Pointer is null && _file.Length > 0, _file);
-            return _file.Pointer + _offset;
+            ObjectDisposedException.ThrowIf(file.Pointer is null && file.Length > 0, file);
+            return file.Pointer + offset;
         }
     }
 
     /// <summary>The bytes as they lie in the file (rows in <see cref="Order"/>).</summary>
     /// <exception cref="OverflowException">The tensor takes 2 GB or more: use <see cref="RowBytes"/> or <see cref="Pointer"/>.</exception>
-    public ReadOnlySpan<byte> Bytes => _file.Span(_offset, checked((int)ByteCount));
+    public ReadOnlySpan<byte> Bytes => file.Span(offset, checked((int)ByteCount));
 
     /// <summary>Bytes of one row in the file.</summary>
     public long BytesPerRow => Rows == 0 ? 0 : ByteCount / Rows;
@@ -83,7 +83,7 @@ public sealed unsafe class StoredTensor
     public ReadOnlySpan<byte> RowBytes(long row)
     {
         CheckRow(row);
-        return _file.Span(_offset + Order.Source(row) * BytesPerRow, checked((int)BytesPerRow));
+        return file.Span(offset + Order.Source(row) * BytesPerRow, checked((int)BytesPerRow));
     }
 
     /// <summary>Reads whole rows as f32, in logical order, dequantised where needed.</summary>
@@ -101,7 +101,7 @@ public sealed unsafe class StoredTensor
         RequireReadable();
         if (Order.IsIdentity && BytesPerRow * count <= int.MaxValue)
         {
-            ElementConversion.ToSingle(Type, _file.Span(_offset + firstRow * BytesPerRow, (int)(BytesPerRow * count)), destination);
+            ElementConversion.ToSingle(Type, file.Span(offset + firstRow * BytesPerRow, (int)(BytesPerRow * count)), destination);
             return;
         }
         for (int i = 0; i < count; i++)
@@ -170,7 +170,7 @@ public sealed unsafe class StoredTensor
     /// <summary>Writes the shape as messages show it: <c>[2, 3]</c>.</summary>
     public string ShapeText => $"[{DebuggerShape}]";
 
-    private string DebuggerShape => string.Join(", ", _shape);
+    private string DebuggerShape => string.Join(", ", shape);
 
     private void CheckRow(long row)
     {

@@ -10,8 +10,8 @@ namespace Sirocco.Formats;
 /// <remarks>Reading is safe from several threads; disposing while another thread reads is not.</remarks>
 public abstract class TensorArchive : IDisposable
 {
-    private readonly FrozenDictionary<string, StoredTensor> _byName;
-    private readonly MappedFile[] _files;
+    private readonly FrozenDictionary<string, StoredTensor> byName;
+    private readonly MappedFile[] files;
 
     /// <summary>Takes ownership of the mapped files.</summary>
     private protected TensorArchive(string path, IReadOnlyList<StoredTensor> tensors, IReadOnlyDictionary<string, string> metadata, MappedFile[] files)
@@ -19,8 +19,8 @@ public abstract class TensorArchive : IDisposable
         Path = path;
         Tensors = tensors;
         Metadata = metadata;
-        _files = files;
-        _byName = tensors.ToFrozenDictionary(tensor => tensor.Name, StringComparer.Ordinal);
+        this.files = files;
+        byName = tensors.ToFrozenDictionary(tensor => tensor.Name, StringComparer.Ordinal);
     }
 
     /// <summary>The file or folder that was opened.</summary>
@@ -33,17 +33,17 @@ public abstract class TensorArchive : IDisposable
     public IReadOnlyDictionary<string, string> Metadata { get; }
 
     /// <summary>The files that are mapped.</summary>
-    public IEnumerable<string> FilePaths => _files.Select(file => file.Path);
+    public IEnumerable<string> FilePaths => files.Select(file => file.Path);
 
     /// <summary>The tensor of that name.</summary>
     /// <exception cref="InvalidDataException">There is none; the message names the checkpoint and a near name.</exception>
     public StoredTensor this[string name] => TryGet(name, out StoredTensor? tensor) ? tensor : throw Missing(name);
 
     /// <summary>Whether the checkpoint has a tensor of that name.</summary>
-    public bool Contains(string name) => _byName.ContainsKey(name);
+    public bool Contains(string name) => byName.ContainsKey(name);
 
     /// <summary>Looks a tensor up.</summary>
-    public bool TryGet(string name, [NotNullWhen(true)] out StoredTensor? tensor) => _byName.TryGetValue(name, out tensor);
+    public bool TryGet(string name, [NotNullWhen(true)] out StoredTensor? tensor) => byName.TryGetValue(name, out tensor);
 
     /// <summary>Opens a checkpoint: a safetensors or GGUF file (told apart by content), or a folder that holds one.</summary>
     /// <exception cref="FileNotFoundException">There is no such file or folder, or the folder holds no weights.</exception>
@@ -59,7 +59,7 @@ public abstract class TensorArchive : IDisposable
     /// <summary>Unmaps the files.</summary>
     public void Dispose()
     {
-        foreach (MappedFile file in _files) file.Dispose();
+        foreach (MappedFile file in files) file.Dispose();
         GC.SuppressFinalize(this);
     }
 
