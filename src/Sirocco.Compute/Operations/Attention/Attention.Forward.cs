@@ -232,20 +232,21 @@ internal static unsafe class AttentionForward
             public Buffers(CpuBackend backend, PanelKernel kernel, AttentionKeys keys, int worker, int rows, int headSize, bool local)
             {
                 OutputStride = kernel.Panels(headSize) * kernel.PanelWidth;
-                long queries = Lines(rows * kernel.RowBytes(headSize)), scores = Lines(Math.Max(rows * ScoreStride, headSize) * sizeof(float));
-                long output = Lines((long)rows * OutputStride * sizeof(float)), sums = Lines(rows * sizeof(float));
-                byte* at = (byte*)backend.Scratch(
-                    worker, ScratchSlot.Operation, queries + (2 * scores) + output + (2 * sums) + (local ? keys.BlockBytes(AttentionShape.KeyBlock) : 0));
-                Queries = at;
-                Scores = (float*)(at += queries);
-                Rounded = (ushort*)(at += scores);
-                Output = (float*)(at += scores);
-                Largest = (float*)(at += output);
-                Sums = (float*)(at += sums);
-                Panels = at + sums;
-            }
 
-            private static long Lines(long bytes) => (bytes + 63) / 64 * 64;
+                // Addresses are counted from zero first, which gives the size, then from the memory itself.
+                Carving carving = default;
+                for (int round = 0; round < 2; round++)
+                {
+                    Queries = (byte*)carving.Take(rows * kernel.RowBytes(headSize));
+                    Scores = (float*)carving.Take(Math.Max(rows * ScoreStride, headSize) * sizeof(float));
+                    Rounded = (ushort*)carving.Take(kernel.Format == PanelFormat.BF16 ? rows * ScoreStride * sizeof(ushort) : 0);
+                    Output = (float*)carving.Take((long)rows * OutputStride * sizeof(float));
+                    Largest = (float*)carving.Take(rows * sizeof(float));
+                    Sums = (float*)carving.Take(rows * sizeof(float));
+                    Panels = (byte*)carving.Take(local ? keys.BlockBytes(AttentionShape.KeyBlock) : 0);
+                    if (round == 0) carving = new Carving(backend.Scratch(worker, ScratchSlot.Operation, carving.Used));
+                }
+            }
         }
     }
 }

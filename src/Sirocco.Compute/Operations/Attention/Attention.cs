@@ -10,7 +10,7 @@ public static unsafe partial class Operations
     /// </summary>
     /// <remarks>
     /// Blocks of keys with a running maximum and sum, so that no matrix of all scores exists (Milakov and Gimelshein 2018, Dao et al. 2022). The tape keeps q, k, v, o and
-    /// L_i = log Σ_j exp(s · q_i·k_j); backwards, with D_i = do_i · o_i: p is computed again from L, dv_j = Σ_i p_ij do_i,
+    /// L_i = log₂ Σ_j exp(s · q_i·k_j); backwards, with D_i = do_i · o_i: p is computed again from L, dv_j = Σ_i p_ij do_i,
     /// ds_ij = s · p_ij (do_i·v_j − D_i), dq_i = Σ_j ds_ij k_j, dk_j = Σ_i ds_ij q_i.
     /// </remarks>
     /// <param name="f">Where the result lives, and the precision of products (softmax is f32 always).</param>
@@ -41,11 +41,8 @@ public static unsafe partial class Operations
         static void Record(Tape tape, PanelKernel kernel, AttentionShape shape, Tensor q, Tensor k, Tensor v, Tensor o, Tensor logSums) =>
             tape.Record([o], [], [q, k, v, o, logSums], pass =>
             {
-                Tensor dq = pass.Scope.Zeros(q.Rows, q.Columns), dk = pass.Scope.Zeros(k.Rows, k.Columns), dv = pass.Scope.Zeros(v.Rows, v.Columns);
-                AttentionBackward.Run(q.Context.Backend, shape, q.Data, k.Data, v.Data, o.Data, logSums.Data, pass.Gradient(o).Data, dq.Data, dk.Data, dv.Data);
-                pass.Add(q, dq);
-                pass.Add(k, dk);
-                pass.Add(v, dv);
+                AttentionBackward.Saved saved = new(q, k, v, o, logSums);
+                AttentionBackward.Run(q.Context.Backend, kernel, shape, saved, pass.Gradient(o), new AttentionBackward.Gradients(pass, q, k, v));
             });
     }
 }

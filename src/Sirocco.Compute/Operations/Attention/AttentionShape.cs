@@ -9,11 +9,17 @@ internal readonly record struct AttentionShape(Segments Segments, AttentionMask 
     /// <summary>Rows of queries, heads of a group counted as rows, that are taken over the keys together: 22 tiles of 6 rows, 66 KB of f32 at a head size of 128.</summary>
     private const int BlockRows = 132;
 
+    /// <summary>The same backwards, where these rows are columns of panels: whole ones of every width.</summary>
+    private const int BackwardRows = 128;
+
     /// <summary>Keys whose scores for a block of queries are in memory at one time.</summary>
     public const int KeyBlock = 128;
 
     /// <summary>Tokens of a block of queries.</summary>
     public int QueryBlock => Math.Max(1, BlockRows / Group);
+
+    /// <summary>Tokens of a block of queries in the backward pass.</summary>
+    public int BackwardQueryBlock => Math.Max(1, BackwardRows / Group);
 
     /// <summary>First query row, queries, first key row and keys of a sequence.</summary>
     public (int Query, int Queries, int Key, int Keys) Sequence(int s)

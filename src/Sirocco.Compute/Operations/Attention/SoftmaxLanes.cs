@@ -37,7 +37,7 @@ internal unsafe interface ISoftmaxLanes<TVector>
 
     static abstract void Store(TVector value, float* destination);
 
-    /// <summary>Rounds to bf16, halves upwards: what is stored is not negative, and no even-odd rule matters to a probability.</summary>
+    /// <summary>Rounds to bf16, halves away from zero: no even-odd rule matters to a probability.</summary>
     static abstract void StoreBF16(TVector value, ushort* destination);
 }
 
@@ -71,6 +71,34 @@ internal static unsafe class SoftmaxRow<TVector, TLanes>
         }
 
         return TLanes.Sum(sum);
+    }
+
+    /// <summary>
+    /// Backwards, for a row of one key: p = 2^(score − logSum) and ds = p · (product − diagonal), over the scores and products and, where given, rounded to bf16. Writes up to one
+    /// vector beyond the end, zeros there.
+    /// </summary>
+    public static void Gradient(float* scores, float* products, float* logSums, float* diagonals, int count, ushort* halfP, ushort* halfDs)
+    {
+        for (int i = 0; i < count; i += TLanes.Count)
+        {
+            TVector p = Power(TLanes.Subtract(TLanes.Load(scores + i), TLanes.Load(logSums + i)));
+            TVector ds = TLanes.Multiply(p, TLanes.Subtract(TLanes.Load(products + i), TLanes.Load(diagonals + i)));
+            if (count - i < TLanes.Count)
+            {
+                p = TLanes.First(count - i, p, TLanes.All(0));
+                ds = TLanes.First(count - i, ds, TLanes.All(0));
+            }
+
+            TLanes.Store(ds, products + i);
+            if (halfP == null)
+            {
+                TLanes.Store(p, scores + i);
+                continue;
+            }
+
+            TLanes.StoreBF16(p, halfP + i);
+            TLanes.StoreBF16(ds, halfDs + i);
+        }
     }
 
     /// <summary>
