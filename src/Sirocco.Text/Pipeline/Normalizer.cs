@@ -32,8 +32,9 @@ internal sealed class LowercaseNormalizer : Normalizer
 {
     public override AlignedText Normalize(AlignedText text)
     {
-        List<(int, int)> changes = new(text.Length);
         ReadOnlySpan<byte> bytes = text.Bytes;
+        if (Ascii.IsValid(bytes)) return text.WithBytes(static (source, target) => Ascii.ToLower(source, target, out _));
+        List<(int, int)> changes = new(text.Length);
         for (int at = 0, size; at < bytes.Length; at += size)
         {
             int codePoint = Utf8Text.Decode(bytes, at, out size);
