@@ -110,6 +110,34 @@ public sealed class ForwardPassTests : IDisposable
         Assert.Contains("images are not supported yet", Assert.Throws<NotSupportedException>(() => ForwardPass.Run(folder, image, F32)).Message, StringComparison.Ordinal);
     }
 
+    [SkippableFact]
+    public void Inputs_that_cannot_be_run_are_refused_in_one_line()
+    {
+        string folder = Golden.Folder("models/ministral3-fp8");
+        Refused<InvalidDataException>("tensor 'input_ids' has token id 512 at [0, 1], outside the vocabulary of 512", Tensor("input_ids", [1, 2], 1, 512));
+        Refused<InvalidDataException>("attention_mask[0] has a hole", Tensor("input_ids", [1, 3], 1, 2, 3), Tensor("attention_mask", [1, 3], 1, 0, 1));
+        Refused<InvalidDataException>("tensor 'attention_mask' is [1, 2], expected [1, 3]", Tensor("input_ids", [1, 3], 1, 2, 3), Tensor("attention_mask", [1, 2], 1, 1));
+        Refused<InvalidDataException>("tensor 'input_ids' is [3], expected [sequences, tokens]", Tensor("input_ids", [3], 1, 2, 3));
+        Refused<InvalidDataException>("input_ids", Tensor("something", [1], 1));
+        Refused<InvalidDataException>("tensor 'labels' is missing", new[] { "loss" }, Tensor("input_ids", [1, 1], 1));
+        Refused<ArgumentException>("gives no logits", new[] { "logits", "embedding" }, Tensor("input_ids", [1, 1], 1));
+        Refused<ArgumentException>("there is no output 'logit'", new[] { "logit" }, Tensor("input_ids", [1, 1], 1));
+        Refused<ArgumentException>("outside the context of 1024 positions", Tensor("input_ids", [1, 1025], new long[1025]));
+
+        OutgoingTensor Tensor(string name, long[] shape, params long[] values) => OutgoingTensor.Create<long>(name, shape, values);
+
+        void Refused<T>(string message, params object[] rest)
+            where T : Exception
+        {
+            string path = temporary.File(Guid.NewGuid().ToString("N"));
+            SafetensorsWriter.Write(path, rest.OfType<OutgoingTensor>());
+            using TensorArchive input = TensorArchive.Open(path);
+            T error = Assert.ThrowsAny<T>(() => ForwardPass.Run(folder, input, F32 with { Outputs = rest.OfType<string[]>().FirstOrDefault() ?? [] }));
+            Assert.Contains(message, error.Message, StringComparison.Ordinal);
+            Assert.DoesNotContain('\n', error.Message);
+        }
+    }
+
     [SkippableTheory]
     [InlineData("llama-f32")]
     [InlineData("llama-f16")]

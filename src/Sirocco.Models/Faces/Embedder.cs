@@ -27,9 +27,10 @@ public sealed class Embedder : IDisposable
     private readonly Precision precision;
     private readonly bool normalize;
     private readonly Lock turn = new();
+    private readonly Lazy<string> fingerprint;
     private long textsCut;
 
-    private Embedder(BiEncoder encoder, TextEncoder texts, ComputeContext context, EncoderSettings settings, bool normalize, EmbedderOptions options)
+    private Embedder(string path, BiEncoder encoder, TextEncoder texts, ComputeContext context, EncoderSettings settings, bool normalize, EmbedderOptions options)
     {
         this.encoder = encoder;
         this.texts = texts;
@@ -38,6 +39,7 @@ public sealed class Embedder : IDisposable
         this.normalize = normalize;
         this.options = options;
         precision = options.Precision ?? encoder.NaturalPrecision;
+        fingerprint = new Lazy<string>(() => ModelFingerprint.Of(path));
         Dimensions = Math.Min(settings.Dimensions ?? int.MaxValue, encoder.Features);
     }
 
@@ -67,6 +69,12 @@ public sealed class Embedder : IDisposable
 
     /// <summary>Precision of products.</summary>
     public Precision Precision => precision;
+
+    /// <summary>Digest of the model's files; see <see cref="ModelFingerprint"/>.</summary>
+    public string Fingerprint => fingerprint.Value;
+
+    /// <summary>What the embedder was loaded with.</summary>
+    public EmbedderOptions Options => options;
 
     /// <summary>The network's settings.</summary>
     public ModelConfig Config => encoder.Config;
@@ -105,12 +113,12 @@ public sealed class Embedder : IDisposable
             if (options.Pooling is { } pooling) settings = settings with { Poolings = [PoolingNames.Parse(pooling)] };
             if (options.Dimensions is { } dimensions) settings = settings with { Dimensions = dimensions };
             bool normalize = options.Normalize ?? settings.Normalize;
-            if (settings.Dimensions is { } wanted && (wanted < 1 || wanted > encoder.Features)) throw new ArgumentException($"{wanted} dimensions are asked of vectors of {encoder.Features}", nameof(options));
+            if (options.Dimensions is { } wanted && (wanted < 1 || wanted > encoder.Features)) throw new ArgumentException($"{wanted} dimensions are asked of vectors of {encoder.Features}", nameof(options));
             encoder.WithSettings(settings with { Normalize = false });
             if (options.Normalize is false) encoder.DropNormalize();
             TextEncoder texts = new(folder, MinLength(options.MaxLength, settings.MaxLength), settings.LowerCase);
             settings.Prompt(options.PromptName, options.Prompt);
-            return new Embedder(encoder, texts, loading.NewContext(), settings, normalize, options);
+            return new Embedder(folder.Directory ?? folder.Path, encoder, texts, loading.NewContext(), settings, normalize, options);
         }
         catch
         {

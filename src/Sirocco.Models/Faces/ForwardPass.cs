@@ -68,7 +68,15 @@ public static class ForwardPass
         List<OutgoingTensor> results = [];
         Decoder decoder = network.Decoder;
         AttentionMask mask = network is EncoderModel encoder ? encoder.Mask : decoder.Config.Mask(causal: true);
-        void Observe(int layer, Tensor x) => results.Add(batch.Padded($"hidden.{layer}", x));
+        void Add(string name, long[] shape, float[] values)
+        {
+            network.RequireFinite(values, $"output '{name}'");
+            results.Add(OutgoingTensor.Create<float>(name, shape, values));
+        }
+
+        void AddPadded(string name, Tensor x) => Add(name, [batch.Shape.Rows, batch.Shape.Columns, x.Columns], batch.Shape.Spread(x.ToArray(), x.Columns));
+        void AddMatrix(string name, Tensor x) => Add(name, [x.Rows, x.Columns], x.ToArray());
+        void Observe(int layer, Tensor x) => AddPadded($"hidden.{layer}", x);
         Action<int, Tensor>? observe = outputs.Contains("hidden_states") ? Observe : null;
         Segments segments = batch.Shape.Segments;
         Tensor hidden = batch.Embeddings is { } embeddings                              // [tokens, hidden]
@@ -81,17 +89,16 @@ public static class ForwardPass
             switch (output)
             {
                 case "last_hidden_state":
-                    results.Add(batch.Padded(output, hidden));
+                    AddPadded(output, hidden);
                     break;
                 case "logits":
-                    results.Add(batch.Padded(output, As<CausalModel>(network, output).Logits(f, hidden)));
+                    AddPadded(output, As<CausalModel>(network, output).Logits(f, hidden));
                     break;
                 case "embedding":
-                    results.Add(Matrix(output, As<BiEncoder>(network, output).Pool(f, hidden, segments)));
+                    AddMatrix(output, As<BiEncoder>(network, output).Pool(f, hidden, segments));
                     break;
                 case "score":
-                    CrossEncoder reranker = As<CrossEncoder>(network, output);
-                    results.Add(Matrix(output, batch.Embeddings is null ? reranker.Score(f, hidden, batch.Ids, segments) : reranker.Score(f, hidden, [], segments)));
+                    AddMatrix(output, As<CrossEncoder>(network, output).Score(f, hidden, batch.Ids, segments));
                     break;
                 case "loss" or "grads" when loss is null:
                     CausalModel causal = As<CausalModel>(network, output);
@@ -100,7 +107,7 @@ public static class ForwardPass
             }
         }
 
-        if (loss is not null && outputs.Contains("loss")) results.Add(Scalar("loss", loss));
+        if (loss is not null && outputs.Contains("loss")) Add("loss", [], [loss.Scalar()]);
         if (differentiate) results.AddRange(Gradients(tape!, loss!, arena!));
         return results;
     }
@@ -131,8 +138,16 @@ public static class ForwardPass
             return CausalModel.Load(folder, model.Precision == Precision.F32 ? ElementType.F32 : ElementType.BF16);
         if (folder.Task(model.Causal) == ModelTask.Classification) return CrossEncoder.Load(folder, model);
         BiEncoder encoder = BiEncoder.Load(folder, model with { Causal = model.Causal ?? folder.Config.IsCausal });
+        Adjust(encoder, options);
+        return encoder;
+    }
+
+    /// <summary>The caller's pooling and normalisation in place of the folder's.</summary>
+    internal static void Adjust(BiEncoder encoder, ForwardPassOptions options)
+    {
+        if (!options.Normalize) encoder.DropNormalize();
         EncoderSettings settings = encoder.Settings with { Normalize = options.Normalize };
-        return encoder.WithSettings(options.Pooling is { } name ? settings with { Poolings = [PoolingNames.Parse(name)] } : settings);
+        encoder.WithSettings(options.Pooling is { } name ? settings with { Poolings = [PoolingNames.Parse(name)] } : settings);
     }
 
     private static T As<T>(PretrainedModel model, string output)

@@ -47,10 +47,6 @@ internal sealed class PaddedInput
         return new PaddedInput { Shape = shape, Ids = shape.Tokens(values, ids) };
     }
 
-    /// <summary>Tokens' features put back into [rows, columns, features].</summary>
-    public OutgoingTensor Padded(string name, Tensor x) =>
-        OutgoingTensor.Create<float>(name, [Shape.Rows, Shape.Columns, x.Columns], Shape.Spread(x.ToArray(), x.Columns));
-
     private static PaddedBatch Batch(TensorArchive input, long rows, long columns, string mask, PositionCount positions)
     {
         if (rows > int.MaxValue || columns > int.MaxValue || rows * columns > Array.MaxLength) throw new InvalidDataException($"{input.Path}: a batch of {rows} x {columns} tokens is too large");

@@ -11,23 +11,22 @@ namespace Sirocco.Models;
 public static class ModelFingerprint
 {
     private const int Sample = 1 << 16;
-    private static readonly string[] Wanted = [".json", ".safetensors", ".gguf"];
-    private static readonly string[] Settings = ["config.json", "tokenizer.json", "tekken.json", "modules.json", "sentence_bert_config.json"];
+    private static readonly string[] Settings = ["config.json", "tokenizer.json", "tokenizer_config.json", "tekken.json", "modules.json", "sentence_bert_config.json"];
 
     /// <summary>The digest of a model folder or file, in lower-case hexadecimal.</summary>
     public static string Of(string path)
     {
         using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        IEnumerable<string> files = Directory.Exists(path) ? Directory.EnumerateFiles(path, "*", SearchOption.AllDirectories) : [path];
-        string root = Directory.Exists(path) ? path : Path.GetDirectoryName(Path.GetFullPath(path))!;
-        foreach (string file in files.Order(StringComparer.Ordinal))
-        {
-            string name = Path.GetRelativePath(root, file).Replace('\\', '/');
-            if (!Wanted.Contains(Path.GetExtension(file)) || (file.EndsWith(".json", StringComparison.Ordinal) && !Settings.Contains(Path.GetFileName(file)) && !name.Contains('/'))) continue;
-            Append(hash, name, file);
-        }
-
+        if (!Directory.Exists(path)) Append(hash, Path.GetFileName(path), path);
+        else foreach (string file in Files(path).Order(StringComparer.Ordinal)) Append(hash, Path.GetRelativePath(path, file).Replace('\\', '/'), file);
         return Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
+
+    /// <summary>Settings and weights of the folder and of its sentence-transformers modules (1_Pooling, 2_Dense, …).</summary>
+    private static IEnumerable<string> Files(string folder)
+    {
+        IEnumerable<string> modules = Directory.EnumerateDirectories(folder).Where(name => char.IsAsciiDigit(Path.GetFileName(name)[0])).SelectMany(Directory.EnumerateFiles);
+        return Directory.EnumerateFiles(folder).Concat(modules).Where(file => Settings.Contains(Path.GetFileName(file)) || Path.GetExtension(file) is ".safetensors" or ".gguf");
     }
 
     private static void Append(IncrementalHash hash, string name, string file)

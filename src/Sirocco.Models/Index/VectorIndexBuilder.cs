@@ -33,7 +33,9 @@ public sealed class VectorIndexBuilder : IDisposable
         writing = Lock(this.path);
         try
         {
-            folder = AtomicFolder.Create(this.path + ".new");
+            string complete = this.path + ".new";
+            if (Directory.Exists(complete)) Directory.Delete(complete, recursive: true); // of a run that was stopped between its two renames
+            folder = AtomicFolder.Create(complete);
             foreach (string name in VectorFiles.Of(description.Store)) vectors[name] = new FileStream(folder.PathOf(name), FileMode.CreateNew, FileAccess.Write, FileShare.None, 1 << 18);
             ids = new TextColumn.Writer(folder, "ids");
             texts = new TextColumn.Writer(folder, "texts");

@@ -1,0 +1,150 @@
+using System.Text.Json.Nodes;
+using Sirocco.Compute;
+using Sirocco.Formats;
+
+namespace Sirocco.Models.Tests;
+
+public sealed class ExportTests : IDisposable
+{
+    private static readonly EmbedderOptions F32 = new() { Precision = Precision.F32, Threads = 2 };
+    private readonly TemporaryFolder temporary = new();
+
+    public void Dispose() => temporary.Dispose();
+
+    [SkippableTheory]
+    [InlineData("dense")]
+    [InlineData("dense-identity-two")]
+    [InlineData("exclude-prompt")]
+    [InlineData("lower-case")]
+    [InlineData("matryoshka")]
+    [InlineData("normalize-prompts")]
+    [InlineData("pool-mean-max-concatenated")]
+    [InlineData("short-max-length")]
+    [InlineData("legacy-layout")]
+    public void A_sentence_transformers_folder_saved_and_loaded_again_embeds_the_same(string name)
+    {
+        string folder = Golden.SentenceTransformers(name, temporary), copy = temporary.File("copy");
+        using (EncoderModel model = EncoderModel.FromPretrained(folder)) Assert.IsType<BiEncoder>(model).Save(copy, new ExportOptions { Tokenizer = folder });
+        using Embedder before = Embedder.FromPretrained(folder, F32), after = Embedder.FromPretrained(copy, F32);
+        string[] texts = ["An ORDINARY text", "", "another text that is long enough to be cut where a folder says that texts are cut, at twenty-four tokens or at thirty-two or forty of them"];
+        Assert.Equal(before.Embed(texts), after.Embed(texts));
+        Assert.Equal(before.Prompts, after.Prompts);
+        foreach (string prompt in before.Prompts.Keys) Assert.Equal(before.Embed(texts, promptName: prompt), after.Embed(texts, promptName: prompt));
+        Assert.Equal((before.MaxLength, before.Dimensions), (after.MaxLength, after.Dimensions));
+    }
+
+    [SkippableTheory]
+    [InlineData("cross-encoder-three-labels")]
+    [InlineData("cross-encoder-identity")]
+    public void A_stock_classifier_saved_and_loaded_again_scores_the_same(string name)
+    {
+        string folder = Golden.SentenceTransformers(name, temporary), copy = temporary.File("copy");
+        using (EncoderModel model = EncoderModel.FromPretrained(folder)) Assert.IsType<CrossEncoder>(model).Save(copy, new ExportOptions { Tokenizer = folder });
+        RerankerOptions options = new() { Precision = Precision.F32, Threads = 2 };
+        using Reranker before = Reranker.FromPretrained(folder, options), after = Reranker.FromPretrained(copy, options);
+        Assert.Equal(before.Score([("a query", "a document"), ("", "x")]), after.Score([("a query", "a document"), ("", "x")]));
+    }
+
+    [Theory]
+    [InlineData("avg", ModelFamily.Ministral3, "ministral3")]
+    [InlineData("cls", ModelFamily.Llama, "llama")]
+    [InlineData("last", ModelFamily.Ministral3, "ministral3")]
+    [InlineData("weighted_avg", ModelFamily.Llama, "llama_bidirec")]
+    [InlineData("weighted_avg", ModelFamily.Ministral3, "ministral3_bidirec")]
+    public void Pooling_temperature_and_attention_survive_saving(string pooling, ModelFamily family, string type)
+    {
+        ModelConfig config = (family == ModelFamily.Llama ? TinyModels.Llama : TinyModels.Ministral) with { Temperature = 0.02f };
+        string folder = temporary.File("saved");
+        using BiEncoder encoder = new(TinyModels.NewDecoder(config), new EncoderSettings { Poolings = [PoolingNames.Parse(pooling)] });
+        encoder.Save(folder);
+        using BiEncoder again = Assert.IsType<BiEncoder>(EncoderModel.FromPretrained(folder));
+        Assert.Equal((false, 0.02f, pooling, false), (again.IsCausal, again.Config.Temperature, again.Config.Pooling, again.Config.IsCausal));
+        Assert.Equal(encoder.Settings.Poolings, again.Settings.Poolings);
+        Assert.Null(again.Notice);
+        Assert.Equal(type, JsonNode.Parse(File.ReadAllText(Path.Combine(folder, "config.json")))!["model_type"]!.GetValue<string>());
+        Assert.Equal(pooling != "weighted_avg", File.Exists(Path.Combine(folder, "modules.json")));
+        Assert.Equal(encoder.Parameters.Select(parameter => parameter.Name), again.Parameters.Select(parameter => parameter.Name));
+
+        using ComputeContext context = new(new ComputeOptions { Threads = 2 });
+        using Scope f = context.BeginScope();
+        float[] Encode(BiEncoder model) => model.Encode(f, TinyModels.Tokens(40, 1), Segments.FromLengths([40])).ToArray();
+        Assert.Equal(Encode(encoder), Encode(again));
+    }
+
+    [Fact]
+    public void A_bidirectional_reranker_keeps_its_pooling_temperature_and_head()
+    {
+        ModelConfig config = TinyModels.Llama with { Temperature = 2 };
+        RandomParameters source = new(config, 1);
+        string folder = temporary.File("reranker");
+        using CrossEncoder encoder = new(new Decoder(config, source), source.Take("score.weight", [1, config.HiddenSize], ShardAxis.None), Pooling.Last);
+        encoder.Save(folder);
+        using CrossEncoder again = Assert.IsType<CrossEncoder>(EncoderModel.FromPretrained(folder));
+        Assert.Equal((Pooling.Last, false, false, 1, 2f), (again.Pooling, again.ReadsLastToken, again.IsCausal, again.Labels, again.Config.Temperature));
+        using ComputeContext context = new(new ComputeOptions { Threads = 2 });
+        using Scope f = context.BeginScope();
+        int[] ids = TinyModels.Tokens(12, 1);
+        Assert.Equal(encoder.Score(f, ids, Segments.FromLengths([5, 7])).ToArray(), again.Score(f, ids, Segments.FromLengths([5, 7])).ToArray());
+        using TensorArchive archive = TensorArchive.Open(folder);
+        Assert.True(archive.Contains("score.weight") && archive.Contains("model.norm.weight"));
+    }
+
+    [Fact]
+    public void Trained_masters_are_written_and_may_be_rounded_to_bf16()
+    {
+        using BiEncoder encoder = new(TinyModels.NewDecoder(TinyModels.Ministral), new EncoderSettings());
+        ParameterArena arena = new(encoder.Parameters);
+        arena.Masters.Span(0, 1)[0] = 1.2345678f;
+        arena.MastersChanged();
+        encoder.Save(temporary.File("f32"));
+        encoder.Save(temporary.File("bf16"), new ExportOptions { Type = ElementType.BF16 });
+        using TensorArchive f32 = TensorArchive.Open(temporary.File("f32")), bf16 = TensorArchive.Open(temporary.File("bf16"));
+        Assert.Equal((StorageType.F32, 1.2345678f), (f32["embed_tokens.weight"].Type, f32["embed_tokens.weight"].ToSingleArray()[0]));
+        Assert.Equal((StorageType.BF16, 1.234375f), (bf16["embed_tokens.weight"].Type, bf16["embed_tokens.weight"].ToSingleArray()[0]));
+        Assert.Equal(Precision.BF16, EncoderModel.FromPretrained(temporary.File("bf16")).NaturalPrecision);
+    }
+
+    [SkippableFact]
+    public void A_lone_tokenizer_file_becomes_a_whole_tokenizer_folder()
+    {
+        string tokenizer = Path.Combine(Golden.SentenceTransformers("dense", temporary), "tokenizer.json"), folder = temporary.File("model");
+        using (BiEncoder encoder = new(TinyModels.NewDecoder(TinyModels.Ministral), new EncoderSettings()))
+            encoder.Save(folder, new ExportOptions { Tokenizer = tokenizer, MaxLength = 64, Prompts = new Dictionary<string, string> { ["query"] = "q: " } });
+        JsonNode settings = JsonNode.Parse(File.ReadAllText(Path.Combine(folder, "tokenizer_config.json")))!;
+        Assert.Equal(("<s>", "</s>", 64), (settings["bos_token"]!.GetValue<string>(), settings["eos_token"]!.GetValue<string>(), settings["model_max_length"]!.GetValue<int>()));
+        using Embedder embedder = Embedder.FromPretrained(folder, F32);
+        Assert.Equal((64, "q: ", true), (embedder.MaxLength, embedder.QueryPrompt, Math.Abs(embedder.Embed("a text").Sum(value => value * value) - 1) < 1e-5));
+    }
+
+    [SkippableTheory]
+    [InlineData("ministral3-causal")]
+    [InlineData("llama-causal-untied")]
+    [InlineData("ministral3-fp8")]
+    [InlineData("mistral3-vlm")]
+    public void Language_models_are_saved_under_their_public_names_whatever_they_were_loaded_from(string name)
+    {
+        string folder = Golden.Folder("models/" + name), copy = temporary.File("copy");
+        using (CausalModel model = CausalModel.FromPretrained(folder)) model.Save(copy);
+        using CausalModel before = CausalModel.FromPretrained(folder), after = CausalModel.FromPretrained(copy);
+        Assert.Equal("model.embed_tokens.weight", after.Decoder.EmbeddingTable.Name);
+        Assert.Equal(before.Head == before.Decoder.EmbeddingTable, after.Head == after.Decoder.EmbeddingTable);
+        using ComputeContext context = new(new ComputeOptions { Threads = 2 });
+        using Scope f = context.BeginScope();
+        float[] Logits(CausalModel model) => model.Logits(f, model.Decoder.Forward(f, [5, 6, 7], Segments.FromLengths([3]), AttentionMask.CausalAll)).ToArray();
+        Assert.Equal(Logits(before), Logits(after));
+    }
+
+    [Fact]
+    public void A_save_that_is_cancelled_leaves_an_earlier_folder_as_it_was()
+    {
+        using BiEncoder encoder = new(TinyModels.NewDecoder(TinyModels.Ministral), new EncoderSettings());
+        string folder = temporary.File("model");
+        encoder.Save(folder);
+        Dictionary<string, byte[]> before = Directory.GetFiles(folder, "*", SearchOption.AllDirectories).ToDictionary(path => path, File.ReadAllBytes);
+        using CancellationTokenSource source = new();
+        source.Cancel();
+        Assert.ThrowsAny<OperationCanceledException>(() => encoder.Save(folder, null, source.Token));
+        Assert.Equal(before.Keys.Order(), Directory.GetFiles(folder, "*", SearchOption.AllDirectories).Order());
+        Assert.All(before, file => Assert.Equal(file.Value, File.ReadAllBytes(file.Key)));
+    }
+}
