@@ -69,6 +69,7 @@ public class ShardedSafetensorsTests
     [InlineData("""{"weight_map": {"a": "sub\\x"}}""", "weight_map['a'] must be the name of a file in the same folder")]
     [InlineData("""{"weight_map": {"a": 1}}""", "weight_map['a'] must be the name of a file in the same folder")]
     [InlineData("""{"weight_map": {"a": "\ud800"}}""", "is not valid JSON")]
+    [InlineData("""{"weight_map": {"a\nb": 1}}""", "weight_map['a\uFFFDb'] must be the name of a file in the same folder")]
     [InlineData("""{"weight_map": []}""", "key 'weight_map' must be an object")]
     [InlineData("""[]""", "key 'weight_map' must be an object")]
     [InlineData("""{"weight_map": {"a": "x", "a": "y"}}""", "names tensor 'a' twice")]

@@ -48,7 +48,7 @@ internal sealed class GgufHeader
         {
             long offset = cursor.Position;
             string key = cursor.Text($"metadata key {i}");
-            if (!values.TryAdd(key, cursor.Value(key))) throw cursor.Bad(offset, $"key '{Visible.Short(key)}' appears twice");
+            if (!values.TryAdd(key, cursor.Value(Visible.Short(key)))) throw cursor.Bad(offset, $"key '{Visible.Short(key)}' appears twice");
         }
         uint alignment = Alignment(cursor, values);
 

@@ -25,8 +25,8 @@ internal static class ShardIndex
             {
                 string? shard = entry.Value.ValueKind == JsonValueKind.String ? entry.Value.GetString() : null;
                 if (shard is null || !SafePath.IsFileName(shard))
-                    throw new InvalidDataException($"{path}: weight_map['{entry.Name}'] must be the name of a file in the same folder");
-                if (!seen.Add(entry.Name)) throw new InvalidDataException($"{path}: weight_map names tensor '{entry.Name}' twice; keep one");
+                    throw new InvalidDataException($"{path}: weight_map['{Visible.Short(entry.Name)}'] must be the name of a file in the same folder");
+                if (!seen.Add(entry.Name)) throw new InvalidDataException($"{path}: weight_map names tensor '{Visible.Short(entry.Name)}' twice; keep one");
                 entries.Add((entry.Name, shard));
             }
             return entries;

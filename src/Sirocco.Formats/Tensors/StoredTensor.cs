@@ -163,7 +163,7 @@ public sealed unsafe class StoredTensor
             StorageType.I8 => Widen<sbyte>(bytes, value => value),
             StorageType.U8 => Widen<byte>(bytes, value => value),
             StorageType.Bool => Widen<byte>(bytes, value => value == 0 ? 0 : 1),
-            _ => throw new InvalidDataException($"{FilePath}: tensor '{Name}' is {Type.Name}, but whole numbers are needed; store it as I64"),
+            _ => throw new InvalidDataException($"{FilePath}: tensor '{Visible.Short(Name)}' is {Type.Name}, but whole numbers are needed; store it as I64"),
         };
     }
 
@@ -180,7 +180,7 @@ public sealed unsafe class StoredTensor
     private void RequireReadable()
     {
         if (!ElementConversion.CanReadAsSingle(Type))
-            throw new InvalidDataException($"{FilePath}: tensor '{Name}' is stored as {Type.Name}, which cannot be read as numbers here; convert the file to F16, BF16 or Q8_0");
+            throw new InvalidDataException($"{FilePath}: tensor '{Visible.Short(Name)}' is stored as {Type.Name}, which cannot be read as numbers here; convert the file to F16, BF16 or Q8_0");
     }
 
     private static long[] Widen<T>(ReadOnlySpan<byte> bytes, Func<T, long> widen) where T : unmanaged

@@ -67,7 +67,7 @@ public abstract class TensorArchive : IDisposable
     {
         string last = name[(name.LastIndexOf('.', name.LastIndexOf('.') is var dot and > 0 ? dot - 1 : 0) + 1)..];
         string? near = Tensors.Select(tensor => tensor.Name).FirstOrDefault(other => other.EndsWith(last, StringComparison.Ordinal));
-        string hint = near is null ? $"it has {Tensors.Count} tensors" : $"it has for instance '{near}'";
-        return new InvalidDataException($"{Path}: tensor '{name}' is missing; {hint}: check that the checkpoint fits its config.json");
+        string hint = near is null ? $"it has {Tensors.Count} tensors" : $"it has for instance '{Visible.Short(near)}'";
+        return new InvalidDataException($"{Path}: tensor '{Visible.Short(name)}' is missing; {hint}: check that the checkpoint fits its config.json");
     }
 }
