@@ -75,5 +75,6 @@ internal static class CommandLine
         new ContrastiveVerb(),
         new TokenizeVerb(),
         new BenchVerb(),
+        new DemoVerb(),
     ];
 }

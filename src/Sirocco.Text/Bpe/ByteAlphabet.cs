@@ -17,9 +17,6 @@ internal static class ByteAlphabet
     /// <summary>The byte that a character stands for, or -1.</summary>
     public static int Byte(int character) => (uint)character < (uint)ByteOf.Length ? ByteOf[character] : -1;
 
-    /// <summary>Bytes of UTF-8 that the character of a byte takes: 1 or 2.</summary>
-    public static int SpelledLength(byte value) => CharacterOf[value] < 0x80 ? 1 : 2;
-
     /// <summary>The token's bytes, from its spelling as UTF-8; -1 when a character is not of the alphabet.</summary>
     /// <param name="spelling">UTF-8.</param>
     /// <param name="destination">At least as long as <paramref name="spelling"/>; may be the same memory.</param>

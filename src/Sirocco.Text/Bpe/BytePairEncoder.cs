@@ -20,48 +20,30 @@ internal sealed class BytePairEncoder
     private readonly bool wholePieceFirst;
     private readonly CharacterRules? characters;
     private readonly int[] byteIds = new int[256];
-    private readonly BytePairTable? bytePairs;
-    private readonly SearchValues<byte>? missingBytes;
-    private readonly byte[] wholeness; // by id: 0 not known yet, else a Wholeness
     private readonly PieceCache cache = new();
-
-    /// <summary>Whether the merges make a token of its own bytes. Almost all do; then a piece that is the token needs no merging.</summary>
-    private enum Wholeness : byte
-    {
-        Reached = 1,
-        Unreachable = 2,
-    }
 
     /// <param name="vocabulary">The tokens.</param>
     /// <param name="merges">Their merges; null when the id of a token is its rank.</param>
     /// <param name="wholePieceFirst">Whether a piece that is a token is taken as it is, whatever the merges say (<c>ignore_merges</c>).</param>
-    /// <param name="characters">How pieces fall into characters; null when they fall into bytes; a byte without a token vanishes.</param>
+    /// <param name="characters">How pieces fall into characters; null when they fall into bytes, each of which is a token.</param>
     public BytePairEncoder(Vocabulary vocabulary, MergeTable? merges, bool wholePieceFirst, CharacterRules? characters)
     {
         this.vocabulary = vocabulary;
         this.merges = merges;
         this.wholePieceFirst = wholePieceFirst;
         this.characters = characters;
-        wholeness = wholePieceFirst || characters is not null ? [] : new byte[vocabulary.IdLimit];
         for (int value = 0; value < 256; value++) byteIds[value] = vocabulary.Table.Find([(byte)value]);
-        if (characters is not null) return;
-        byte[] missing = [.. Enumerable.Range(0, 256).Where(value => byteIds[value] < 0).Select(value => (byte)value)];
-        if (missing.Length > 0) missingBytes = SearchValues.Create(missing);
-        bytePairs = merges is null ? BytePairTable.Make(new RanksByToken(vocabulary.Table), byteIds) : BytePairTable.Make(new RanksByMerge(merges), byteIds);
     }
-
-    /// <summary>Whether some byte of a piece has no token and vanishes.</summary>
-    public bool LosesBytes(ReadOnlySpan<byte> piece) => missingBytes is not null && piece.ContainsAny(missingBytes);
 
     /// <summary>Appends the tokens of a piece.</summary>
     public void Encode(ReadOnlySpan<byte> piece, TokenSink sink)
     {
         if (piece.IsEmpty) return;
         ulong fingerprint = TokenTable.Fingerprint(piece);
-        if (wholePieceFirst || wholeness.Length > 0)
+        if (wholePieceFirst)
         {
             int id = vocabulary.Table.Find(piece, fingerprint);
-            if (id >= 0 && (wholePieceFirst || IsReached(id, piece)))
+            if (id >= 0)
             {
                 sink.Add(id, piece.Length);
                 return;
@@ -93,19 +75,6 @@ internal sealed class BytePairEncoder
         foreach (int id in ids) sink.Add(id, vocabulary.Length(id));
     }
 
-    private bool IsReached(int id, ReadOnlySpan<byte> piece)
-    {
-        byte known = wholeness[id];
-        if (known != 0) return known == (byte)Wholeness.Reached;
-        if (piece.Length > PieceCache.LongestPiece) return false;
-
-        // Threads that get here together write the same answer.
-        Span<int> symbols = stackalloc int[PieceCache.LongestPiece], lengths = stackalloc int[PieceCache.LongestPiece];
-        bool reached = MergeBytes(piece, symbols[..piece.Length], lengths[..piece.Length]) == 1;
-        wholeness[id] = (byte)(reached ? Wholeness.Reached : Wholeness.Unreachable);
-        return reached;
-    }
-
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void EncodeLong(ReadOnlySpan<byte> piece, TokenSink sink)
     {
@@ -118,20 +87,14 @@ internal sealed class BytePairEncoder
 
     private int MergeBytes(ReadOnlySpan<byte> piece, Span<int> symbols, Span<int> lengths)
     {
-        if (LosesBytes(piece))
-        {
-            // What stands on both sides of a lost byte may merge.
-            byte[] kept = [.. piece.ToArray().Where(value => byteIds[value] >= 0)];
-            return kept.Length == 0 ? 0 : MergeBytes(kept, symbols[..kept.Length], lengths[..kept.Length]);
-        }
         for (int i = 0; i < piece.Length; i++) symbols[i] = byteIds[piece[i]];
         lengths.Fill(1);
         return Merge(piece, symbols, lengths);
     }
 
     private int Merge(ReadOnlySpan<byte> piece, Span<int> symbols, Span<int> lengths) => merges is null
-        ? PairMerger.Merge(new RanksByToken(vocabulary.Table), bytePairs, piece, symbols, lengths)
-        : PairMerger.Merge(new RanksByMerge(merges), bytePairs, piece, symbols, lengths);
+        ? PairMerger.Merge(new RanksByToken(vocabulary.Table), piece, symbols, lengths)
+        : PairMerger.Merge(new RanksByMerge(merges), piece, symbols, lengths);
 
     /// <summary>
     /// Vocabularies of characters. A missing character becomes its bytes' tokens if all are there, else the unknown token, else nothing; as in the

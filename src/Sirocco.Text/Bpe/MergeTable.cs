@@ -16,7 +16,6 @@ internal sealed class MergeTable
 
     private readonly Slot[] slots;
     private readonly int mask;
-    private readonly int shift;
 
     /// <param name="capacity">Merges that will be added at most.</param>
     public MergeTable(int capacity)
@@ -24,7 +23,6 @@ internal sealed class MergeTable
         int size = (int)BitOperations.RoundUpToPowerOf2((uint)Math.Max(16, capacity * 2L));
         slots = new Slot[size];
         mask = size - 1;
-        shift = 64 - BitOperations.Log2((uint)size);
         slots.AsSpan().Fill(new Slot { Pair = Empty });
     }
 
@@ -48,7 +46,7 @@ internal sealed class MergeTable
 
     private int Locate(ulong pair)
     {
-        int index = (int)((pair * 0x9E3779B97F4A7C15UL) >> shift);
+        int index = (int)((pair * 0x9E3779B97F4A7C15UL) >> 32) & mask;
         while (slots[index].Pair != pair && slots[index].Pair != Empty) index = (index + 1) & mask;
         return index;
     }

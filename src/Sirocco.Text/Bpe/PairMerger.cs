@@ -2,6 +2,36 @@ using System.Buffers;
 
 namespace Sirocco.Text.Bpe;
 
+/// <summary>What byte-pair encoding asks of a vocabulary: may these two neighbours merge, how early, and into what.</summary>
+internal interface IPairRanks
+{
+    /// <param name="piece">The whole piece.</param>
+    /// <param name="start">Where the left token starts in it.</param>
+    /// <param name="length">Bytes of both tokens together.</param>
+    /// <param name="left">Id of the left token.</param>
+    /// <param name="right">Id of the right token.</param>
+    /// <param name="rank">Lower merges first.</param>
+    /// <param name="merged">Id of the token that they become.</param>
+    bool TryGet(ReadOnlySpan<byte> piece, int start, int length, int left, int right, out int rank, out int merged);
+}
+
+/// <summary>Merge order by the id of the result: vocabularies whose ids are ranks (Tekken, tiktoken).</summary>
+internal readonly struct RanksByToken(TokenTable tokens) : IPairRanks
+{
+    public bool TryGet(ReadOnlySpan<byte> piece, int start, int length, int left, int right, out int rank, out int merged)
+    {
+        rank = merged = tokens.Find(piece.Slice(start, length));
+        return merged >= 0;
+    }
+}
+
+/// <summary>Merge order by an explicit list (tokenizer.json, GGUF).</summary>
+internal readonly struct RanksByMerge(MergeTable merges) : IPairRanks
+{
+    public bool TryGet(ReadOnlySpan<byte> piece, int start, int length, int left, int right, out int rank, out int merged) =>
+        merges.TryGet(left, right, out rank, out merged);
+}
+
 /// <summary>
 /// Byte-pair encoding of one piece: as long as neighbours may merge, the pair of lowest rank does, the leftmost on a tie. Short pieces search the array of
 /// ranks anew for each merge (quadratic, but within a cache line or two); long ones keep a heap over a linked list, O(n log n).
@@ -14,59 +44,54 @@ internal static class PairMerger
     /// <summary>Merges in place and returns the number of tokens left.</summary>
     /// <param name="ranks">The vocabulary's merges.</param>
     /// <param name="piece">Bytes of the piece, where <paramref name="ranks"/> looks at them.</param>
-    /// <param name="bytePairs">The merges of single bytes, where each initial token is one byte; else null.</param>
     /// <param name="ids">Initial tokens; afterwards the result.</param>
     /// <param name="lengths">Bytes of each, all together those of the piece; afterwards those of the result.</param>
-    public static int Merge<TRanks>(TRanks ranks, BytePairTable? bytePairs, ReadOnlySpan<byte> piece, Span<int> ids, Span<int> lengths)
+    public static int Merge<TRanks>(TRanks ranks, ReadOnlySpan<byte> piece, Span<int> ids, Span<int> lengths)
         where TRanks : struct, IPairRanks =>
-        ids.Length <= LongestScan ? MergeByScan(ranks, bytePairs, piece, ids, lengths) : MergeByHeap(ranks, piece, ids, lengths);
+        ids.Length <= LongestScan ? MergeByScan(ranks, piece, ids, lengths) : MergeByHeap(ranks, piece, ids, lengths);
 
-    private struct Symbol
-    {
-        public int Id;
-        public int Start;
-        public int Length;
-        public int Rank;   // of the merge with the next symbol; int.MaxValue: none
-        public int Merged; // what that merge makes
-    }
-
-    private static int MergeByScan<TRanks>(TRanks ranks, BytePairTable? bytePairs, ReadOnlySpan<byte> piece, Span<int> ids, Span<int> lengths)
+    private static int MergeByScan<TRanks>(TRanks ranks, ReadOnlySpan<byte> piece, Span<int> ids, Span<int> lengths)
         where TRanks : struct, IPairRanks
     {
         int count = ids.Length;
-        Span<Symbol> symbols = stackalloc Symbol[LongestScan];
-        for (int i = 0, at = 0; i < count; at += lengths[i++]) symbols[i] = new Symbol { Id = ids[i], Start = at, Length = lengths[i], Rank = int.MaxValue };
-        for (int i = 0; i + 1 < count; i++)
-        {
-            if (bytePairs is null) Rank(ranks, piece, symbols, i);
-            else (symbols[i].Rank, symbols[i].Merged) = bytePairs.Get(piece[i], piece[i + 1]);
-        }
-        while (true)
+        Span<int> starts = stackalloc int[LongestScan + 1];
+        Span<int> pairRanks = stackalloc int[LongestScan + 1];
+        Span<int> results = stackalloc int[LongestScan + 1];
+        for (int i = 0, at = 0; i < count; at += lengths[i++]) starts[i] = at;
+        for (int i = 0; i + 1 < count; i++) Rank(ranks, piece, ids, lengths, starts, pairRanks, results, i);
+        while (count > 1)
         {
             int best = 0, lowest = int.MaxValue;
             for (int i = 0; i < count - 1; i++)
             {
-                if (symbols[i].Rank < lowest) (lowest, best) = (symbols[i].Rank, i);
+                if (pairRanks[i] < lowest)
+                {
+                    lowest = pairRanks[i];
+                    best = i;
+                }
             }
             if (lowest == int.MaxValue) break;
 
-            symbols[best].Id = symbols[best].Merged;
-            symbols[best].Length += symbols[best + 1].Length;
-            symbols[(best + 2)..count].CopyTo(symbols[(best + 1)..]);
+            ids[best] = results[best];
+            lengths[best] += lengths[best + 1];
             count--;
-            if (best > 0) Rank(ranks, piece, symbols, best - 1);
-            if (best + 1 < count) Rank(ranks, piece, symbols, best);
+            ids[(best + 2)..(count + 1)].CopyTo(ids[(best + 1)..]);
+            lengths[(best + 2)..(count + 1)].CopyTo(lengths[(best + 1)..]);
+            starts[(best + 2)..(count + 1)].CopyTo(starts[(best + 1)..]);
+            pairRanks[(best + 2)..(count + 1)].CopyTo(pairRanks[(best + 1)..]);
+            results[(best + 2)..(count + 1)].CopyTo(results[(best + 1)..]);
+            if (best > 0) Rank(ranks, piece, ids, lengths, starts, pairRanks, results, best - 1);
+            if (best + 1 < count) Rank(ranks, piece, ids, lengths, starts, pairRanks, results, best);
         }
-        for (int i = 0; i < count; i++) (ids[i], lengths[i]) = (symbols[i].Id, symbols[i].Length);
         return count;
     }
 
-    private static void Rank<TRanks>(TRanks ranks, ReadOnlySpan<byte> piece, Span<Symbol> symbols, int index)
+    private static void Rank<TRanks>(
+        TRanks ranks, ReadOnlySpan<byte> piece, Span<int> ids, Span<int> lengths, Span<int> starts, Span<int> pairRanks, Span<int> results, int index)
         where TRanks : struct, IPairRanks
     {
-        ref Symbol left = ref symbols[index];
-        ref Symbol right = ref symbols[index + 1];
-        left.Rank = ranks.TryGet(piece, left.Start, left.Length + right.Length, left.Id, right.Id, out int rank, out left.Merged) ? rank : int.MaxValue;
+        bool found = ranks.TryGet(piece, starts[index], lengths[index] + lengths[index + 1], ids[index], ids[index + 1], out int rank, out results[index]);
+        pairRanks[index] = found ? rank : int.MaxValue;
     }
 
     private static int MergeByHeap<TRanks>(TRanks ranks, ReadOnlySpan<byte> piece, Span<int> ids, Span<int> lengths)

@@ -11,9 +11,9 @@ internal sealed class PieceCache
     /// <summary>Longer pieces are rarely seen twice.</summary>
     public const int LongestPiece = 48;
 
-    private const int SlotBits = 16;
+    private const int Slots = 1 << 14;
 
-    private readonly Entry?[] entries = new Entry?[1 << SlotBits];
+    private readonly Entry?[] entries = new Entry?[Slots];
 
     public bool TryGet(ReadOnlySpan<byte> piece, ulong fingerprint, out ReadOnlySpan<int> ids)
     {
@@ -30,5 +30,5 @@ internal sealed class PieceCache
     public void Set(ReadOnlySpan<byte> piece, ulong fingerprint, ReadOnlySpan<int> ids) =>
         Volatile.Write(ref entries[Index(fingerprint)], new Entry(fingerprint, piece.ToArray(), ids.ToArray()));
 
-    private static int Index(ulong fingerprint) => (int)((fingerprint * 0xD6E8FEB86659FD93UL) >> (64 - SlotBits));
+    private static int Index(ulong fingerprint) => (int)((fingerprint * 0xD6E8FEB86659FD93UL) >> (64 - 14));
 }

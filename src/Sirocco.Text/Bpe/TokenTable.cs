@@ -20,7 +20,6 @@ internal sealed class TokenTable
 
     private readonly Slot[] slots;
     private readonly int mask;
-    private readonly int shift;
     private readonly byte[] blob;
     private readonly int[] starts;
 
@@ -33,7 +32,6 @@ internal sealed class TokenTable
         int size = (int)BitOperations.RoundUpToPowerOf2((uint)Math.Max(16, capacity * 2L));
         slots = new Slot[size];
         mask = size - 1;
-        shift = 64 - BitOperations.Log2((uint)size);
         this.blob = blob;
         this.starts = starts;
     }
@@ -42,7 +40,7 @@ internal sealed class TokenTable
     public bool Add(ReadOnlySpan<byte> key, int id)
     {
         ulong fingerprint = Fingerprint(key);
-        int index = Home(fingerprint, key.Length);
+        int index = Home(fingerprint, key.Length) & mask;
         while (slots[index].Length != 0)
         {
             if (slots[index].Length == key.Length && slots[index].Fingerprint == fingerprint && (key.Length <= 8 || Bytes(slots[index]).SequenceEqual(key))) return false;
@@ -59,7 +57,7 @@ internal sealed class TokenTable
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public int Find(ReadOnlySpan<byte> key, ulong fingerprint)
     {
-        int index = Home(fingerprint, key.Length);
+        int index = Home(fingerprint, key.Length) & mask;
         while (true)
         {
             ref readonly Slot slot = ref Unsafe.Add(ref MemoryMarshal.GetArrayDataReference(slots), index);
@@ -101,7 +99,7 @@ internal sealed class TokenTable
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private int Home(ulong fingerprint, int length) => (int)(((fingerprint + (ulong)length) * 0x9E3779B97F4A7C15UL) >> shift);
+    private static int Home(ulong fingerprint, int length) => (int)(((fingerprint + (ulong)length) * 0x9E3779B97F4A7C15UL) >> 32);
 
     private ReadOnlySpan<byte> Bytes(in Slot slot) => blob.AsSpan(starts[slot.Id], slot.Length);
 }

@@ -57,9 +57,9 @@ internal static class GgufVocabulary
         {
             throw new InvalidDataException($"tokenizer.ggml.tokens: {error.Message}", error);
         }
-        if (vocabulary.Table.Find(" "u8) < 0 || vocabulary.Table.Find("a"u8) < 0)
+        for (int value = 0; value < 256; value++)
         {
-            throw new InvalidDataException("tokenizer.ggml.tokens: there are no tokens for single bytes; only byte-level vocabularies are supported");
+            if (vocabulary.Table.Find([(byte)value]) < 0) throw new InvalidDataException($"tokenizer.ggml.tokens: there is no token for the single byte {value}; only byte-level vocabularies are supported");
         }
         return new TokenizerParts
         {

@@ -28,11 +28,6 @@ internal static class TokenizerFileReader
         {
             throw new InvalidDataException($"{path}: not valid JSON at line {error.LineNumber + 1}, byte {error.BytePositionInLine}; the file may be cut off or damaged", error);
         }
-        catch (InvalidOperationException error)
-        {
-            // The reader's answer to escapes that are half of a surrogate pair.
-            throw new InvalidDataException($"{path}: a string holds an escape that is not text: {error.Message}", error);
-        }
         catch (OverflowException error)
         {
             throw new InvalidDataException($"{path}: a list is too long to hold", error);

@@ -25,7 +25,7 @@ internal static class TokenizerJson
         bool byteLevel = prefix.Length == 0 && suffix.Length == 0 && steps.Count > 0 && steps[^1] is ByteSpelling &&
             steps.Count(step => step is ByteSpelling) == 1 && !model.Setting("byte_fallback").Flag();
         Vocabulary vocabulary = Build(model.Tokens!, byteLevel);
-        if (byteLevel && !model.Setting("unk_token").IsNull && !HasAllBytes(vocabulary))
+        if (byteLevel && !HasAllBytes(vocabulary))
         {
             byteLevel = false;
             vocabulary = Build(model.Tokens!, byteLevel: false);

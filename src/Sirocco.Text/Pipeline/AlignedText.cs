@@ -50,18 +50,8 @@ internal sealed class AlignedText(byte[] bytes, int length, int[]? starts, int[]
         return (at, at);
     }
 
-    internal delegate void SpanAction(ReadOnlySpan<byte> source, Span<byte> target);
-
     public AlignedText Slice(int start, int count) => new(
         bytes.AsSpan(start, count).ToArray(), count, starts?.AsSpan(start, count).ToArray(), ends?.AsSpan(start, count).ToArray());
-
-    /// <summary>The same places with other bytes: for changes that keep every byte where it is.</summary>
-    public AlignedText WithBytes(SpanAction change)
-    {
-        byte[] changed = new byte[length];
-        change(Bytes, changed);
-        return new AlignedText(changed, length, starts, ends);
-    }
 
     public override string ToString() => Utf8.UTF8.GetString(Bytes);
 

@@ -32,9 +32,8 @@ internal sealed class LowercaseNormalizer : Normalizer
 {
     public override AlignedText Normalize(AlignedText text)
     {
-        ReadOnlySpan<byte> bytes = text.Bytes;
-        if (Ascii.IsValid(bytes)) return text.WithBytes(static (source, target) => Ascii.ToLower(source, target, out _));
         List<(int, int)> changes = new(text.Length);
+        ReadOnlySpan<byte> bytes = text.Bytes;
         for (int at = 0, size; at < bytes.Length; at += size)
         {
             int codePoint = Utf8Text.Decode(bytes, at, out size);

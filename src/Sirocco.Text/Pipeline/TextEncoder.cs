@@ -131,37 +131,12 @@ internal sealed class TextEncoder
             }
             sink.Clear();
             owner.parts.Encoder.Encode(text.Bytes[start..end], sink);
-            if (owner.parts.Encoder.LosesBytes(text.Bytes[start..end]))
-            {
-                AddAfterLoss(text, start, end, detailed);
-                return;
-            }
             int at = start;
             for (int i = 0; i < sink.Count; i++)
             {
                 (int from, int to) = text.Original(at, sink.Lengths[i]);
                 detailed.Add(sink.Ids[i], new TokenOffset(from, to), 0, false, Spaces(sink.Ids[i]));
                 at += sink.Lengths[i];
-            }
-        }
-
-        /// <summary>
-        /// A piece that lost bytes: the reference counts on from the tokens that are there, in the UTF-8 of the byte alphabet, so offsets after a lost
-        /// byte lie too early. So do these.
-        /// </summary>
-        private void AddAfterLoss(AlignedText text, int start, int end, EncodedSequence result)
-        {
-            List<int> byteAt = [];
-            for (int i = start; i < end; i++) byteAt.AddRange(Enumerable.Repeat(i, ByteAlphabet.SpelledLength(text.Bytes[i])));
-            int at = 0;
-            for (int i = 0; i < sink.Count; i++)
-            {
-                int spelled = 0;
-                foreach (byte value in owner.parts.Vocabulary.Bytes(sink.Ids[i])) spelled += ByteAlphabet.SpelledLength(value);
-                int first = byteAt[at], last = byteAt[at + spelled - 1];
-                (int from, int to) = text.Original(first, last - first + 1);
-                result.Add(sink.Ids[i], new TokenOffset(from, to), 0, false, Spaces(sink.Ids[i]));
-                at += spelled;
             }
         }
 
@@ -181,7 +156,7 @@ internal sealed class TextEncoder
         {
             Vocabulary vocabulary = owner.parts.Vocabulary;
             ReadOnlySpan<byte> bytes = vocabulary.Bytes(id);
-            if (!vocabulary.IsByteLevel && !owner.parts.DecodesInRuns) return Spaces(bytes);
+            if (!vocabulary.IsByteLevel) return Spaces(bytes);
             int leading = bytes.IndexOfAnyExcept((byte)' ');
             return leading < 0 ? (bytes.Length, bytes.Length) : (leading, bytes.Length - 1 - bytes.LastIndexOfAnyExcept((byte)' '));
         }

@@ -14,32 +14,6 @@ internal sealed class PatternSplitter(PublishedPattern pattern) : TextSplitter
 
     public override int Next(ReadOnlySpan<byte> text, int start)
     {
-        int plain = pattern.Words == Words.CaseAware ? PlainCapitalised(text, start) : PlainWord(text, start);
-        return plain > 0 ? plain : NextOfAny(text, start);
-    }
-
-    /// <summary>
-    /// The common piece, an optional space and ASCII letters before another ASCII character, where every pattern without case agrees; 0 for anything else.
-    /// </summary>
-    private static int PlainWord(ReadOnlySpan<byte> text, int start)
-    {
-        int begin = text[start] == ' ' ? start + 1 : start, at = begin;
-        while ((uint)at < (uint)text.Length && (uint)((text[at] | 0x20) - 'a') < 26) at++;
-        return at > begin && (at == text.Length || text[at] < 0x80) ? at : 0;
-    }
-
-    /// <summary>As <see cref="PlainWord"/> for the pattern that knows case: capitals, then at least one small letter.</summary>
-    private static int PlainCapitalised(ReadOnlySpan<byte> text, int start)
-    {
-        int at = text[start] == ' ' ? start + 1 : start;
-        while ((uint)at < (uint)text.Length && (uint)(text[at] - 'A') < 26) at++;
-        int small = at;
-        while ((uint)at < (uint)text.Length && (uint)(text[at] - 'a') < 26) at++;
-        return at > small && (at == text.Length || text[at] < 0x80) ? at : 0;
-    }
-
-    private int NextOfAny(ReadOnlySpan<byte> text, int start)
-    {
         CharacterClass first = ClassAt(text, start, out int length);
         if (text[start] == '\'' && pattern.Contractions != Contractions.None)
         {
