@@ -68,6 +68,8 @@ public sealed class EmbedderTests : IDisposable
         using Reranker reranker = Reranker.FromPretrained(Export(retrieval, "cross-llama", "llama"), new RerankerOptions { Precision = Precision.F32, Threads = 2 });
         (string, string)[] pairs = [.. Strings(json, "queries").Take(3).SelectMany(query => Strings(json, "documents").Take(12).Select(document => (query, document)))];
         Golden.AssertClose(reranker.Score(pairs).SelectMany(score => score).ToArray(), golden["cross-llama.logits.long"].ToSingleArray(), 5e-5, "logits");
+        string exported = Export(retrieval, "cross-llama", "llama");
+        Assert.Equal(Reranker.NemotronTemplate, RerankingTemplate.Read(ModelFolder.Open(exported)));
     }
 
     [SkippableFact]
@@ -168,6 +170,46 @@ public sealed class EmbedderTests : IDisposable
 
         File.Move(changed, weights, overwrite: true);
         Assert.Contains(message, Assert.Throws<InvalidDataException>(() => Embedder.FromPretrained(folder)).Message, StringComparison.Ordinal);
+    }
+
+    [SkippableFact]
+    public void A_text_without_tokens_gets_the_end_of_text_token()
+    {
+        string folder = Model("ministral3-causal"), tokenizer = Path.Combine(folder, "tokenizer.json");
+        System.Text.Json.Nodes.JsonObject json = System.Text.Json.Nodes.JsonNode.Parse(File.ReadAllText(tokenizer))!.AsObject();
+        json["post_processor"] = null;
+        File.WriteAllText(tokenizer, json.ToJsonString());
+        using Embedder embedder = Embedder.FromPretrained(folder, F32);
+        Assert.Equal(embedder.Embed("</s>"), embedder.Embed(""));
+    }
+
+    [SkippableFact]
+    public void Old_folders_keep_the_model_a_level_deeper()
+    {
+        string folder = Golden.SentenceTransformers("legacy-layout", temporary), old = temporary.Copy(folder);
+        string inside = Directory.CreateDirectory(Path.Combine(old, "0_Transformer")).FullName;
+        foreach (string file in new[] { "config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "sentence_bert_config.json" })
+            File.Move(Path.Combine(old, file), Path.Combine(inside, file));
+        string modules = Path.Combine(old, "modules.json");
+        File.WriteAllText(modules, File.ReadAllText(modules).Replace("\"path\": \"\"", "\"path\": \"0_Transformer\"", StringComparison.Ordinal));
+        using Embedder before = Embedder.FromPretrained(folder, F32), after = Embedder.FromPretrained(old, F32);
+        Assert.Equal(before.Embed(["a text", ""], promptName: "query"), after.Embed(["a text", ""], promptName: "query"));
+    }
+
+    [SkippableFact]
+    public void A_module_outside_the_folder_is_refused()
+    {
+        string folder = temporary.Copy(Golden.SentenceTransformers("dense", temporary)), modules = Path.Combine(folder, "modules.json");
+        File.WriteAllText(modules, File.ReadAllText(modules).Replace("2_Dense", "../2_Dense", StringComparison.Ordinal));
+        Assert.Contains("path is \"../2_Dense\"", Assert.Throws<InvalidDataException>(() => Embedder.FromPretrained(folder)).Message, StringComparison.Ordinal);
+    }
+
+    [SkippableFact]
+    public void A_disposed_embedder_says_so()
+    {
+        Embedder embedder = Embedder.FromPretrained(Golden.SentenceTransformers("dense", temporary), F32);
+        embedder.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => embedder.Embed("x"));
     }
 
     [SkippableFact]

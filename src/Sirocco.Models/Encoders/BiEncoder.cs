@@ -42,7 +42,7 @@ public sealed class BiEncoder : EncoderModel
         IReadOnlyList<EncoderModule> modules = [];
         if (folder.HasModules)
         {
-            SentenceTransformersFolder library = SentenceTransformersFolder.Read(folder.Directory!, folder.Config.HiddenSize);
+            SentenceTransformersFolder library = SentenceTransformersFolder.Read(folder.ModulesDirectory!, folder.Config.HiddenSize);
             (settings, modules) = (library.Settings, library.Modules);
         }
         else

@@ -5,7 +5,7 @@ internal static class CrossEncoderActivation
 {
     public static Func<float, float> Of(ModelFolder folder, CrossEncoder encoder)
     {
-        string file = folder.Directory is { } directory ? Path.Combine(directory, "config_sentence_transformers.json") : "";
+        string file = (folder.ModulesDirectory ?? folder.Directory) is { } directory ? Path.Combine(directory, "config_sentence_transformers.json") : "";
         bool library = folder.HasModules || File.Exists(file);
         string? name = File.Exists(file) ? ConfigReader.Load(file).Text("activation_fn") : null;
         if (name is null && folder.Directory is { } models)

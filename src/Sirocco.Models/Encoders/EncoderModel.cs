@@ -34,7 +34,7 @@ public abstract class EncoderModel : PretrainedModel
 
     internal static EncoderModel Load(ModelFolder folder, ModelOptions? options)
     {
-        bool classifier = folder.Config.IsClassifier || (folder.HasModules && SentenceTransformersFolder.IsCrossEncoder(folder.Directory!));
+        bool classifier = folder.Config.IsClassifier || (folder.HasModules && SentenceTransformersFolder.IsCrossEncoder(folder.ModulesDirectory!));
         return classifier ? CrossEncoder.Load(folder, options) : BiEncoder.Load(folder, options);
     }
 

@@ -27,9 +27,7 @@ internal sealed class SentenceTransformersFolder
         string index = Path.Combine(folder, "modules.json");
         foreach (var (type, path) in ModuleList(index))
         {
-            string place = Path.GetFullPath(Path.Combine(folder, path));
-            if (Path.IsPathRooted(path) || !(place + Path.DirectorySeparatorChar).StartsWith(Path.GetFullPath(folder).TrimEnd(Path.DirectorySeparatorChar) + Path.DirectorySeparatorChar, StringComparison.Ordinal))
-                throw new InvalidDataException($"{index}: module path '{path}' leads out of the folder");
+            string place = Path.Combine(folder, path);
             switch (type[(type.LastIndexOf('.') + 1)..])
             {
                 case "Transformer":
@@ -83,6 +81,10 @@ internal sealed class SentenceTransformersFolder
         };
     }
 
+    /// <summary>Where the transformer itself lies within the folder: nowhere deeper, since version 2.</summary>
+    public static string TransformerPath(string folder) =>
+        ModuleList(Path.Combine(folder, "modules.json")).FirstOrDefault(module => module.Type.EndsWith(".Transformer", StringComparison.Ordinal)).Path ?? "";
+
     private static List<(string Type, string Path)> ModuleList(string index)
     {
         JsonElement root = ConfigReader.LoadElement(index);
@@ -91,7 +93,9 @@ internal sealed class SentenceTransformersFolder
         foreach (JsonElement element in root.EnumerateArray())
         {
             ConfigReader module = ConfigReader.FromElement(index, element, $"[{modules.Count}].");
-            modules.Add((module.Int("idx", 0, 1000, modules.Count), module.Text("type") ?? throw module.Missing("type", "a module type"), module.Text("path") ?? ""));
+            string path = module.Text("path") ?? "";
+            if (path.Split('/', '\\').Contains("..") || Path.IsPathRooted(path)) throw module.Wrong("path", "a folder within this one");
+            modules.Add((module.Int("idx", 0, 1000, modules.Count), module.Text("type") ?? throw module.Missing("type", "a module type"), path));
         }
 
         return [.. modules.OrderBy(module => module.Place).Select(module => (module.Type, module.Path))];

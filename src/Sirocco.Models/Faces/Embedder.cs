@@ -29,6 +29,7 @@ public sealed class Embedder : IDisposable
     private readonly Lock turn = new();
     private readonly Lazy<string> fingerprint;
     private long textsCut;
+    private bool disposed;
 
     private Embedder(string path, BiEncoder encoder, TextEncoder texts, ComputeContext context, EncoderSettings settings, bool normalize, EmbedderOptions options)
     {
@@ -177,6 +178,7 @@ public sealed class Embedder : IDisposable
     {
         lock (turn)
         {
+            disposed = true;
             context.Dispose();
             encoder.Dispose();
         }
@@ -189,13 +191,7 @@ public sealed class Embedder : IDisposable
 
     private void EmbedWindow(int count, Func<int, string> text, string prompt, Action<int, float[]> store, Action<int> report, CancellationToken cancellation)
     {
-        int[][] ids = new int[count][];
-        int cutHere = 0;
-        Parallel.For(0, count, new ParallelOptions { CancellationToken = cancellation, MaxDegreeOfParallelism = context.Threads }, i =>
-        {
-            ids[i] = texts.Encode(prompt + text(i), out bool cut);
-            if (cut) Interlocked.Increment(ref cutHere);
-        });
+        int[][] ids = TextEncoder.EncodeAll(count, i => (texts.Encode(prompt + text(i), out bool cut), cut), context.Threads, out int cutHere, cancellation);
         Interlocked.Add(ref textsCut, cutHere);
         int skip = settings.IncludePrompt || prompt.Length == 0 ? 0 : texts.PromptTokens(prompt);
 
@@ -225,6 +221,7 @@ public sealed class Embedder : IDisposable
         float[] vectors;
         lock (turn)
         {
+            ObjectDisposedException.ThrowIf(disposed, this);
             using Scope f = context.BeginScope(precision, null, cancellation);
             vectors = encoder.Encode(f, all, Segments.FromLengths(lengths), skips).ToArray();
         }

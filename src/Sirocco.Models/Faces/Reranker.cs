@@ -58,6 +58,7 @@ public sealed class Reranker : IDisposable
     private readonly Func<float, float> activation;
     private readonly Lock turn = new();
     private long pairsCut;
+    private bool disposed;
 
     private Reranker(CrossEncoder encoder, TextEncoder texts, ComputeContext context, string? template, Func<float, float> activation, RerankerOptions options)
     {
@@ -98,7 +99,7 @@ public sealed class Reranker : IDisposable
 
         try
         {
-            string? template = options.Template ?? (encoder.ReadsLastToken ? null : NemotronTemplate);
+            string? template = options.Template ?? (encoder.ReadsLastToken ? null : RerankingTemplate.Read(folder) ?? NemotronTemplate);
             Func<float, float> activation = options.Raw ? score => score : CrossEncoderActivation.Of(folder, encoder);
             return new Reranker(encoder, new TextEncoder(folder, options.MaxLength), loading.NewContext(), template, activation, options);
         }
@@ -116,13 +117,7 @@ public sealed class Reranker : IDisposable
     /// <returns>For each pair its scores, [<see cref="Labels"/>].</returns>
     public float[][] Score(IReadOnlyList<(string Query, string Document)> pairs, IProgress<int>? progress = null, CancellationToken cancellation = default)
     {
-        int[][] ids = new int[pairs.Count][];
-        int cutHere = 0;
-        Parallel.For(0, ids.Length, new ParallelOptions { CancellationToken = cancellation, MaxDegreeOfParallelism = context.Threads }, i =>
-        {
-            ids[i] = Encode(pairs[i].Query, pairs[i].Document, out bool cut);
-            if (cut) Interlocked.Increment(ref cutHere);
-        });
+        int[][] ids = TextEncoder.EncodeAll(pairs.Count, i => (Encode(pairs[i].Query, pairs[i].Document, out bool cut), cut), context.Threads, out int cutHere, cancellation);
         Interlocked.Add(ref pairsCut, cutHere);
         float[][] scores = new float[ids.Length][];
         int[] order = [.. Enumerable.Range(0, ids.Length).OrderByDescending(i => ids[i].Length)];
@@ -161,6 +156,7 @@ public sealed class Reranker : IDisposable
     {
         lock (turn)
         {
+            disposed = true;
             context.Dispose();
             encoder.Dispose();
         }
@@ -179,6 +175,7 @@ public sealed class Reranker : IDisposable
         float[] all;
         lock (turn)
         {
+            ObjectDisposedException.ThrowIf(disposed, this);
             using Scope f = context.BeginScope(precision, null, cancellation);
             all = encoder.Score(f, rows.SelectMany(row => ids[row]).ToArray(), Segments.FromLengths([.. rows.Select(row => ids[row].Length)])).ToArray();
         }

@@ -11,6 +11,7 @@ internal sealed class ModelFolder
         Path = path;
         Directory = directory;
         Config = config;
+        if (directory is not null && File.Exists(System.IO.Path.Combine(directory, "modules.json"))) ModulesDirectory = directory;
     }
 
     /// <summary>As the user gave it.</summary>
@@ -22,8 +23,11 @@ internal sealed class ModelFolder
     /// <summary>config.json, or what a GGUF says of itself.</summary>
     public ModelConfig Config { get; }
 
+    /// <summary>The sentence-transformers folder around it, which old versions keep a level above the model; null where there is none.</summary>
+    public string? ModulesDirectory { get; private init; }
+
     /// <summary>Whether it is a sentence-transformers folder.</summary>
-    public bool HasModules => Directory is not null && File.Exists(System.IO.Path.Combine(Directory, "modules.json"));
+    public bool HasModules => ModulesDirectory is not null;
 
     public static ModelFolder Open(string path)
     {
@@ -33,6 +37,12 @@ internal sealed class ModelFolder
         {
             string config = System.IO.Path.Combine(path, "config.json");
             if (File.Exists(config)) return new ModelFolder(path, path, ModelConfig.Load(config));
+            if (File.Exists(System.IO.Path.Combine(path, "modules.json")) && SentenceTransformersFolder.TransformerPath(path) is { Length: > 0 } inside)
+            {
+                string transformer = System.IO.Path.Combine(path, inside);
+                return new ModelFolder(transformer, transformer, ModelConfig.Load(transformer)) { ModulesDirectory = path };
+            }
+
             string[] gguf = [.. System.IO.Directory.EnumerateFiles(path, "*.gguf").Where(name => !name.Contains("mmproj", StringComparison.OrdinalIgnoreCase))];
             if (gguf.Length == 1) return new ModelFolder(gguf[0], path, GgufConfig.Read(gguf[0]));
             throw new FileNotFoundException($"{path}: holds no config.json and no single .gguf file; is this a model folder?", config);
