@@ -33,4 +33,41 @@ public sealed unsafe class GemmTests
             GemmCase.Draw(random, [130, 191, 257, 300]).Check(backend);
         }
     }
+
+    [Fact]
+    public void An_empty_inner_dimension_gives_the_residual_and_empty_sides_nothing()
+    {
+        using CpuBackend backend = new(2);
+        float* memory = stackalloc float[64];
+        for (int i = 0; i < 64; i++)
+            memory[i] = i;
+        foreach (int m in new[] { 2, 20 })
+        {
+            float[] c = new float[m * 3], residual = new float[m * 3];
+            Array.Fill(c, 7);
+            Array.Fill(residual, 5);
+            fixed (float* to = c, added = residual)
+            {
+                Gemm.Multiply(backend, Operand.Dense(memory, ElementType.F32, m, 0), Operand.Dense(memory, ElementType.F32, 0, 3), to, 3, Precision.F32, residual: added, residualStride: 3);
+                Assert.All(c, value => Assert.Equal(5, value));
+                Gemm.Multiply(backend, Operand.Dense(memory, ElementType.F32, m, 0), Operand.Dense(memory, ElementType.F32, 3, 0).T, to, 3, Precision.F32);
+                Assert.All(c, value => Assert.Equal(0, value));
+                Gemm.Multiply(backend, Operand.Dense(memory, ElementType.F32, 0, 3), Operand.Dense(memory, ElementType.F32, 3, 3), to, 3, Precision.F32);
+                Gemm.Multiply(backend, Operand.Dense(memory, ElementType.F32, m, 3), Operand.Dense(memory, ElementType.F32, 3, 0), to, 3, Precision.F32);
+                Assert.All(c, value => Assert.Equal(0, value));
+            }
+        }
+    }
+
+    [Fact]
+    public void Factors_that_do_not_fit_are_refused()
+    {
+        using CpuBackend backend = new(1);
+        float* memory = stackalloc float[64];
+        Assert.Throws<ArgumentException>(() => Multiply(Precision.F32, 4));
+        Assert.Throws<ArgumentException>(() => Multiply(Precision.Int8, 3));
+
+        void Multiply(Precision precision, int inner) => Gemm.Multiply(
+            backend, Operand.Dense(memory, ElementType.F32, 2, 3), Operand.Dense(memory, ElementType.F32, inner, 2), memory, 2, precision);
+    }
 }

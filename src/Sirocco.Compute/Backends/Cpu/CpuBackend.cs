@@ -9,6 +9,9 @@ internal enum ScratchSlot
     /// <summary>Scales of quantised rows.</summary>
     RowScales,
 
+    /// <summary>A whole right factor in panels; packed by all workers for the one who called.</summary>
+    Factor,
+
     /// <summary>Packed panels.</summary>
     Panels,
 

@@ -88,6 +88,8 @@ internal static unsafe partial class Gemm
 
         public readonly int Items => groups * blocking.Chunks;
 
+        public readonly int Chunks => blocking.Chunks;
+
         /// <summary>Right factors that go through the loop together: gate and up.</summary>
         private readonly int Factors => gated == null ? 1 : 2;
 
@@ -119,7 +121,7 @@ internal static unsafe partial class Gemm
             int column = panel * kernel.PanelWidth;
             int columns = Math.Min(panels * kernel.PanelWidth, product->Columns - column);
             long panelBytes = kernel.PanelBytes(blocking.KBlock);
-            byte* packed = kernel.IsInteger ? null : (byte*)backend.Scratch(worker, ScratchSlot.Panels, panelBytes * panels * Factors);
+            byte* packed = product->Packed != null ? null : (byte*)backend.Scratch(worker, ScratchSlot.Panels, panelBytes * panels * Factors);
 
             // A tile holds one block on its way to the epilogue; with several passes over k, all blocks of the item.
             int tileRows = blocking.Passes == 1 ? kernel.RowTile : rows;
@@ -129,7 +131,7 @@ internal static unsafe partial class Gemm
             for (int pass = 0; pass < blocking.Passes; pass++)
             {
                 int k0 = pass * blocking.KBlock, ks = Math.Min(blocking.KBlock, k - k0);
-                for (int factor = 0; factor < Factors && !kernel.IsInteger; factor++)
+                for (int factor = 0; factor < Factors && packed != null; factor++)
                     PanelPacking.Run(kernel, product[factor].Weight, column, columns, k0, ks, packed + (factor * panels * panelBytes));
 
                 bool last = pass == blocking.Passes - 1;
@@ -144,7 +146,7 @@ internal static unsafe partial class Gemm
                         Block position = new(row + r, height, column + (p * kernel.PanelWidth), width);
                         if (gated == null && width == kernel.PanelWidth && !kernel.IsInteger)
                         {
-                            block.B = packed + (p * kernel.PanelBytes(ks));
+                            block.B = Panel(product, packed, panel, p, k0, ks);
                             Direct(product, position, pass == 0, &block);
                             continue;
                         }
@@ -152,9 +154,7 @@ internal static unsafe partial class Gemm
                         float* corner = tile + ((blocking.Passes == 1 ? 0 : r) * tileStride) + (p * kernel.PanelWidth);
                         for (int factor = 0; factor < Factors; factor++)
                         {
-                            block.B = kernel.IsInteger
-                                ? product[factor].Packed + ((panel + p) * kernel.PanelBytes(k)) + (kernel.Steps(k0) * kernel.StepBytes)
-                                : packed + (factor * panels * panelBytes) + (p * kernel.PanelBytes(ks));
+                            block.B = Panel(product + factor, packed + (factor * panels * panelBytes), panel, p, k0, ks);
                             block.C = corner + (factor * tileRows * tileStride);
                             block.CStride = (nint)tileStride * sizeof(float);
                             block.Addend = pass == 0 ? null : block.C;
@@ -171,6 +171,11 @@ internal static unsafe partial class Gemm
                 }
             }
         }
+
+        /// <summary>Where a panel of the group lies for this pass: among those packed before, or in the worker's scratch memory.</summary>
+        private readonly byte* Panel(Product* product, byte* packed, int firstPanel, int panel, int k0, int ks) => product->Packed != null
+            ? product->Packed + ((firstPanel + panel) * kernel.PanelBytes(k)) + (kernel.Steps(k0) * kernel.StepBytes)
+            : packed + (panel * kernel.PanelBytes(ks));
 
         /// <summary>A whole block goes straight to the result; the residual comes in with the first pass over k, later passes add to the result.</summary>
         private readonly void Direct(Product* product, Block at, bool first, PanelArguments* block)

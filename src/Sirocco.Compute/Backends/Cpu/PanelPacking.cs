@@ -42,19 +42,19 @@ internal static unsafe class PanelPacking
             switch (source.Type)
             {
                 case ElementType.F32:
-                    UnitTranspose.Run<PlainUnits>(from, stride, to, kernel.PanelWidth, width, count);
+                    UnitTranspose.Run<PlainUnits, WholeUnits>(from, stride, destination, 4L * kernel.PanelWidth, width, count);
                     break;
                 case ElementType.BF16:
-                    UnitTranspose.Run<FloatUnits<LoadBF16>>(from, stride, to, kernel.PanelWidth, width, count);
+                    UnitTranspose.Run<FloatUnits<LoadBF16>, WholeUnits>(from, stride, destination, 4L * kernel.PanelWidth, width, count);
                     break;
                 default:
-                    UnitTranspose.Run<FloatUnits<LoadF16>>(from, stride, to, kernel.PanelWidth, width, count);
+                    UnitTranspose.Run<FloatUnits<LoadF16>, WholeUnits>(from, stride, destination, 4L * kernel.PanelWidth, width, count);
                     break;
             }
         }
         else if (source.Type == ElementType.BF16)
         {
-            UnitTranspose.Run<PlainUnits>(from, stride, to, kernel.PanelWidth, width, count / 2);
+            UnitTranspose.Run<PlainUnits, WholeUnits>(from, stride, destination, 4L * kernel.PanelWidth, width, count / 2);
             if (count % 2 != 0)
             {
                 for (int j = 0; j < width; j++)
@@ -80,8 +80,8 @@ internal static unsafe class PanelPacking
                 int ks = Math.Min(KBlock, count - k0);
                 for (int i = 0; i < height; i++)
                     RowConversion.ToBF16(source.Type, source.At(column + j + i, k + k0), ks, rows + (i * KBlock));
-                UnitTranspose.Run<PlainUnits>(
-                    (byte*)rows, KBlock * sizeof(ushort), destination + (k0 / 2 * kernel.PanelWidth) + j, kernel.PanelWidth, height, (ks + 1) / 2);
+                uint* to = destination + (k0 / 2 * kernel.PanelWidth) + j;
+                UnitTranspose.Run<PlainUnits, WholeUnits>((byte*)rows, KBlock * sizeof(ushort), (byte*)to, 4L * kernel.PanelWidth, height, (ks + 1) / 2);
             }
         }
     }

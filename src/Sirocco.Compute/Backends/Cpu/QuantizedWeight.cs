@@ -99,12 +99,12 @@ internal sealed unsafe class QuantizedWeight : IDisposable
             int quads = stride / 4, width = kernel.PanelWidth;
             if (kernel.Format == PanelFormat.U8S8)
             {
-                UnitTranspose.Run<PlainUnits>((byte*)bytes, stride, (uint*)panel, width, width, quads);
+                UnitTranspose.Run<PlainUnits, WholeUnits>((byte*)bytes, stride, panel, 4L * width, width, quads);
                 return;
             }
 
             uint* turned = (uint*)Backend.Scratch(worker, ScratchSlot.Panels, 4L * quads * width);
-            UnitTranspose.Run<PlainUnits>((byte*)bytes, stride, turned, width, width, quads);
+            UnitTranspose.Run<PlainUnits, WholeUnits>((byte*)bytes, stride, (byte*)turned, 4L * width, width, quads);
             int steps = kernel.Steps(k);
             for (int step = 0; step < steps; step++)
             {

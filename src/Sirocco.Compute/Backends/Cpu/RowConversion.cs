@@ -100,24 +100,35 @@ internal static unsafe class RowConversion
             destination[i] = Widening.ToBF16(TLoad.Load(source, i));
     }
 
-    /// <summary>Goes through f32 blocks of 64 k by 16 rows on the stack: widen a piece of each stored row, transpose, convert.</summary>
     private static void Transposed(PanelFormat format, in Operand source, int row, int rows, int k, int count, byte* destination, long stride)
     {
-        const int KBlock = 64, RowBlock = 16;
-        float* asStored = stackalloc float[KBlock * RowBlock];
-        float* turned = stackalloc float[RowBlock * KBlock];
-        for (int k0 = 0; k0 < count; k0 += KBlock)
+        switch (source.Type)
         {
-            int ks = Math.Min(KBlock, count - k0);
-            for (int r0 = 0; r0 < rows; r0 += RowBlock)
-            {
-                int rs = Math.Min(RowBlock, rows - r0);
-                for (int i = 0; i < ks; i++)
-                    ToF32(source.Type, source.At(k + k0 + i, row + r0), rs, asStored + (i * RowBlock));
-                UnitTranspose.Run<PlainUnits>((byte*)asStored, RowBlock * sizeof(float), (uint*)turned, KBlock, ks, rs);
-                for (int i = 0; i < rs; i++)
-                    Row(format, ElementType.F32, turned + (i * KBlock), ks, destination + ((r0 + i) * stride) + (k0 * (format == PanelFormat.F32 ? 4 : 2)));
-            }
+            case ElementType.F32:
+                Transposed<LoadF32>(format, source, row, rows, k, count, destination, stride);
+                break;
+            case ElementType.BF16:
+                Transposed<LoadBF16>(format, source, row, rows, k, count, destination, stride);
+                break;
+            default:
+                Transposed<LoadF16>(format, source, row, rows, k, count, destination, stride);
+                break;
         }
+    }
+
+    private static void Transposed<TLoad>(PanelFormat format, in Operand source, int row, int rows, int k, int count, byte* destination, long stride)
+        where TLoad : IFloatLoad
+    {
+        byte* from = source.At(k, row);
+        long fromStride = source.Stride * source.Type.Size();
+        if (format == PanelFormat.F32)
+        {
+            UnitTranspose.Run<FloatUnits<TLoad>, WholeUnits>(from, fromStride, destination, stride, count, rows);
+            return;
+        }
+
+        UnitTranspose.Run<FloatUnits<TLoad>, BFloat16Units>(from, fromStride, destination, stride, count, rows);
+        for (int i = 0; i < rows && count % 2 != 0; i++)
+            ((ushort*)(destination + (i * stride)))[count] = 0;
     }
 }

@@ -31,45 +31,84 @@ internal readonly unsafe struct FloatUnits<TLoad> : IUnitLoad
     public static Vector256<uint> Load8(byte* row, long index) => TLoad.Load8(row, index).AsUInt32();
 }
 
-/// <summary>Transposes a matrix of 32-bit units in blocks of 8×8: the inner step of packing row-major weights into panels.</summary>
+/// <summary>How a unit is written once it has been turned.</summary>
+internal unsafe interface IUnitStore
+{
+    static abstract int Bytes { get; }
+
+    static abstract void Store(uint unit, byte* destination);
+
+    static abstract void Store8(Vector256<uint> units, byte* destination);
+}
+
+/// <summary>Units written as they are.</summary>
+internal readonly unsafe struct WholeUnits : IUnitStore
+{
+    public static int Bytes => 4;
+
+    public static void Store(uint unit, byte* destination) => *(uint*)destination = unit;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Store8(Vector256<uint> units, byte* destination) => units.Store((uint*)destination);
+}
+
+/// <summary>f32 units rounded to bf16 while they are written.</summary>
+internal readonly unsafe struct BFloat16Units : IUnitStore
+{
+    public static int Bytes => 2;
+
+    public static void Store(uint unit, byte* destination) => *(ushort*)destination = Widening.ToBF16(BitConverter.UInt32BitsToSingle(unit));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Store8(Vector256<uint> units, byte* destination) =>
+        Widening.UpperHalves(Widening.RoundToBF16(units.AsSingle())).Store((ushort*)destination);
+}
+
+/// <summary>
+/// Transposes a matrix of 32-bit units in blocks of 8×8: the inner step of packing row-major weights into panels and of turning transposed activations into rows.
+/// </summary>
 internal static unsafe class UnitTranspose
 {
     /// <summary>destination[c][r] = source[r][c].</summary>
     /// <param name="source">First of <paramref name="rows"/> rows.</param>
     /// <param name="sourceStride">Bytes from row to row.</param>
-    /// <param name="destination">[columns][destinationStride] units.</param>
-    /// <param name="destinationStride">Units from row to row.</param>
+    /// <param name="destination">First of <paramref name="columns"/> rows.</param>
+    /// <param name="destinationStride">Bytes from row to row.</param>
     /// <param name="rows">Rows of the source.</param>
     /// <param name="columns">Units in each row of the source.</param>
-    public static void Run<TLoad>(byte* source, long sourceStride, uint* destination, long destinationStride, int rows, int columns)
+    public static void Run<TLoad, TStore>(byte* source, long sourceStride, byte* destination, long destinationStride, int rows, int columns)
         where TLoad : IUnitLoad
+        where TStore : IUnitStore
     {
         int row = 0;
         for (; row + 8 <= rows; row += 8)
         {
             byte* from = source + (row * sourceStride);
+            byte* to = destination + (row * TStore.Bytes);
             int column = 0;
             for (; column + 8 <= columns; column += 8)
-                Block<TLoad>(from, sourceStride, column, destination + (column * destinationStride) + row, destinationStride);
-            Rest<TLoad>(from, sourceStride, destination + row, destinationStride, 8, column, columns);
+                Block<TLoad, TStore>(from, sourceStride, column, to + (column * destinationStride), destinationStride);
+            Rest<TLoad, TStore>(from, sourceStride, to, destinationStride, 8, column, columns);
         }
 
-        Rest<TLoad>(source + (row * sourceStride), sourceStride, destination + row, destinationStride, rows - row, 0, columns);
+        Rest<TLoad, TStore>(source + (row * sourceStride), sourceStride, destination + (row * TStore.Bytes), destinationStride, rows - row, 0, columns);
     }
 
-    private static void Rest<TLoad>(byte* source, long sourceStride, uint* destination, long destinationStride, int rows, int first, int columns)
+    private static void Rest<TLoad, TStore>(byte* source, long sourceStride, byte* destination, long destinationStride, int rows, int first, int columns)
         where TLoad : IUnitLoad
+        where TStore : IUnitStore
     {
         for (int row = 0; row < rows; row++)
         {
             for (int column = first; column < columns; column++)
-                destination[(column * destinationStride) + row] = TLoad.Load(source + (row * sourceStride), column);
+                TStore.Store(TLoad.Load(source + (row * sourceStride), column), destination + (column * destinationStride) + (row * TStore.Bytes));
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Block<TLoad>(byte* source, long stride, int column, uint* destination, long destinationStride)
+    private static void Block<TLoad, TStore>(byte* source, long stride, int column, byte* destination, long destinationStride)
         where TLoad : IUnitLoad
+        where TStore : IUnitStore
     {
         Vector256<uint> r0 = TLoad.Load8(source, column), r1 = TLoad.Load8(source + stride, column);
         Vector256<uint> r2 = TLoad.Load8(source + (2 * stride), column), r3 = TLoad.Load8(source + (3 * stride), column);
@@ -80,15 +119,15 @@ internal static unsafe class UnitTranspose
         // Within each 128-bit half: interleave rows in pairs, then pairs of pairs; column j of the half holds rows 0-3 (or 4-7).
         (Vector256<uint> a0, Vector256<uint> a1, Vector256<uint> a2, Vector256<uint> a3) = Quad(r0, r1, r2, r3);
         (Vector256<uint> b0, Vector256<uint> b1, Vector256<uint> b2, Vector256<uint> b3) = Quad(r4, r5, r6, r7);
-        Vector256.Create(a0.GetLower(), b0.GetLower()).Store(destination);
-        Vector256.Create(a1.GetLower(), b1.GetLower()).Store(destination + destinationStride);
-        Vector256.Create(a2.GetLower(), b2.GetLower()).Store(destination + (2 * destinationStride));
-        Vector256.Create(a3.GetLower(), b3.GetLower()).Store(destination + (3 * destinationStride));
+        TStore.Store8(Vector256.Create(a0.GetLower(), b0.GetLower()), destination);
+        TStore.Store8(Vector256.Create(a1.GetLower(), b1.GetLower()), destination + destinationStride);
+        TStore.Store8(Vector256.Create(a2.GetLower(), b2.GetLower()), destination + (2 * destinationStride));
+        TStore.Store8(Vector256.Create(a3.GetLower(), b3.GetLower()), destination + (3 * destinationStride));
         destination += 4 * destinationStride;
-        Vector256.Create(a0.GetUpper(), b0.GetUpper()).Store(destination);
-        Vector256.Create(a1.GetUpper(), b1.GetUpper()).Store(destination + destinationStride);
-        Vector256.Create(a2.GetUpper(), b2.GetUpper()).Store(destination + (2 * destinationStride));
-        Vector256.Create(a3.GetUpper(), b3.GetUpper()).Store(destination + (3 * destinationStride));
+        TStore.Store8(Vector256.Create(a0.GetUpper(), b0.GetUpper()), destination);
+        TStore.Store8(Vector256.Create(a1.GetUpper(), b1.GetUpper()), destination + destinationStride);
+        TStore.Store8(Vector256.Create(a2.GetUpper(), b2.GetUpper()), destination + (2 * destinationStride));
+        TStore.Store8(Vector256.Create(a3.GetUpper(), b3.GetUpper()), destination + (3 * destinationStride));
     }
 
     /// <summary>Transposes two 4×4 blocks side by side, one in each half.</summary>

@@ -133,7 +133,7 @@ internal static unsafe class AttentionBackward
             Product(count, kernel.Panels(d), pRows, rowBytes, b.Outputs, kernel.PanelBytes(rows), rows, b.DV + accumulator, b.Width, add: true);
             Product(count, kernel.Panels(d), dsRows, rowBytes, b.Queries, kernel.PanelBytes(rows), rows, b.DK + accumulator, b.Width, add: true);
 
-            UnitTranspose.Run<PlainUnits>((byte*)b.Products, stride * sizeof(float), (uint*)b.Turned, Buffers.KeyRowStride, count, rows);
+            UnitTranspose.Run<PlainUnits, WholeUnits>((byte*)b.Products, stride * sizeof(float), (byte*)b.Turned, Buffers.KeyRowStride * sizeof(uint), count, rows);
             byte* turned = (byte*)b.Turned;
             long turnedBytes = Buffers.KeyRowStride * sizeof(float);
             if (b.Rounds)
