@@ -45,7 +45,7 @@ internal static unsafe partial class Gemm
             int wanted = backend.Team.Threads == 1 ? 1 : 3 * backend.Team.Threads;
             while (GroupPanels > 1 && (panels + GroupPanels - 1) / GroupPanels * Chunks < wanted)
                 GroupPanels /= 2;
-            int groups = (panels + GroupPanels - 1) / GroupPanels;
+            int groups = Math.Max(1, (panels + GroupPanels - 1) / GroupPanels);
             if (groups * Chunks < wanted)
                 Chunks = Math.Max(Chunks, Math.Min((wanted + groups - 1) / groups, m / (4 * kernel.RowTile)));
             int rows = (m + Chunks - 1) / Chunks;
