@@ -54,9 +54,15 @@ public sealed class VectorIndex : IDisposable
     public int Dimensions => Description.Dimensions;
 
     /// <summary>Opens an index.</summary>
+    /// <param name="folder">The index itself, or a model's folder that holds one as <c>index</c>, as a demonstration leaves it.</param>
     /// <exception cref="FileNotFoundException">The folder is no index, or lacks a file.</exception>
     /// <exception cref="InvalidDataException">A file does not have the size that index.json implies.</exception>
-    public static VectorIndex Open(string folder) => new(folder, IndexDescription.Read(folder));
+    public static VectorIndex Open(string folder)
+    {
+        string inside = Path.Combine(folder, "index");
+        if (!File.Exists(Path.Combine(folder, IndexDescription.FileName)) && File.Exists(Path.Combine(inside, IndexDescription.FileName))) folder = inside;
+        return new VectorIndex(folder, IndexDescription.Read(folder));
+    }
 
     /// <summary>The id of a row.</summary>
     public string Id(int row) => ids[Checked(row)];

@@ -21,6 +21,12 @@ internal sealed record DemonstrationRecipe
 
     public required double PeakLearningRate { get; init; }
 
+    /// <summary>How much faster than other matrices the embedding learns: only a few of its rows have a gradient in a step.</summary>
+    public double EmbeddingFactor { get; init; } = 1;
+
+    /// <summary>How much faster norms learn: their values are near 1, those of matrices near 0.02.</summary>
+    public double NormFactor { get; init; } = 1;
+
     /// <summary>Share of the run that the learning rate rises.</summary>
     public required double WarmupShare { get; init; }
 
@@ -35,7 +41,9 @@ internal sealed record DemonstrationRecipe
         PassageLength = 48,
         IndexedLength = 64,
         Temperature = 0.05f,
-        PeakLearningRate = 2e-3,
+        PeakLearningRate = 1e-4,
+        EmbeddingFactor = 20,
+        NormFactor = 300,
         WarmupShare = 0.05,
     };
 
@@ -74,6 +82,9 @@ internal sealed record DemonstrationRecipe
         TieWordEmbeddings = true,
     };
 
+    private double Factor(Parameter parameter) =>
+        parameter.Shape.Count == 1 ? NormFactor : parameter.Name.EndsWith("embed_tokens.weight", StringComparison.Ordinal) ? EmbeddingFactor : 1;
+
     public ContrastiveOptions Training(DemonstrationOptions options)
     {
         // A run limited by time passes through the schedule by the clock; a thousand steps are its unit then.
@@ -85,6 +96,7 @@ internal sealed record DemonstrationRecipe
             PassageLength = PassageLength,
             Loss = new ContrastiveLoss { Temperature = Temperature, InBatchNegatives = true, BothDirections = true },
             AdamW = new AdamWOptions { Beta2 = 0.98, WeightDecay = 0 },
+            Group = parameter => new ParameterGroup(Factor(parameter), WeightDecayFactor: 1),
             Schedule = new LearningRateSchedule { Peak = PeakLearningRate, WarmupSteps = WarmupShare * steps, TotalSteps = steps },
             Duration = options.Steps is null ? options.Duration : null,
             Precision = options.Precision,
