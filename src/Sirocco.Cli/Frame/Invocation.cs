@@ -39,5 +39,8 @@ internal sealed class Invocation(ParseResult parsed, Terminal terminal, Cancella
         if (!Quiet) Terminal.ErrorWriter.WriteLine(line);
     }
 
+    /// <summary>The folder or file that a MODEL argument means; a hub id is looked up in the cache and downloaded when absent.</summary>
+    public string Model(string model) => ModelLocation.Resolve(this, model);
+
     public ProgressLine Progress(string activity, string unit, long? total = null) => new(Terminal, Quiet, activity, unit, total);
 }

@@ -24,17 +24,11 @@ internal static class ModelLocation
 
         try
         {
-            return HubModel.ResolveAsync(model, HubOptions.FromEnvironment(), new Direct(Show), invocation.Cancellation).GetAwaiter().GetResult();
+            return HubModel.ResolveAsync(model, HubOptions.FromEnvironment(), new Callback<HubProgress>(Show), invocation.Cancellation).GetAwaiter().GetResult();
         }
         finally
         {
             line?.Dispose();
         }
-    }
-
-    /// <summary>Reports on the downloading thread; <see cref="Progress{T}"/> would reorder reports over the thread pool.</summary>
-    private sealed class Direct(Action<HubProgress> report) : IProgress<HubProgress>
-    {
-        public void Report(HubProgress value) => report(value);
     }
 }

@@ -5,38 +5,38 @@ using Sirocco.Models;
 
 namespace Sirocco.Cli.Verbs;
 
-/// <summary><c>sirocco contrastive</c>: one contrastive step without update, with its gradients.</summary>
+/// <summary><c>sirocco contrastive</c>: scores, loss and gradients of one contrastive step, without an update.</summary>
 internal sealed class ContrastiveVerb : Verb
 {
-    private readonly Argument<string> model = new("MODEL") { Description = "A model folder, a .gguf file, or a hub id org/name[@revision]" };
-    private readonly Argument<string> input = new("INPUT.safetensors") { Description = "q_input_ids, q_mask i64 [B,S] and p_input_ids, p_mask [B·N,S'], each query's positive first" };
-    private readonly Argument<string> output = new("OUTPUT.safetensors") { Description = "scores (divided by the temperature), loss, and grad.NAME of every weight" };
+    private readonly Argument<string> model = new("MODEL") { Description = "A model folder, a .gguf file or a hub id" };
+    private readonly Argument<string> input = new("INPUT") { Description = "safetensors with q_input_ids, q_mask [B,S] and p_input_ids, p_mask [B·N,S'], each query's positive first" };
+    private readonly Argument<string> output = new("OUTPUT") { Description = "safetensors that receives scores, loss and grad.*" };
     private readonly Option<double?> temperature = CommonOptions.Number("--temperature", "T", "Scores are divided by it");
-    private readonly Option<bool> inBatch = new("--in-batch-negatives") { Description = "Score each query against the passages of all queries" };
-    private readonly PassOptions pass = new();
+    private readonly Option<bool> inBatchNegatives = new("--in-batch-negatives") { Description = "Score each query against the passages of all queries" };
+    private readonly NetworkOptions network = new();
 
     public ContrastiveVerb()
-        : base("contrastive", "Computes one contrastive training step without changing the model: scores, loss, gradients.",
-            new Example("each query against its own passages", "./sirocco contrastive ./encoder batch.safetensors out.safetensors --temperature 0.02 --pooling avg"),
-            new Example("against those of the whole batch", "./sirocco contrastive ./encoder batch.safetensors out.safetensors --temperature 0.05 --in-batch-negatives"))
+        : base("contrastive", "Computes one contrastive training step without updating the model: scores, loss and the gradient of every weight.",
+            new Example("each query against its own passages", "./sirocco contrastive ./ministral batch.safetensors step.safetensors --temperature 0.02"),
+            new Example("against all passages of the batch, pooled from the last token", "./sirocco contrastive ./ministral batch.safetensors step.safetensors --temperature 0.05 --in-batch-negatives --pooling last"))
     {
         temperature.Required = true;
         Add(model);
         Add(input);
         Add(output);
         Add(temperature);
-        Add(inBatch);
-        foreach (Option option in pass.All) Add(option);
+        Add(inBatchNegatives);
+        network.AddTo(this);
     }
 
     public override int Run(Invocation invocation)
     {
-        float degree = (float)invocation.Get(temperature)!.Value;
-        ForwardPassOptions options = pass.Read(invocation, [], normalizeByDefault: true);
-        string folder = ModelLocation.Resolve(invocation, invocation.Get(model));
-        using SafetensorsFile batch = SafetensorsFile.Open(invocation.Get(input));
-        IReadOnlyList<OutgoingTensor> results = ContrastiveStep.Run(folder, batch, degree, invocation.Get(inBatch), options, invocation.Cancellation);
-        SafetensorsWriter.Write(invocation.Get(output), results, cancellation: invocation.Cancellation);
+        double t = invocation.Get(temperature)!.Value;
+        if (t <= 0) throw new UsageException($"--temperature takes a number above 0, not {t.ToString(System.Globalization.CultureInfo.InvariantCulture)}");
+        using TensorArchive tensors = SafetensorsFile.Open(invocation.Get(input));
+        IReadOnlyList<OutgoingTensor> results = ContrastiveStep.Run(
+            invocation.Model(invocation.Get(model)), tensors, (float)t, invocation.Get(inBatchNegatives), network.Read(invocation), invocation.Cancellation);
+        SafetensorsWriter.Write(invocation.Get(output), results, null, invocation.Cancellation);
         return ExitStatus.Success;
     }
 }

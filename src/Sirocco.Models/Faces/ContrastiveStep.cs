@@ -27,7 +27,7 @@ public static class ContrastiveStep
         if (!(temperature > 0) || !float.IsFinite(temperature)) throw new ArgumentOutOfRangeException(nameof(temperature), temperature, "a temperature must be above 0");
         ModelFolder folder = ModelFolder.Open(model);
         using BiEncoder encoder = BiEncoder.Load(folder, options.Model);
-        ForwardPass.Adjust(encoder, options);
+        ForwardPass.Adjust(encoder, options, options.Normalize ?? encoder.EndsNormalized);
         PaddedInput queries = PaddedInput.Read(input, "q_input_ids", "q_mask", encoder.Config, options.Positions);
         PaddedInput passages = PaddedInput.Read(input, "p_input_ids", "p_mask", encoder.Config, options.Positions);
         int count = queries.Shape.Rows;

@@ -18,8 +18,8 @@ public sealed record ForwardPassOptions
     /// <summary>Name of a pooling in place of the folder's.</summary>
     public string? Pooling { get; init; }
 
-    /// <summary>Whether embeddings are made of unit length.</summary>
-    public bool Normalize { get; init; }
+    /// <summary>Whether embeddings are made of unit length; null: not in <see cref="ForwardPass"/>, as the folder says in <see cref="ContrastiveStep"/>.</summary>
+    public bool? Normalize { get; init; }
 
     /// <summary>What positions count where the input gives none.</summary>
     public PositionCount Positions { get; init; } = PositionCount.Columns;
@@ -138,15 +138,15 @@ public static class ForwardPass
             return CausalModel.Load(folder, model.Precision == Precision.F32 ? ElementType.F32 : ElementType.BF16);
         if (folder.Task(model.Causal) == ModelTask.Classification) return CrossEncoder.Load(folder, model);
         BiEncoder encoder = BiEncoder.Load(folder, model with { Causal = model.Causal ?? folder.Config.IsCausal });
-        Adjust(encoder, options);
+        Adjust(encoder, options, options.Normalize ?? false);
         return encoder;
     }
 
     /// <summary>The caller's pooling and normalisation in place of the folder's.</summary>
-    internal static void Adjust(BiEncoder encoder, ForwardPassOptions options)
+    internal static void Adjust(BiEncoder encoder, ForwardPassOptions options, bool normalize)
     {
-        if (!options.Normalize) encoder.DropNormalize();
-        EncoderSettings settings = encoder.Settings with { Normalize = options.Normalize };
+        if (!normalize) encoder.DropNormalize();
+        EncoderSettings settings = encoder.Settings with { Normalize = normalize };
         encoder.WithSettings(options.Pooling is { } name ? settings with { Poolings = [PoolingNames.Parse(name)] } : settings);
     }
 

@@ -1,0 +1,49 @@
+using System.CommandLine;
+using Sirocco.Models;
+
+namespace Sirocco.Cli.Frame;
+
+/// <summary>The options of verbs that embed texts: what is not given is as the model's folder says.</summary>
+internal sealed class EncoderOptions
+{
+    private readonly (Option<bool> Yes, Option<bool> No) attention = CommonOptions.Switch("--bidirectional", "--causal",
+        "Every token sees all others, whatever the model's folder says", "A token sees only those before it, whatever the model's folder says");
+
+    private readonly Option<string?> pooling = new("--pooling")
+    {
+        Description = "How token vectors become one: avg, cls, last, weighted_avg, max, mean_sqrt_len_tokens, weightedmean",
+        HelpName = "NAME",
+    };
+
+    private readonly (Option<bool> Yes, Option<bool> No) normalize = CommonOptions.Switch("--normalize", "--no-normalize", "Vectors of unit length", "Vectors as they come");
+    private readonly Option<int?> dimensions = CommonOptions.Integer("--dimensions", "N", 1, 1 << 20, "Keep the first N features of each vector");
+    private readonly Option<int?> maxLength = CommonOptions.Integer("--max-length", "N", 1, 1 << 24, "Cut texts at N tokens, if the model does not cut them before");
+    private readonly Option<int?> batchTokens = CommonOptions.Integer("--batch-tokens", "N", 1, 1 << 20, "Tokens computed together [2048]");
+    private readonly Option<bool> deterministic = new("--deterministic") { Description = "Not one bit of a vector depends on what it was batched with (slower)" };
+
+    public void AddTo(Verb verb)
+    {
+        foreach (Option option in (Option[])[attention.Yes, attention.No, pooling, normalize.Yes, normalize.No, dimensions, maxLength, batchTokens, deterministic,
+            CommonOptions.Precision, CommonOptions.Threads, CommonOptions.Device])
+        {
+            verb.Add(option);
+        }
+    }
+
+    public EmbedderOptions Read(Invocation invocation)
+    {
+        ComputeChoice compute = invocation.Compute();
+        return new EmbedderOptions
+        {
+            Precision = compute.Precision,
+            Threads = compute.Threads,
+            Deterministic = invocation.Get(deterministic),
+            Bidirectional = invocation.Get(attention),
+            Pooling = invocation.Get(pooling),
+            Normalize = invocation.Get(normalize),
+            Dimensions = invocation.Get(dimensions),
+            MaxLength = invocation.Get(maxLength),
+            BatchTokens = invocation.Get(batchTokens) ?? new EmbedderOptions().BatchTokens,
+        };
+    }
+}

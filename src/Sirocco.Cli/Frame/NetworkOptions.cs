@@ -1,0 +1,34 @@
+using System.CommandLine;
+using Sirocco.Models;
+
+namespace Sirocco.Cli.Frame;
+
+/// <summary>The options of verbs that run a network on tensors.</summary>
+internal sealed class NetworkOptions
+{
+    private readonly (Option<bool> Yes, Option<bool> No) attention = CommonOptions.Switch("--bidirectional", "--causal",
+        "Every token sees all others", "A token sees only those before it");
+
+    private readonly Option<string?> pooling = new("--pooling") { Description = "How token vectors become one: avg, cls, last, weighted_avg, …", HelpName = "NAME" };
+    private readonly (Option<bool> Yes, Option<bool> No) normalize = CommonOptions.Switch("--normalize", "--no-normalize", "Vectors of unit length", "Vectors as they come");
+
+    private readonly Option<string> positions = CommonOptions.Choice("--positions", "columns",
+        "What positions count: columns of the padded matrix, as the reference library does, or real tokens", "columns", "tokens");
+
+    public void AddTo(Verb verb)
+    {
+        foreach (Option option in (Option[])[attention.Yes, attention.No, pooling, normalize.Yes, normalize.No, positions, CommonOptions.Precision, CommonOptions.Threads, CommonOptions.Device]) verb.Add(option);
+    }
+
+    public ForwardPassOptions Read(Invocation invocation)
+    {
+        ComputeChoice compute = invocation.Compute();
+        return new ForwardPassOptions
+        {
+            Model = new ModelOptions { Precision = compute.Precision, Threads = compute.Threads, Causal = invocation.Get(attention) is { } bidirectional ? !bidirectional : null },
+            Pooling = invocation.Get(pooling),
+            Normalize = invocation.Get(normalize),
+            Positions = invocation.Get(positions) == "tokens" ? PositionCount.Tokens : PositionCount.Columns,
+        };
+    }
+}
