@@ -73,6 +73,8 @@ internal static class CommandLine
         new InfoVerb(),
         new ForwardVerb(),
         new ContrastiveVerb(),
+        new EmbedVerb(),
+        new RerankVerb(),
         new TokenizeVerb(),
         new BenchVerb(),
         new DemoVerb(),

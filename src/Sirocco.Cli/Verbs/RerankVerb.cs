@@ -1,0 +1,58 @@
+using System.CommandLine;
+using Sirocco.Cli.Frame;
+using Sirocco.Cli.Records;
+using Sirocco.Models;
+
+namespace Sirocco.Cli.Verbs;
+
+/// <summary><c>sirocco rerank</c>: documents in the order of their fitness for a query.</summary>
+internal sealed class RerankVerb : Verb
+{
+    private readonly Argument<string> model = new("MODEL") { Description = "A reranker's folder or hub id" };
+    private readonly Option<string> query = new("--query") { Description = "What the documents are judged by", HelpName = "Q", Required = true };
+    private readonly Option<string> input = new("--input") { Description = "Documents: .txt (one a line) or .jsonl (text, or title and text), also .gz", HelpName = "FILE", DefaultValueFactory = _ => "-" };
+    private readonly Option<int?> top = CommonOptions.Integer("--top", "N", 1, int.MaxValue, "Write the best N only");
+    private readonly Option<int?> maxLength = CommonOptions.Integer("--max-length", "N", 1, 1 << 24, "Cut pairs at N tokens, if the model does not cut them before");
+    private readonly Option<bool> raw = new("--raw") { Description = "Scores as the head gives them, without the folder's activation" };
+    private readonly Option<string?> template = new("--template") { Description = "How query and document become one text, with {query} and {passage}", HelpName = "STR" };
+    private readonly Option<bool> deterministic = new("--deterministic") { Description = "Not one bit of a score depends on what it was batched with (slower)" };
+
+    public RerankVerb()
+        : base("rerank", "Orders documents by how well they answer a query, best first: {\"index\", \"score\", \"text\"} a line.",
+            new Example("the three best of a file", """./sirocco rerank nvidia/llama-nemotron-rerank-1b-v2 --query "list open ports" --input documents.txt --top 3"""),
+            new Example("documents from another program", """cat documents.jsonl | ./sirocco rerank ./reranker --query "list open ports" """.TrimEnd()))
+    {
+        Add(model);
+        foreach (Option option in (Option[])[query, input, top, maxLength, template, raw, deterministic, CommonOptions.Precision, CommonOptions.Threads, CommonOptions.Device]) Add(option);
+    }
+
+    public override int Run(Invocation invocation)
+    {
+        ComputeChoice compute = invocation.Compute();
+        using TextSource source = new(invocation.Get(input)!);
+        string[] documents = [.. source.Read().Select(record => record.Text)];
+        using Reranker reranker = Reranker.FromPretrained(invocation.Model(invocation.Get(model)), new RerankerOptions
+        {
+            Precision = compute.Precision,
+            Threads = compute.Threads,
+            Deterministic = invocation.Get(deterministic),
+            MaxLength = invocation.Get(maxLength),
+            Raw = invocation.Get(raw),
+            Template = invocation.Get(template),
+        });
+        using RecordWriter writer = new(invocation.Terminal.Output);
+        foreach (RankedDocument document in reranker.Rank(invocation.Get(query)!, documents, invocation.Get(top), invocation.Cancellation))
+        {
+            writer.Write(json =>
+            {
+                json.WriteNumber("index", document.Index);
+                json.WriteNumber("score", document.Score);
+                json.WriteString("text", document.Text);
+            });
+        }
+
+        writer.Flush();
+        if (reranker.PairsCut > 0) invocation.Notice($"note: {reranker.PairsCut} pairs were longer than {reranker.MaxLength} tokens and were cut");
+        return ExitStatus.Success;
+    }
+}
