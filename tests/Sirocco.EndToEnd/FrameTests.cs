@@ -52,11 +52,23 @@ public sealed class FrameTests
         Assert.Equal(["info", "--", "--max_length"], Spelling.Normalise(["info", "--", "--max_length"], Root));
     }
 
+    [Fact]
+    public void The_value_of_an_option_is_never_taken_for_an_option()
+    {
+        Assert.Equal(["embed", "--prompt", "--max_length"], Spelling.Normalise(["embed", "--prompt", "--max_length"], Root));
+    }
+
     [Theory]
     [InlineData("imfo", "there is no verb 'imfo'; did you mean info?")]
     [InlineData("info --tensros x", "sirocco info has no option --tensros; did you mean --tensors?")]
     [InlineData("info --zzzzzz", "sirocco info has no option --zzzzzz; see sirocco info --help")]
     [InlineData("info", "PATH is missing; see sirocco info --help")]
+    [InlineData("embed --max-lenght 5", "sirocco embed has no option --max-lenght; did you mean --max-length?")]
+    [InlineData("embed m --threads many", "--threads takes a whole number from 1 to 4096, not 'many'; see sirocco embed --help")]
+    [InlineData("embed m --precision f64", "--precision takes one of auto, f32, bf16, int8, not 'f64'; see sirocco embed --help")]
+    [InlineData("embed m text --normalize --no-normalize", "--normalize and --no-normalize contradict each other; give one of them")]
+    [InlineData("embed m text --input file", "give texts or --input, not both")]
+    [InlineData("contrastive m in out", "--temperature is missing; see sirocco contrastive --help")]
     public void A_wrong_command_line_ends_with_status_two_and_one_line_that_helps(string line, string message)
     {
         Outcome outcome = SiroccoProcess.Run(line.Split(' '));

@@ -75,6 +75,8 @@ internal static class CommandLine
         new ContrastiveVerb(),
         new EmbedVerb(),
         new RerankVerb(),
+        new IndexVerb(),
+        new SearchVerb(),
         new TokenizeVerb(),
         new BenchVerb(),
         new DemoVerb(),

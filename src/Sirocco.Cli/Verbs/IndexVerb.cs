@@ -1,0 +1,86 @@
+using System.CommandLine;
+using System.Globalization;
+using Sirocco.Cli.Frame;
+using Sirocco.Cli.Records;
+using Sirocco.Models;
+
+namespace Sirocco.Cli.Verbs;
+
+/// <summary><c>sirocco index</c>: a corpus to vectors on disk that <c>search</c> scans.</summary>
+internal sealed class IndexVerb : Verb
+{
+    private readonly Argument<string> model = new("MODEL") { Description = "A model folder, a .gguf file or a hub id" };
+    private readonly Argument<string> corpus = new("CORPUS") { Description = "Records with text, or title and text, and if wanted id: .jsonl, or .txt with a text a line, also .gz; - is standard input" };
+    private readonly Argument<string> index = new("INDEX") { Description = "Folder to make; an index of that name is replaced when the new one is complete" };
+    private readonly Option<string> store = CommonOptions.Choice("--store", "f32", "How vectors are kept: exact, a byte a feature, or bits to choose candidates that bytes then score", "f32", "int8", "binary");
+    private readonly Option<string?> promptName = new("--prompt-name") { Description = "Name of the model's prompt for documents [document or passage, where it has one]", HelpName = "NAME" };
+    private readonly Option<string?> prompt = new("--prompt") { Description = "Put this before each text", HelpName = "STR" };
+    private readonly Option<string?> queryPrompt = new("--query-prompt") { Description = "Put this before each query of a search [the model's prompt for queries]", HelpName = "STR" };
+    private readonly EncoderOptions encoder = new();
+
+    public IndexVerb()
+        : base("index", "Embeds a corpus and keeps vectors and texts in a folder that `sirocco search` answers from.",
+            new Example("a corpus of JSON records", "./sirocco index nvidia/Nemotron-3-Embed-1B corpus.jsonl ./my-index"),
+            new Example("a quarter of the space", "./sirocco index ./demo-output corpus.jsonl.gz ./small-index --store int8"))
+    {
+        Add(model);
+        Add(corpus);
+        Add(index);
+        foreach (Option option in (Option[])[store, promptName, prompt, queryPrompt]) Add(option);
+        encoder.AddTo(this);
+    }
+
+    public override int Run(Invocation invocation)
+    {
+        if (invocation.Get(prompt) is not null && invocation.Get(promptName) is not null) throw new UsageException("give --prompt or --prompt-name, not both");
+        EmbedderOptions options = encoder.Read(invocation);
+        string given = invocation.Get(model);
+        string folder = invocation.Model(given);
+        using TextSource source = new(invocation.Get(corpus));
+        using Embedder embedder = Embedder.FromPretrained(folder, options);
+        if (embedder.Notice is { } notice) invocation.Notice("note: " + notice);
+        string documentPrompt = invocation.Get(prompt) ?? (invocation.Get(promptName) is { } name ? PromptNamed(embedder, name) : embedder.DocumentPrompt);
+        IndexDescription description = new()
+        {
+            Dimensions = embedder.Dimensions,
+            Store = invocation.Get(store) switch { "int8" => VectorStore.Int8, "binary" => VectorStore.Binary, _ => VectorStore.F32 },
+            Model = folder == given ? Path.GetFullPath(folder) : given,
+            Fingerprint = ModelFingerprint.Of(folder),
+            QueryPrompt = invocation.Get(queryPrompt) ?? embedder.QueryPrompt,
+            DocumentPrompt = documentPrompt,
+            Settings = IndexSettings.Write(options),
+        };
+        using VectorIndexBuilder builder = new(invocation.Get(index), description);
+        long count = Fill(invocation, source, embedder, documentPrompt, builder);
+        builder.Commit();
+        invocation.Notice(string.Create(CultureInfo.InvariantCulture, $"{count:N0} records of {embedder.Dimensions} features are in {invocation.Get(index)}"));
+        if (embedder.TextsCut > 0) invocation.Notice($"note: {embedder.TextsCut} texts were longer than {embedder.MaxLength} tokens and were cut");
+        return ExitStatus.Success;
+    }
+
+    private static long Fill(Invocation invocation, TextSource source, Embedder embedder, string prompt, VectorIndexBuilder builder)
+    {
+        using ProgressLine progress = invocation.Progress("indexing", "texts");
+        long done = 0;
+        foreach (TextRecord[] batch in TextBatches.Of(source.Read()))
+        {
+            long before = done;
+            float[][] vectors = embedder.Embed(
+                [.. batch.Select(record => record.Text)],
+                prompt: prompt,
+                progress: new Callback<int>(count => progress.Report(before + count, part: source.Part)),
+                cancellation: invocation.Cancellation);
+            for (int i = 0; i < batch.Length; i++)
+            {
+                builder.Add(batch[i].Id ?? (done + i).ToString(CultureInfo.InvariantCulture), batch[i].Text, vectors[i]);
+            }
+
+            done += batch.Length;
+        }
+
+        return done;
+    }
+
+    private static string PromptNamed(Embedder embedder, string name) => embedder.Prompts.TryGetValue(name, out string? found) ? found
+        : throw new UsageException($"--prompt-name {name}: the model has {(embedder.Prompts.Count == 0 ? "no prompts" : "the prompts " + string.Join(", ", embedder.Prompts.Keys))}");
+}

@@ -1,0 +1,105 @@
+using System.Diagnostics;
+using System.Text.Json;
+
+namespace Sirocco.EndToEnd;
+
+public sealed class SearchTests : IDisposable
+{
+    private readonly TemporaryFolder folder = new();
+    private readonly string corpus;
+    private readonly string index;
+
+    public SearchTests()
+    {
+        string[] texts = [.. Golden.Recorded(Golden.Encoder).GetProperty("texts").EnumerateArray().Select(text => text.GetString()!)];
+        corpus = folder.Write("corpus.jsonl", string.Concat(texts.Select((text, i) => JsonSerializer.Serialize(new { id = $"doc-{i}", text }) + "\n")));
+        index = folder["index"];
+    }
+
+    public void Dispose() => folder.Dispose();
+
+    [Theory]
+    [InlineData("f32")]
+    [InlineData("int8")]
+    [InlineData("binary")]
+    public void A_document_that_is_asked_for_in_its_own_words_is_found_first(string store)
+    {
+        // With one prompt for both sides a text's own vector is the nearest.
+        SiroccoProcess.Run("index", Golden.Encoder, corpus, index, "--store", store, "--prompt", "", "--query-prompt", "", "--quiet").ExpectSuccess();
+        string query = JsonDocument.Parse(File.ReadLines(corpus).First()).RootElement.GetProperty("text").GetString()!;
+        JsonElement answer = Answers(SiroccoProcess.Run("search", index, query, "--top", "3"))[0];
+        Assert.Equal(query, answer.GetProperty("query").GetString());
+        JsonElement[] results = [.. answer.GetProperty("results").EnumerateArray()];
+        Assert.Equal(3, results.Length);
+        Assert.Equal("doc-0", results[0].GetProperty("id").GetString());
+        Assert.Equal(query, results[0].GetProperty("text").GetString());
+        Assert.Equal(1.0, results[0].GetProperty("score").GetDouble(), 0.02);
+        Assert.True(results[1].GetProperty("score").GetDouble() <= results[0].GetProperty("score").GetDouble());
+    }
+
+    [Fact]
+    public void Queries_come_from_a_file_in_order_and_a_reranker_may_read_the_results()
+    {
+        SiroccoProcess.Run("index", Golden.Encoder, corpus, index, "--quiet").ExpectSuccess();
+        string queries = folder.Write("queries.jsonl", "{\"query\":\"first\"}\n{\"text\":\"second\"}\n");
+        Assert.Equal(["first", "second"], Answers(SiroccoProcess.Run("search", index, "--input", queries)).Select(answer => answer.GetProperty("query").GetString()));
+        JsonElement[] judged = [.. Answers(SiroccoProcess.Run("search", index, "first", "--top", "4", "--rerank", Golden.CrossEncoder))[0].GetProperty("results").EnumerateArray()];
+        Assert.Equal(4, judged.Length);
+        Assert.Equal(judged.Select(hit => hit.GetProperty("score").GetDouble()).OrderDescending(), judged.Select(hit => hit.GetProperty("score").GetDouble()));
+    }
+
+    [Fact]
+    public void Two_processes_on_one_index_leave_a_whole_one_and_say_what_is_wrong()
+    {
+        string[] build = ["index", Golden.Encoder, corpus, index, "--quiet"];
+        using Process one = SiroccoProcess.Start(build);
+        using Process two = SiroccoProcess.Start(build);
+        Outcome[] outcomes = [SiroccoProcess.Finish(one), SiroccoProcess.Finish(two)];
+        Assert.Contains(outcomes, outcome => outcome.Status == 0);
+        foreach (Outcome failed in outcomes.Where(outcome => outcome.Status != 0)) Assert.Contains("index", failed.ExpectFailure(), StringComparison.Ordinal);
+        Answers(SiroccoProcess.Run("search", index, "anything"));
+        Assert.Equal(["corpus.jsonl", "index"], Directory.GetFileSystemEntries(folder.Root).Select(path => Path.GetFileName(path)).Order());
+    }
+
+    [Fact]
+    public void A_failed_build_leaves_the_earlier_index_as_it_was()
+    {
+        SiroccoProcess.Run("index", Golden.Encoder, corpus, index, "--quiet").ExpectSuccess();
+        string before = SiroccoProcess.Run("search", index, "anything").ExpectSuccess().Output;
+        string broken = folder.Write("broken.jsonl", File.ReadAllText(corpus) + "not json\n");
+        Assert.Contains("broken.jsonl", SiroccoProcess.Run("index", Golden.Encoder, broken, index).ExpectFailure(), StringComparison.Ordinal);
+        Assert.Equal(before, SiroccoProcess.Run("search", index, "anything").ExpectSuccess().Output);
+        Assert.Equal(["broken.jsonl", "corpus.jsonl", "index"], Directory.GetFileSystemEntries(folder.Root).Select(path => Path.GetFileName(path)).Order());
+    }
+
+    [Fact]
+    public void A_model_that_changed_after_the_index_was_made_is_noticed()
+    {
+        string model = folder["model"];
+        foreach (string path in Directory.EnumerateFiles(Golden.Encoder, "*", SearchOption.AllDirectories))
+        {
+            string copy = Path.Combine(model, Path.GetRelativePath(Golden.Encoder, path));
+            Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
+            File.Copy(path, copy);
+        }
+
+        SiroccoProcess.Run("index", model, corpus, index, "--quiet").ExpectSuccess();
+        File.AppendAllText(Path.Combine(model, "config.json"), " ");
+        Assert.Contains("another model", SiroccoProcess.Run("search", index, "anything").ExpectFailure(), StringComparison.Ordinal);
+        Directory.Delete(model, recursive: true);
+        Assert.Contains("--model", SiroccoProcess.Run("search", index, "anything").ExpectFailure(), StringComparison.Ordinal);
+        SiroccoProcess.Run("search", index, "anything", "--model", Golden.Encoder).ExpectSuccess();
+    }
+
+    [Fact]
+    public void A_damaged_index_is_one_line()
+    {
+        Assert.Contains("index.json", SiroccoProcess.Run("search", folder.Root, "anything").ExpectFailure(), StringComparison.Ordinal);
+        SiroccoProcess.Run("index", Golden.Encoder, corpus, index, "--quiet").ExpectSuccess();
+        string vectors = Directory.GetFiles(index, "vectors*")[0];
+        File.WriteAllBytes(vectors, File.ReadAllBytes(vectors)[1..]);
+        Assert.Contains("vectors", SiroccoProcess.Run("search", index, "anything").ExpectFailure(), StringComparison.Ordinal);
+    }
+
+    private static JsonElement[] Answers(Outcome outcome) => [.. outcome.ExpectSuccess().OutputLines.Select(line => JsonDocument.Parse(line).RootElement)];
+}
