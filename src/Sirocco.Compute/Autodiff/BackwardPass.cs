@@ -1,4 +1,3 @@
-using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
 
 namespace Sirocco.Compute;
@@ -41,11 +40,7 @@ internal sealed unsafe class BackwardPass : IDisposable
     {
         if (!Wants(input)) return;
         Tensor target = Target(input, out bool add);
-        for (int row = 0; row < target.Rows; row++)
-        {
-            if (add) TensorPrimitives.Add(target.Row(row), gradient.Row(row), target.Row(row));
-            else gradient.Row(row).CopyTo(target.Row(row));
-        }
+        RowDriver.Flat(context.Backend, target.Count, new Contribution { From = gradient.Data, To = target.Data, Count = target.Count, Add = add });
     }
 
     /// <summary>
@@ -79,4 +74,17 @@ internal sealed unsafe class BackwardPass : IDisposable
     }
 
     public void Dispose() => scope?.Dispose();
+
+    private struct Contribution : IRowKernel
+    {
+        public float* From, To;
+        public long Count;
+        public bool Add;
+
+        public readonly void Row(int row)
+        {
+            long first = (long)row * RowDriver.FlatRow;
+            VectorRow.Copy(From + first, To + first, (int)Math.Min(RowDriver.FlatRow, Count - first), Add);
+        }
+    }
 }

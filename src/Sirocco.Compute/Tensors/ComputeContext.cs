@@ -29,6 +29,9 @@ public sealed class ComputeContext : IDisposable
         Backend = new CpuBackend(options.Threads == 0 ? Environment.ProcessorCount : options.Threads, options.Deterministic);
     }
 
+    /// <summary>On a backend of given kernels; disposed with the context.</summary>
+    internal ComputeContext(CpuBackend backend) => Backend = backend;
+
     /// <summary>Threads of the team, the calling one included.</summary>
     public int Threads => Backend.Team.Threads;
 

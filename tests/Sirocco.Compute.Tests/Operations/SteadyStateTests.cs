@@ -1,6 +1,8 @@
 namespace Sirocco.Compute.Tests.Operations;
 
 /// <summary>What must hold from the second pass on: no garbage for tokens, no memory from the system, the same bits.</summary>
+[Collection(nameof(SteadyStateTests))]
+[CollectionDefinition(nameof(SteadyStateTests), DisableParallelization = true)] // The collector counts for the whole process.
 public sealed class SteadyStateTests
 {
     [Theory]

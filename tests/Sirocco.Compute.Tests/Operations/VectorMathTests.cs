@@ -27,6 +27,27 @@ public sealed class VectorMathTests
         Assert.True(float.IsNaN(SoftmaxRow<Vector256<float>, SoftmaxLanes256>.Power(Vector256.Create(float.NaN)).ToScalar()));
     }
 
+    [Fact]
+    public unsafe void Softmax_rows_of_both_widths_agree_and_leave_what_is_beyond_them_out()
+    {
+        Random random = new(1);
+        for (int count = 1; count < 60; count++)
+        {
+            float[] scores = [.. Enumerable.Range(0, 80).Select(i => i < count ? (random.NextSingle() * 20) - 25 : 1e30f)], wide = [.. scores];
+            fixed (float* narrowRow = scores, wideRow = wide)
+            {
+                float largest = SoftmaxRow<Vector256<float>, SoftmaxLanes256>.Largest(narrowRow, count);
+                Assert.Equal(scores.Take(count).Max(), largest);
+                Assert.Equal(largest, SoftmaxRow<Vector512<float>, SoftmaxLanes512>.Largest(wideRow, count));
+                double exact = scores.Take(count).Sum(x => Math.Pow(2, x - largest));
+                Assert.Equal(exact, SoftmaxRow<Vector256<float>, SoftmaxLanes256>.Power(narrowRow, largest, count, narrowRow, null), 1e-5 * exact);
+                Assert.Equal(exact, SoftmaxRow<Vector512<float>, SoftmaxLanes512>.Power(wideRow, largest, count, wideRow, null), 1e-5 * exact);
+            }
+
+            Assert.Equal(scores[..count], wide[..count]);
+        }
+    }
+
     [Theory]
     [InlineData(float.NaN, float.NaN)]
     [InlineData(float.PositiveInfinity, 1)]

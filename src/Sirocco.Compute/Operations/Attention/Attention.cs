@@ -29,11 +29,15 @@ public static unsafe partial class Operations
         Expect.Length(k.Rows, segments.KeyTokens, "rows of keys");
         if (q.Columns % headSize != 0 || k.Columns % headSize != 0 || k.Columns == 0 || q.Columns % k.Columns != 0)
             throw new ArgumentException($"{q.Columns} query and {k.Columns} key features do not make groups of heads of {headSize}");
+        PanelKernel kernel = f.Context.Backend.Kernels[f.Precision == Precision.F32 ? Precision.F32 : Precision.BF16];
+        return f.Attend(kernel, new AttentionShape(segments, mask, q.Columns / headSize, k.Columns / headSize, headSize, scale), q, k, v);
+    }
+
+    internal static Tensor Attend(this Scope f, PanelKernel kernel, AttentionShape shape, Tensor q, Tensor k, Tensor v)
+    {
         Tensor o = f.New(q.Rows, q.Columns);
         bool recorded = f.Records([q, k, v]);
-        Tensor? logSums = recorded ? f.New(q.Rows, q.Columns / headSize) : null;
-        AttentionShape shape = new(segments, mask, q.Columns / headSize, k.Columns / headSize, headSize, scale);
-        PanelKernel kernel = f.Context.Backend.Kernels[f.Precision == Precision.F32 ? Precision.F32 : Precision.BF16];
+        Tensor? logSums = recorded ? f.New(q.Rows, shape.Heads) : null;
         AttentionForward.Run(f, kernel, shape, q, k, v, o, logSums);
         if (recorded) Record(f.Tape!, kernel, shape, q, k, v, o, logSums!);
         return o;

@@ -30,8 +30,12 @@ public static unsafe partial class Operations
         static void Record(Tape tape, Precision precision, Tensor x, Tensor operand, Parameter gate, Parameter up, Tensor a, Tensor b, Tensor y) =>
             tape.Record([y], [gate, up], [operand, a, b], pass =>
             {
-                Tensor da = pass.Scope.New(y.Rows, y.Columns), db = pass.Scope.New(y.Rows, y.Columns);
-                GateBackward backward = new() { A = a.Data, B = b.Data, DY = pass.Gradient(y).Data, DA = da.Data, DB = db.Data, Count = y.Count };
+                bool rounds = Rounds(y.Context.Backend, precision);
+                Tensor da = pass.Scope.New(y.Rows, y.Columns, rounds ? ElementType.BF16 : ElementType.F32), db = pass.Scope.New(y.Rows, y.Columns, da.Type);
+                GateBackward backward = new()
+                {
+                    A = a.Data, B = b.Data, DY = pass.Gradient(y).Data, DA = da.Pointer, DB = db.Pointer, Count = y.Count, Rounds = rounds,
+                };
                 RowDriver.Flat(y.Context.Backend, y.Count, backward);
                 LinearBackward(pass, precision, x, operand, gate, da);
                 LinearBackward(pass, precision, x, operand, up, db);
@@ -40,8 +44,10 @@ public static unsafe partial class Operations
 
     private struct GateBackward : IRowKernel
     {
-        public float* A, B, DY, DA, DB;
+        public float* A, B, DY;
+        public void* DA, DB;
         public long Count;
+        public bool Rounds;
 
         public readonly void Row(int row)
         {
@@ -49,21 +55,29 @@ public static unsafe partial class Operations
             for (; i + 8 <= end; i += 8)
             {
                 (Vector256<float> da, Vector256<float> db) = Derivatives(Vector256.Load(A + i), Vector256.Load(B + i), Vector256.Load(DY + i));
-                da.Store(DA + i);
-                db.Store(DB + i);
+                if (Rounds)
+                {
+                    Widening.UpperHalves(Widening.RoundToBF16(da)).Store((ushort*)DA + i);
+                    Widening.UpperHalves(Widening.RoundToBF16(db)).Store((ushort*)DB + i);
+                }
+                else
+                {
+                    da.Store((float*)DA + i);
+                    db.Store((float*)DB + i);
+                }
             }
 
             for (; i < end; i++)
             {
                 (Vector256<float> da, Vector256<float> db) = Derivatives(Vector256.CreateScalar(A[i]), Vector256.CreateScalar(B[i]), Vector256.CreateScalar(DY[i]));
-                DA[i] = da.ToScalar();
-                DB[i] = db.ToScalar();
+                if (Rounds) (((ushort*)DA)[i], ((ushort*)DB)[i]) = (Widening.ToBF16(da.ToScalar()), Widening.ToBF16(db.ToScalar()));
+                else (((float*)DA)[i], ((float*)DB)[i]) = (da.ToScalar(), db.ToScalar());
             }
         }
 
         private static (Vector256<float> DA, Vector256<float> DB) Derivatives(Vector256<float> a, Vector256<float> b, Vector256<float> dy)
         {
-            Vector256<float> sigmoid = Vector256<float>.One / (Vector256<float>.One + VectorMath.Exp(-a));
+            Vector256<float> sigmoid = VectorMath.Sigmoid(a);
             return (dy * b * sigmoid * (Vector256<float>.One + (a * (Vector256<float>.One - sigmoid))), dy * a * sigmoid);
         }
     }

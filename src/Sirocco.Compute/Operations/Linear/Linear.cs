@@ -58,7 +58,9 @@ public static unsafe partial class Operations
     /// <summary>dx (+)= dy · W, dW += dyᵀ · x.</summary>
     private static void LinearBackward(BackwardPass pass, Precision precision, Tensor x, Tensor operand, Parameter weight, Tensor dy)
     {
+        // Rounded once for both products; they would each round it the same way.
         CpuBackend backend = x.Context.Backend;
+        if (Rounds(backend, precision) && dy.Type == ElementType.F32) dy = Rounded(pass.Scope, dy);
         if (pass.Wants(x))
         {
             Tensor dx = pass.Target(x, out bool add);
@@ -77,7 +79,14 @@ public static unsafe partial class Operations
     {
         if (!recorded) return x;
         if (f.Precision == Precision.Int8) throw new InvalidOperationException("int8 products have no gradients: train in bf16 or f32");
-        if (f.Precision != Precision.BF16 || f.Context.Backend.Kernels.BF16.Format != PanelFormat.BF16) return x;
+        return Rounds(f.Context.Backend, f.Precision) ? Rounded(f, x) : x;
+    }
+
+    /// <summary>Whether products round their factors to bf16.</summary>
+    private static bool Rounds(CpuBackend backend, Precision precision) => precision == Precision.BF16 && backend.Kernels.BF16.Format == PanelFormat.BF16;
+
+    private static Tensor Rounded(Scope f, Tensor x)
+    {
         Tensor rounded = f.New(x.Rows, x.Columns, ElementType.BF16);
         RoundToBF16 round = new() { X = x.Data, Y = (ushort*)rounded.Pointer, Columns = x.Columns };
         RowDriver.Rows(f.Context.Backend, x.Rows, x.Columns, round);
