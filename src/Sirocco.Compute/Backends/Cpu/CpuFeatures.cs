@@ -27,6 +27,9 @@ internal sealed record CpuFeatures
     public const string TierVariable = "SIROCCO_KERNELS";
     public const string LevelVariable = "SIROCCO_CPU";
 
+    // Not a static initialiser: its exception would hide the message behind a TypeInitializationException.
+    private static CpuFeatures? current;
+
     /// <summary>AVX2 and FMA: 256-bit vectors, 16 registers.</summary>
     public bool Avx2 { get; init; }
 
@@ -50,7 +53,7 @@ internal sealed record CpuFeatures
 
     /// <summary>This processor, after the environment's limits.</summary>
     /// <exception cref="ArgumentException">An environment variable holds an unknown word.</exception>
-    public static CpuFeatures Current { get; } = Detect().Limit(
+    public static CpuFeatures Current => current ??= Detect().Limit(
         Environment.GetEnvironmentVariable(TierVariable), Environment.GetEnvironmentVariable(LevelVariable));
 
     /// <summary>Widest vector, for people: <c>AVX-512 (VNNI, BF16)</c>.</summary>
