@@ -110,6 +110,40 @@ public sealed class ForwardPassTests : IDisposable
         Assert.Contains("images are not supported yet", Assert.Throws<NotSupportedException>(() => ForwardPass.Run(folder, image, F32)).Message, StringComparison.Ordinal);
     }
 
+    [SkippableTheory]
+    [InlineData("ministral3-causal")]
+    [InlineData("ministral3-fp8")]
+    public void Mistrals_own_layout_gives_what_the_public_one_gives(string name)
+    {
+        string folder = Golden.Folder("models/" + name), native = Directory.CreateDirectory(temporary.File("native")).FullName;
+        (string Public, string Native)[] names =
+        [
+            ("model.embed_tokens.", "tok_embeddings."), ("lm_head.", "output."), ("model.", ""), ("self_attn.q_proj.", "attention.wq."), ("self_attn.k_proj.", "attention.wk."),
+            ("self_attn.v_proj.", "attention.wv."), ("self_attn.o_proj.", "attention.wo."), ("mlp.gate_proj.", "feed_forward.w1."), ("mlp.down_proj.", "feed_forward.w2."),
+            ("mlp.up_proj.", "feed_forward.w3."), ("input_layernorm.", "attention_norm."), ("post_attention_layernorm.", "ffn_norm."),
+            (".weight_scale_inv", ".qscale_weight"), (".activation_scale", ".qscale_act"),
+        ];
+        using TensorArchive golden = TensorArchive.Open(Path.Combine(folder, "goldens.safetensors")), weights = TensorArchive.Open(folder);
+        SafetensorsWriter.Write(Path.Combine(native, "consolidated.safetensors"), weights.Tensors.Select(tensor =>
+        {
+            string renamed = names.Aggregate(tensor.Name, (current, pair) => current.Replace(pair.Public, pair.Native, StringComparison.Ordinal));
+            if (!tensor.Name.EndsWith("q_proj.weight", StringComparison.Ordinal) && !tensor.Name.EndsWith("k_proj.weight", StringComparison.Ordinal)) return OutgoingTensor.Copy(tensor, renamed);
+
+            // Row h·16 + 2i + j of the native file is row h·16 + 8j + i of the public one (spec/model.md §5.4).
+            return new OutgoingTensor(renamed, tensor.Type, tensor.Shape, stream =>
+            {
+                for (int row = 0; row < tensor.Rows; row++) stream.Write(tensor.RowBytes((row / 16 * 16) + (row % 2 * 8) + (row % 16 / 2)));
+            });
+        }));
+        File.WriteAllText(Path.Combine(native, "params.json"), """
+            {"dim": 64, "n_layers": 3, "head_dim": 16, "hidden_dim": 160, "n_heads": 8, "n_kv_heads": 2, "rope_theta": 10000.0, "norm_eps": 1e-05, "vocab_size": 512,
+             "tied_embeddings": true, "max_position_embeddings": 1024, "yarn": {"original_max_position_embeddings": 64, "factor": 16, "apply_scale": false, "beta": 32, "alpha": 1},
+             "llama_4_scaling": {"original_max_position_embeddings": 64, "beta": 0.1}, "vision_encoder": {"hidden_size": 1024}}
+            """);
+        using TensorArchive input = Input(golden, ("input_ids", "input_ids"));
+        Assert.Equal(Golden.Values(ForwardPass.Run(folder, input, F32).Single()), Golden.Values(ForwardPass.Run(native, input, F32).Single()));
+    }
+
     [SkippableFact]
     public void Inputs_that_cannot_be_run_are_refused_in_one_line()
     {
@@ -150,11 +184,25 @@ public sealed class ForwardPassTests : IDisposable
     [InlineData("mistral3-q4_k_q6_k")]
     public void A_lone_gguf_file_gives_the_reference_logits(string name)
     {
-        string folder = Golden.Shared is null ? Golden.Folder("gguf") : Golden.SharedPath("goldens/formats/gguf");
+        string folder = Golden.Folder("gguf");
         Skip.IfNot(File.Exists(Path.Combine(folder, name + ".gguf")), $"needs ../shared/goldens/formats/gguf/{name}.gguf");
         using TensorArchive golden = TensorArchive.Open(Path.Combine(folder, name + ".safetensors"));
         using TensorArchive input = Input(golden, ("input_ids", "input_ids"));
         Assert.Equal(1, Compare(golden, ForwardPass.Run(Path.Combine(folder, name + ".gguf"), input, F32), output => output == "logits", 1e-4));
+    }
+
+    [SkippableTheory]
+    [InlineData("llama3-rope-f16", null)]
+    [InlineData("mistral3-q8_0", null)]
+    [InlineData("llama3-rope-f16", Precision.Int8)]
+    [InlineData("mistral3-q8_0", Precision.Int8)]
+    public void Narrow_files_in_their_own_precision_and_in_int8_stay_close_to_the_reference(string name, Precision? precision)
+    {
+        string folder = Golden.Folder("gguf");
+        using TensorArchive golden = TensorArchive.Open(Path.Combine(folder, name + ".safetensors"));
+        using TensorArchive input = Input(golden, ("input_ids", "input_ids"));
+        float[] logits = Golden.Values(ForwardPass.Run(Path.Combine(folder, name + ".gguf"), input, new ForwardPassOptions { Model = new ModelOptions { Precision = precision, Threads = 2 } }).Single());
+        Assert.True(System.Numerics.Tensors.TensorPrimitives.CosineSimilarity<float>(logits, golden["logits"].ToSingleArray()) > 0.998);
     }
 
     private static int Compare(TensorArchive golden, IReadOnlyList<OutgoingTensor> outputs, Func<string, bool> wanted, double tolerance)

@@ -13,6 +13,7 @@ internal static class Golden
     public static string Folder(string relative)
     {
         if (Shared is { } shared && Directory.Exists(Path.Combine(shared, "goldens", relative))) return Path.Combine(shared, "goldens", relative);
+        if (Shared is not null && relative == "gguf") return Path.Combine(Shared, "goldens", "formats", "gguf");
         string own = Path.Combine(Own, relative);
         Skip.IfNot(Directory.Exists(own), $"needs ../shared/goldens/{relative}");
         return own;

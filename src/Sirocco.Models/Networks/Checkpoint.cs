@@ -13,9 +13,11 @@ public sealed unsafe class Checkpoint : IParameterSource, IDisposable
     private readonly TensorArchive archive;
     private readonly CheckpointLayout layout;
     private readonly ElementType converted;
+    private readonly int headSize;
 
-    private Checkpoint(TensorArchive archive, CheckpointLayout layout, ElementType converted)
+    private Checkpoint(TensorArchive archive, CheckpointLayout layout, ElementType converted, int headSize)
     {
+        this.headSize = headSize;
         this.archive = archive;
         this.layout = layout;
         this.converted = converted;
@@ -24,14 +26,15 @@ public sealed unsafe class Checkpoint : IParameterSource, IDisposable
     /// <summary>Opens the weights of a model; reads headers only.</summary>
     /// <param name="path">A folder with safetensors or GGUF, or a file.</param>
     /// <param name="convertTo">What GGUF's quantised blocks become: bf16, or f32 to keep every bit of their scales.</param>
+    /// <param name="headSize">Features of a head, by which rows of q and k of Mistral's own files are put in order.</param>
     /// <exception cref="FileNotFoundException">The folder holds no weights, or a shard is missing.</exception>
     /// <exception cref="InvalidDataException">A file is damaged, or holds no such network.</exception>
-    public static Checkpoint Open(string path, ElementType convertTo = ElementType.BF16)
+    public static Checkpoint Open(string path, ElementType convertTo = ElementType.BF16, int headSize = 0)
     {
         TensorArchive archive = TensorArchive.Open(path);
         try
         {
-            return new Checkpoint(archive, CheckpointLayout.Of(archive), convertTo);
+            return new Checkpoint(archive, CheckpointLayout.Of(archive), convertTo, headSize);
         }
         catch
         {
@@ -56,7 +59,7 @@ public sealed unsafe class Checkpoint : IParameterSource, IDisposable
     public int ScoreLabels => archive.TryGet(CheckpointLayout.Score, out StoredTensor? score) ? checked((int)score.Rows) : 0;
 
     /// <summary>The precision of products that keeps what the file stores: f32 for f32, bf16 for everything narrower.</summary>
-    public Precision NaturalPrecision => archive[layout.Body + "layers.0.mlp.down_proj.weight"].Type is StorageType.F32 or StorageType.F64 ? Precision.F32 : Precision.BF16;
+    public Precision NaturalPrecision => archive[layout.NameOf("layers.0.mlp.down_proj.weight")].Type is StorageType.F32 or StorageType.F64 ? Precision.F32 : Precision.BF16;
 
     /// <inheritdoc/>
     public Parameter Take(string name, int[] shape, ShardAxis axis)
@@ -66,6 +69,7 @@ public sealed unsafe class Checkpoint : IParameterSource, IDisposable
             throw new InvalidDataException($"{archive.Path}: tensor '{stored}' is missing, expected [{string.Join(", ", shape)}]; the checkpoint is incomplete or its config.json is another model's");
         if (!tensor.Shape.SequenceEqual(Array.ConvertAll(shape, extent => (long)extent)))
             throw new InvalidDataException($"{tensor.FilePath}: tensor '{stored}' is {tensor.ShapeText}, but config.json asks for [{string.Join(", ", shape)}]");
+        RowOrder order = layout.RowsOf(name, headSize);
         bool sameType = tensor.Type is StorageType.F32 or StorageType.BF16 or StorageType.F16;
         ElementType type = tensor.Type switch
         {
@@ -77,25 +81,26 @@ public sealed unsafe class Checkpoint : IParameterSource, IDisposable
             _ when tensor.Type.IsQuantised => converted,
             _ => throw new InvalidDataException($"{tensor.FilePath}: tensor '{stored}' is stored as {tensor.Type.Name}, expected F32, F16, BF16, F8_E4M3 or a GGUF block type"),
         };
-        if (sameType && tensor.Order.IsIdentity && (nint)tensor.Pointer % type.Size() == 0)
+        if (sameType && tensor.Order.IsIdentity && order.IsIdentity && (nint)tensor.Pointer % type.Size() == 0)
             return Parameter.FromMemory(stored, shape, type, (nint)tensor.Pointer, archive, axis);
 
         NativeMemoryBlock block = new(checked(tensor.ElementCount * type.Size()));
-        Convert(tensor, stored, type, block);
+        Convert(tensor, order, stored, type, block);
         return Parameter.FromMemory(stored, shape, type, block.Address, block, axis);
     }
 
     /// <summary>Closes the files. Parameters taken from here must not be used afterwards.</summary>
     public void Dispose() => archive.Dispose();
 
-    private void Convert(StoredTensor tensor, string name, ElementType type, NativeMemoryBlock block)
+    private void Convert(StoredTensor tensor, RowOrder order, string name, ElementType type, NativeMemoryBlock block)
     {
         int columns = checked((int)tensor.Columns);
         Fp8Scale? scale = tensor.Type is StorageType.F8_E4M3 or StorageType.F8_E5M2 ? Fp8Scale.Of(archive, tensor, name) : null;
         Parallel.For(0, tensor.Rows, () => new float[columns], (row, _, values) =>
         {
-            tensor.ReadRows(row, values);
-            scale?.Apply(row, values);
+            long source = order.Source(row);
+            tensor.ReadRows(source, values);
+            scale?.Apply(source, values);
             nint target = block.Address + (nint)(row * columns * type.Size());
             switch (type)
             {

@@ -43,9 +43,11 @@ internal sealed class ModelFolder
                 return new ModelFolder(transformer, transformer, ModelConfig.Load(transformer)) { ModulesDirectory = path };
             }
 
+            string native = System.IO.Path.Combine(path, "consolidated.safetensors"), parameters = System.IO.Path.Combine(path, "params.json");
+            if (File.Exists(native) && File.Exists(parameters)) return new ModelFolder(native, path, NativeConfig.Read(parameters));
             string[] gguf = [.. System.IO.Directory.EnumerateFiles(path, "*.gguf").Where(name => !name.Contains("mmproj", StringComparison.OrdinalIgnoreCase))];
             if (gguf.Length == 1) return new ModelFolder(gguf[0], path, GgufConfig.Read(gguf[0]));
-            throw new FileNotFoundException($"{path}: holds no config.json and no single .gguf file; is this a model folder?", config);
+            throw new FileNotFoundException($"{path}: holds no config.json, no params.json with consolidated.safetensors and no single .gguf file; is this a model folder?", config);
         }
 
         if (!File.Exists(path)) throw new FileNotFoundException($"{path}: no such folder or file; give a model folder, a .gguf file or a hub id", path);
@@ -63,7 +65,7 @@ internal sealed class ModelFolder
     /// <summary>Opens the weights and builds the network.</summary>
     public (Decoder Decoder, Checkpoint Checkpoint) LoadNetwork(ElementType convertTo)
     {
-        Checkpoint checkpoint = Checkpoint.Open(Path, convertTo);
+        Checkpoint checkpoint = Checkpoint.Open(Path, convertTo, Config.HeadSize);
         try
         {
             return (new Decoder(Config, checkpoint), checkpoint);
