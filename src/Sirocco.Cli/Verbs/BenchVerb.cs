@@ -52,6 +52,7 @@ internal sealed class BenchVerb : Verb
         {
             "gemm" => GemmBench.Run(settings),
             "embed" => EmbedBench.Run(settings),
+            "train" => TrainBench.Run(settings),
             "tokenize" => TokenizeBench.Run(settings),
             _ => throw new UsageException($"there is no benchmark '{what}'; {(Spelling.Nearest(what, Kinds) is { } near ? $"did you mean {near}?" : $"there are {string.Join(", ", Kinds)}")}"),
         };

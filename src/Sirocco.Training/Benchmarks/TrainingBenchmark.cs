@@ -37,8 +37,9 @@ public sealed record TrainingBenchmarkOptions
 /// <param name="Seconds">Of each step.</param>
 /// <param name="TokensPerStep">Queries and passages together.</param>
 /// <param name="Threads">Used.</param>
+/// <param name="Kernel">Which kernels ran.</param>
 /// <param name="PeakTensorBytes">Most memory in activations and gradients of activations at one time.</param>
-public sealed record TrainingBenchmarkResult(double TokensPerSecond, IReadOnlyList<double> Seconds, int TokensPerStep, int Threads, long PeakTensorBytes);
+public sealed record TrainingBenchmarkResult(double TokensPerSecond, IReadOnlyList<double> Seconds, int TokensPerStep, int Threads, string Kernel, long PeakTensorBytes);
 
 /// <summary>Times whole training steps of an encoder with random weights: forward, contrastive loss, backward, clipping and AdamW.</summary>
 public static class TrainingBenchmark
@@ -88,7 +89,7 @@ public static class TrainingBenchmark
             seconds[i] = Stopwatch.GetElapsedTime(started).TotalSeconds;
         }
 
-        return new TrainingBenchmarkResult(tokens / seconds.Min(), seconds, tokens, context.Threads, context.PeakBytes);
+        return new TrainingBenchmarkResult(tokens / seconds.Min(), seconds, tokens, context.Threads, context.KernelName(options.Precision), context.PeakBytes);
     }
 
     private static ContrastiveData Data(TrainingBenchmarkOptions options, int vocabulary)
