@@ -1,5 +1,4 @@
 using Sirocco.Cli.Frame;
-using Sirocco.Compute;
 using Sirocco.Models;
 using Sirocco.Training;
 
