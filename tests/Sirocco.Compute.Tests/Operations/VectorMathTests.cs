@@ -13,6 +13,16 @@ public sealed class VectorMathTests
     public void Sigmoid_is_within_three_ulp() => Check(x => VectorMath.Sigmoid(x), x => 1 / (1 + Math.Exp(-x)), -80, 80, 3);
 
     [Fact]
+    public void Silu_is_within_four_ulp_and_keeps_what_is_not_finite()
+    {
+        Check(x => VectorMath.Silu(x), x => x / (1 + Math.Exp(-x)), -80, 1e30f, 4);
+        Assert.True(float.IsNaN(VectorMath.Silu(Vector256.Create(float.NaN)).ToScalar()));
+        Assert.True(float.IsNaN(VectorMath.Sigmoid(Vector256.Create(float.NaN)).ToScalar()));
+        Assert.Equal(float.PositiveInfinity, VectorMath.Silu(Vector256.Create(float.PositiveInfinity)).ToScalar());
+        Assert.InRange(VectorMath.Silu(Vector256.Create(-1000f)).ToScalar(), -1e-30f, 0);
+    }
+
+    [Fact]
     public void Tanh_is_within_three_ulp() => Check(x => VectorMath.Tanh(x), Math.Tanh, -20, 20, 3);
 
     [Fact]
