@@ -124,7 +124,7 @@ public sealed class VectorIndexTests : IDisposable
             Assert.Contains("index", Assert.Throws<InvalidDataException>(() => VectorIndex.Open(temporary.File("index"))).Message, StringComparison.Ordinal);
         }
 
-        Assert.Throws<FileNotFoundException>(() => VectorIndex.Open(temporary.Path));
+        Assert.Throws<FileNotFoundException>(() => VectorIndex.Open(temporary.File("nothing")));
     }
 
     [Fact]

@@ -58,7 +58,7 @@ public sealed class BiEncoder : EncoderModel
             }
 
             settings = new EncoderSettings { Poolings = [pooling], Prompts = PublishedPrompts.Of(folder) };
-            if (folder.Directory is { } directory) settings = SentenceTransformersFolder.ReadPrompts(directory, settings) is { Prompts.Count: > 0 } found ? found : settings;
+            if (folder.Directory is { } directory) settings = SentenceTransformersFolder.ReadPrompts(directory, settings);
         }
 
         // Sentence-transformers runs a checkpoint as its configuration says, so causal where that says nothing; the bi-encoder loader makes it bidirectional.

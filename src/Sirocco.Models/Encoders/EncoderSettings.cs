@@ -47,14 +47,10 @@ public sealed record EncoderSettings
             : throw new ArgumentException($"the model has no prompt named '{wanted}'; it has {(Prompts.Count == 0 ? "none" : string.Join(", ", Prompts.Keys))}", nameof(name));
     }
 
-    /// <summary>The first of the named prompts that there is, else the default one, else nothing.</summary>
-    internal string PromptOf(params ReadOnlySpan<string> names)
+    /// <summary>The first of the named prompts that says something, else nothing where one of them is there, else the default prompt.</summary>
+    internal string PromptOf(params string[] names)
     {
-        foreach (string name in names)
-        {
-            if (Prompts.TryGetValue(name, out string? prompt)) return prompt;
-        }
-
-        return Prompt(null, null);
+        string[] there = [.. names.Where(Prompts.ContainsKey)];
+        return there.Select(name => Prompts[name]).FirstOrDefault(prompt => prompt.Length > 0) ?? (there.Length > 0 ? "" : Prompt(null, null));
     }
 }

@@ -9,6 +9,9 @@ namespace Sirocco.Models;
 /// </summary>
 internal sealed class SentenceTransformersFolder
 {
+    // The library gives every model these, so asking for them is no error.
+    private static readonly Dictionary<string, string> NoPrompts = new(StringComparer.Ordinal) { ["query"] = "", ["document"] = "" };
+
     private SentenceTransformersFolder(EncoderSettings settings, IReadOnlyList<EncoderModule> modules)
     {
         Settings = settings;
@@ -22,7 +25,7 @@ internal sealed class SentenceTransformersFolder
 
     public static SentenceTransformersFolder Read(string folder, int hiddenSize)
     {
-        EncoderSettings settings = new() { IsSentenceTransformers = true, Normalize = false, Poolings = [] };
+        EncoderSettings settings = new() { IsSentenceTransformers = true, Normalize = false, Poolings = [], Prompts = NoPrompts };
         List<EncoderModule> modules = [];
         string index = Path.Combine(folder, "modules.json");
         foreach (var (type, path) in ModuleList(index))
@@ -68,7 +71,7 @@ internal sealed class SentenceTransformersFolder
         string file = Path.Combine(folder, "config_sentence_transformers.json");
         if (!File.Exists(file)) return settings;
         ConfigReader config = ConfigReader.Load(file);
-        Dictionary<string, string> prompts = new(StringComparer.Ordinal);
+        Dictionary<string, string> prompts = new(settings.Prompts, StringComparer.Ordinal);
         foreach ((string name, string prompt) in config.Map("prompts")) prompts[name] = prompt;
         string? standard = config.Text("default_prompt_name");
         if (standard is not null && !prompts.ContainsKey(standard)) throw config.Wrong("default_prompt_name", "the name of one of its prompts");

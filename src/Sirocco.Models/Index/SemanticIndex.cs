@@ -78,14 +78,13 @@ public sealed class SemanticIndex : IDisposable
     }
 
     /// <summary>Opens an index and the model that made it.</summary>
-    /// <param name="folder">The index, or a model folder that holds one called <c>index</c>.</param>
+    /// <param name="folder">As <see cref="VectorIndex.Open"/> takes it.</param>
     /// <param name="threads">Threads of the computation; 0 takes one per processor.</param>
     /// <exception cref="InvalidDataException">The model is not the one that made the index.</exception>
     public static SemanticIndex Open(string folder, int threads = 0)
     {
-        string inside = Path.Combine(folder, "index");
-        if (!File.Exists(Path.Combine(folder, IndexDescription.FileName)) && File.Exists(Path.Combine(inside, IndexDescription.FileName))) folder = inside;
         VectorIndex index = VectorIndex.Open(folder);
+        folder = index.Folder;
         Embedder? embedder = null;
         try
         {
@@ -140,7 +139,7 @@ public sealed class SemanticIndex : IDisposable
         Dictionary<string, string> settings = [];
         void Keep(string name, object? value)
         {
-            if (value is not null) settings[name] = Convert.ToString(value, CultureInfo.InvariantCulture)!;
+            if (value is not null) settings[name] = Convert.ToString(value, CultureInfo.InvariantCulture)!.ToLowerInvariant();
         }
 
         Keep("precision", options.Precision);
@@ -148,7 +147,7 @@ public sealed class SemanticIndex : IDisposable
         Keep("pooling", options.Pooling);
         Keep("normalize", options.Normalize);
         Keep("dimensions", options.Dimensions);
-        Keep("max_length", options.MaxLength);
+        Keep("max-length", options.MaxLength);
         return settings;
     }
 
@@ -158,7 +157,7 @@ public sealed class SemanticIndex : IDisposable
         InvalidDataException Wrong(string name) => new($"{Path.Combine(folder, IndexDescription.FileName)}: settings.{name} is '{Value(name)}', which is no such setting; make the index again");
         bool? Flag(string name) => Value(name) is not { } text ? null : bool.TryParse(text, out bool flag) ? flag : throw Wrong(name);
         int? Number(string name) => Value(name) is not { } text ? null : int.TryParse(text, CultureInfo.InvariantCulture, out int number) && number > 0 ? number : throw Wrong(name);
-        Compute.Precision? precision = Value("precision") is not { } kept ? null : Enum.TryParse(kept, out Compute.Precision known) && Enum.IsDefined(known) ? known : throw Wrong("precision");
+        Compute.Precision? precision = Value("precision") is not { } kept ? null : Enum.TryParse(kept, ignoreCase: true, out Compute.Precision known) && Enum.IsDefined(known) ? known : throw Wrong("precision");
         return new EmbedderOptions
         {
             Precision = precision,
@@ -166,7 +165,7 @@ public sealed class SemanticIndex : IDisposable
             Pooling = Value("pooling"),
             Normalize = Flag("normalize"),
             Dimensions = Number("dimensions"),
-            MaxLength = Number("max_length"),
+            MaxLength = Number("max-length"),
         };
     }
 

@@ -26,6 +26,7 @@ public sealed class VectorIndex : IDisposable
 
     private VectorIndex(string folder, IndexDescription description)
     {
+        Folder = folder;
         Description = description;
         try
         {
@@ -43,6 +44,9 @@ public sealed class VectorIndex : IDisposable
             throw;
         }
     }
+
+    /// <summary>Where the index lies.</summary>
+    public string Folder { get; }
 
     /// <summary>How the index was made.</summary>
     public IndexDescription Description { get; }
