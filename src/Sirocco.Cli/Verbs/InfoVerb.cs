@@ -1,7 +1,8 @@
 using System.CommandLine;
 using Sirocco.Cli.Frame;
 using Sirocco.Cli.Records;
-using Sirocco.Formats;
+using Sirocco.Cli.Verbs.Info;
+using Sirocco.Compute;
 
 namespace Sirocco.Cli.Verbs;
 
@@ -23,39 +24,11 @@ internal sealed class InfoVerb : Verb
 
     public override int Run(Invocation invocation)
     {
-        string place = invocation.Get(path);
-        Facts facts = Describe(place, invocation.Get(tensors));
+        string place = invocation.Model(invocation.Get(path));
+        Facts facts = Directory.Exists(place) ? FolderDescription.Of(place, invocation.Get(tensors)) : FileDescription.Of(place, invocation.Get(tensors));
+        using (ComputeContext context = new(new ComputeOptions { Threads = 1 })) facts.Add("kernels", context.KernelDescription);
         if (invocation.Json) facts.WriteJson(invocation.Terminal.Output);
         else facts.WriteText(invocation.Terminal.OutputWriter);
         return ExitStatus.Success;
     }
-
-    private static Facts Describe(string place, bool tensors)
-    {
-        using TensorArchive archive = TensorArchive.Open(place);
-        return new Facts().Add("path", place).Add("weights", Weights(archive)).Add("tensors", tensors ? List(archive) : null);
-    }
-
-    private static Facts Weights(TensorArchive archive)
-    {
-        Facts types = new();
-        foreach (IGrouping<StorageType, StoredTensor> group in archive.Tensors.GroupBy(tensor => tensor.Type).OrderBy(group => group.Key))
-        {
-            types.Add(group.Key.ToString(), $"{group.Count()} tensors, {Facts.Bytes(group.Sum(tensor => tensor.ByteCount))}");
-        }
-
-        return new Facts()
-            .Add("files", archive.FilePaths.Count())
-            .Add("tensors", archive.Tensors.Count)
-            .Add("elements", archive.Tensors.Sum(tensor => tensor.ElementCount))
-            .Add("bytes", archive.Tensors.Sum(tensor => tensor.ByteCount))
-            .Add("types", types);
-    }
-
-    private static List<Facts> List(TensorArchive archive) =>
-        [.. archive.Tensors.Select(tensor => new Facts()
-            .Add("name", tensor.Name)
-            .Add("type", tensor.Type.ToString())
-            .Add("shape", tensor.Shape.ToArray())
-            .Add("bytes", tensor.ByteCount))];
 }
