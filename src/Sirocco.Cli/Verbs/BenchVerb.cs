@@ -13,13 +13,13 @@ internal sealed class BenchVerb : Verb
     private readonly Option<string?> shape = new("--shape")
     {
         Description = "gemm: MxKxN [512x3072x9216]; embed: ministral-3b, ministral-8b, ministral-14b, llama-1b, llama-3b, llama-8b or a model folder; "
-            + "train: 110m or one of these; tokenize: a tokenizer file or folder. Named shapes get random weights",
+            + "train: 110m or one of these; tokenize: a tokenizer file or folder [the demo's]. Named shapes get random weights",
         HelpName = "SHAPE|MODEL",
     };
 
     private readonly Option<int?> tokens = CommonOptions.Integer("--tokens", "N", 1, 1 << 20, "Tokens of each sequence (embed: 512, train: 64 of queries and 128 of passages)");
     private readonly Option<int?> sequences = CommonOptions.Integer("--sequences", "N", 1, 1 << 16, "Sequences at once (embed: 1, train: 8 queries)");
-    private readonly Option<string?> input = new("--input") { Description = "tokenize: texts to tokenize, .txt or .jsonl, also .gz", HelpName = "FILE" };
+    private readonly Option<string?> input = new("--input") { Description = "tokenize: texts, .txt or .jsonl, also .gz [the demo's corpus]", HelpName = "FILE" };
     private readonly Option<int?> runs = CommonOptions.Integer("--runs", "N", 1, 10_000, "Runs after the warm-up (default: three, more where they are short)");
     private readonly Option<bool> neighbour = new("--neighbour") { Description = "gemm: oneDNN in the same run, where libdnnl.so.2 is installed" };
 

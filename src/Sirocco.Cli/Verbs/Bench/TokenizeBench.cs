@@ -12,11 +12,12 @@ internal static class TokenizeBench
 
     public static Measurement Run(BenchSettings settings)
     {
-        if (settings.Shape is null || settings.Input is null) throw new UsageException("bench tokenize needs --shape TOKENIZER and --input FILE");
-        Tokenizer tokenizer = Tokenizer.Load(settings.Shape);
+        string path = settings.Shape ?? Shipped("tokenizer.json");
+        string input = settings.Input ?? Shipped("corpus.jsonl.gz");
+        Tokenizer tokenizer = Tokenizer.Load(path);
         List<string> texts = [];
         long bytes = 0;
-        using (TextSource source = new(settings.Input))
+        using (TextSource source = new(input))
         {
             foreach (TextRecord record in source.Read())
             {
@@ -26,7 +27,7 @@ internal static class TokenizeBench
             }
         }
 
-        if (bytes == 0) throw new InvalidDataException($"{settings.Input} holds no text to tokenize");
+        if (bytes == 0) throw new InvalidDataException($"{input} holds no text to tokenize");
         List<int> ids = [];
         long tokens = 0;
         List<double> seconds = Measurement.Time(
@@ -50,8 +51,11 @@ internal static class TokenizeBench
             Threads = 1,
             Precision = "none",
             Kernel = "byte-pair merging",
-            Settings = [("tokenizer", settings.Shape), ("input", settings.Input), ("texts", texts.Count), ("bytes", bytes), ("tokens", tokens)],
+            Settings = [("tokenizer", path), ("input", input), ("texts", texts.Count), ("bytes", bytes), ("tokens", tokens)],
             Beside = [("tokens_per_second", tokens / seconds.Min())],
         };
     }
+
+    /// <summary>The demo's files, which the build puts beside the program.</summary>
+    private static string Shipped(string name) => Path.Combine(AppContext.BaseDirectory, "demo", name);
 }

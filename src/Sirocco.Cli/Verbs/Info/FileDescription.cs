@@ -12,6 +12,8 @@ internal static class FileDescription
     public static Facts Of(string path, bool tensors)
     {
         ContentKind kind = ContentSniffer.Identify(path);
+        // A file that is called safetensors but does not begin like one is a damaged download: its reader says what it is instead.
+        if (path.EndsWith(".safetensors", StringComparison.OrdinalIgnoreCase)) kind = ContentKind.Safetensors;
         Facts facts = new Facts().Add("path", path).Add("kind", Name(kind)).Add("file_bytes", new FileInfo(path).Length);
         switch (kind)
         {
@@ -19,7 +21,7 @@ internal static class FileDescription
                 throw new InvalidDataException($"{path} is empty; download or write it again");
             case ContentKind.Safetensors or ContentKind.Gguf:
                 if (kind == ContentKind.Gguf && Gguf(path) is { } network) facts.Add("network", network);
-                using (TensorArchive archive = TensorArchive.Open(path)) Weights(facts, archive, tensors);
+                using (TensorArchive archive = kind == ContentKind.Gguf ? TensorArchive.Open(path) : SafetensorsFile.Open(path)) Weights(facts, archive, tensors);
                 break;
             case ContentKind.Npy:
                 using (NpyFile array = NpyFile.Open(path)) facts.Add("type", array.Array.Type.ToString()).Add("shape", array.Array.ShapeText);
@@ -35,9 +37,6 @@ internal static class FileDescription
                 break;
             case ContentKind.JsonLines:
                 facts.Add("records", Records(path));
-                break;
-            case ContentKind.Unknown when SafetensorsByName(path):
-                using (TensorArchive archive = SafetensorsFile.Open(path)) Weights(facts, archive, tensors);
                 break;
             case ContentKind.GitLfsPointer:
                 facts.Add("note", "the file itself was not fetched: run git lfs pull in its repository");
@@ -140,9 +139,6 @@ internal static class FileDescription
 
         return new Facts().Add("count", count).Add("keys", keys);
     }
-
-    // A file that is too short or too wrong to be recognised still gets the reader's own explanation if it is called a safetensors file.
-    private static bool SafetensorsByName(string path) => path.EndsWith(".safetensors", StringComparison.OrdinalIgnoreCase);
 
     private static string Name(ContentKind kind) => kind switch
     {

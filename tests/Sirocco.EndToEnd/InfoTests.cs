@@ -1,0 +1,68 @@
+using System.Text.Json;
+
+namespace Sirocco.EndToEnd;
+
+public sealed class InfoTests : IDisposable
+{
+    private readonly TemporaryFolder folder = new();
+
+    public void Dispose() => folder.Dispose();
+
+    [Fact]
+    public void A_model_folder_is_described_with_its_network_prompts_and_memory()
+    {
+        JsonElement facts = Json("info", Golden.Encoder, "--json");
+        Assert.Equal("Ministral3", facts.GetProperty("network").GetProperty("family").GetString());
+        Assert.Equal(32, facts.GetProperty("network").GetProperty("hidden_size").GetInt32());
+        Assert.Equal("\"query: \"", facts.GetProperty("use").GetProperty("prompts").GetProperty("query").GetString());
+        Assert.Equal(4 * facts.GetProperty("network").GetProperty("decoder_parameters").GetInt64(), facts.GetProperty("network").GetProperty("memory").GetProperty("f32_bytes").GetInt64());
+        Assert.False(string.IsNullOrEmpty(facts.GetProperty("kernels").GetString()));
+        Assert.Contains("bidirectional", SiroccoProcess.Run("info", Golden.Encoder).ExpectSuccess().Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Every_tensor_is_listed_when_asked()
+    {
+        JsonElement facts = Json("info", Path.Combine(Golden.CrossEncoder, "model.safetensors"), "--tensors", "--json");
+        JsonElement[] tensors = [.. facts.GetProperty("tensors").EnumerateArray()];
+        Assert.Equal(facts.GetProperty("weights").GetProperty("tensors").GetInt32(), tensors.Length);
+        Assert.Contains(tensors, tensor => tensor.GetProperty("name").GetString() == "score.weight");
+    }
+
+    [Theory]
+    [InlineData("tokenizer.json", "tokenizer.json")]
+    [InlineData("config.json", "config.json of a model")]
+    [InlineData("goldens.safetensors", "safetensors")]
+    public void A_file_is_known_by_its_content_whatever_its_name(string name, string kind)
+    {
+        File.Copy(Path.Combine(Golden.Encoder, name), folder["anything"]);
+        Assert.Equal(kind, Json("info", folder["anything"], "--json").GetProperty("kind").GetString());
+    }
+
+    [Fact]
+    public void Records_are_counted()
+    {
+        JsonElement records = Json("info", folder.Write("data", "{\"id\":1,\"text\":\"a\"}\n\n{\"text\":\"b\"}"), "--json").GetProperty("records");
+        Assert.Equal(2, records.GetProperty("count").GetInt32());
+        Assert.Equal("id, text", records.GetProperty("keys").GetString());
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("\u0010\u0000\u0000\u0000\u0000\u0000\u0000\u0000{\"a\":")]
+    [InlineData("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12\n")]
+    public void A_damaged_file_of_weights_is_one_line_that_names_it(string content)
+    {
+        string path = folder.Write("x.safetensors", content);
+        Assert.Contains(path, SiroccoProcess.Run("info", path, "--json").ExpectFailure(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_model_folder_with_a_mistyped_setting_is_one_line_that_names_the_key()
+    {
+        folder.Write("config.json", File.ReadAllText(Path.Combine(Golden.Encoder, "config.json")).Replace("\"hidden_size\": 32", "\"hidden_size\": \"wide\"", StringComparison.Ordinal));
+        Assert.Contains("hidden_size", SiroccoProcess.Run("info", folder.Root).ExpectFailure(), StringComparison.Ordinal);
+    }
+
+    private static JsonElement Json(params string[] arguments) => JsonDocument.Parse(SiroccoProcess.Run(arguments).ExpectSuccess().Output).RootElement;
+}
