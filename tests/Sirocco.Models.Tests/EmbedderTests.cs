@@ -25,6 +25,16 @@ public sealed class EmbedderTests : IDisposable
         Golden.AssertClose(embedder.Embed(texts).SelectMany(vector => vector).ToArray(), rows, 5e-5, "embeddings");
     }
 
+    [SkippableFact]
+    public void A_lone_gguf_file_brings_its_own_tokenizer()
+    {
+        string model = Golden.SharedPath("models/smollm2-135m-instruct"), alone = temporary.File("alone.gguf");
+        File.CreateSymbolicLink(alone, Directory.GetFiles(model, "*.gguf").Single());
+        string[] texts = ["hello  world", "naïve 123 — don't\n\n\tdo that", ""];
+        using Embedder folder = Embedder.FromPretrained(model, F32), file = Embedder.FromPretrained(alone, F32);
+        Golden.AssertClose(file.Embed(texts).SelectMany(vector => vector).ToArray(), folder.Embed(texts).SelectMany(vector => vector).ToArray(), 1e-5, "vectors");
+    }
+
     [SkippableTheory]
     [InlineData("bi-llama-inline")]
     [InlineData("bi-ministral3-inline")]

@@ -57,10 +57,13 @@ internal static class GgufVocabulary
         {
             throw new InvalidDataException($"tokenizer.ggml.tokens: {error.Message}", error);
         }
-        for (int value = 0; value < 256; value++)
+
+        // Published vocabularies may lack bytes that their training text never had (SmolLM2 lacks some control characters), which then encode to nothing.
+        for (int value = ' '; value < 127; value++)
         {
-            if (vocabulary.Table.Find([(byte)value]) < 0) throw new InvalidDataException($"tokenizer.ggml.tokens: there is no token for the single byte {value}; only byte-level vocabularies are supported");
+            if (vocabulary.Table.Find([(byte)value]) < 0) throw new InvalidDataException($"tokenizer.ggml.tokens: there is no token for the character '{(char)value}'; only byte-level vocabularies are supported");
         }
+
         return new TokenizerParts
         {
             Vocabulary = vocabulary,
