@@ -75,6 +75,16 @@ public sealed class VectorIndexTests : IDisposable
     }
 
     [Fact]
+    public void What_a_killed_build_left_is_removed_by_the_next()
+    {
+        Directory.CreateDirectory(temporary.File(".index.new.0123456789ab.partial"));
+        File.WriteAllText(temporary.File(".index.new.0123456789ab.partial/vectors.f32"), "half");
+        File.WriteAllText(temporary.File("index.lock"), "");
+        Build("index", VectorStore.F32, Vectors(5, 4, 1)).Dispose();
+        Assert.Equal(["index"], Directory.EnumerateFileSystemEntries(temporary.Path).Select(Path.GetFileName));
+    }
+
+    [Fact]
     public void A_second_builder_of_one_index_is_refused_while_the_first_runs()
     {
         using VectorIndexBuilder first = new(temporary.File("index"), Description(VectorStore.F32, 4));

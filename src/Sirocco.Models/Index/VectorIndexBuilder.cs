@@ -33,9 +33,8 @@ public sealed class VectorIndexBuilder : IDisposable
         writing = Lock(this.path);
         try
         {
-            string complete = this.path + ".new";
-            if (Directory.Exists(complete)) Directory.Delete(complete, recursive: true); // of a run that was stopped between its two renames
-            folder = AtomicFolder.Create(complete);
+            RemoveLeftovers(this.path);
+            folder = AtomicFolder.Create(this.path + ".new");
             foreach (string name in VectorFiles.Of(description.Store)) vectors[name] = new FileStream(folder.PathOf(name), FileMode.CreateNew, FileAccess.Write, FileShare.None, 1 << 18);
             ids = new TextColumn.Writer(folder, "ids");
             texts = new TextColumn.Writer(folder, "texts");
@@ -114,6 +113,18 @@ public sealed class VectorIndexBuilder : IDisposable
         catch (IOException e) when (File.Exists(name))
         {
             throw new IOException($"{path}: another process is building this index; wait for it or name another folder", e);
+        }
+    }
+
+    /// <summary>Removes what builds of this index left when they were killed; the lock says that none is running.</summary>
+    private static void RemoveLeftovers(string path)
+    {
+        string name = Path.GetFileName(path) + ".new";
+        foreach (string folder in Directory.EnumerateDirectories(Path.GetDirectoryName(path)!))
+        {
+            string found = Path.GetFileName(folder);
+            bool partial = found.StartsWith($".{name}.", StringComparison.Ordinal) && found.EndsWith(".partial", StringComparison.Ordinal);
+            if (partial || found == name) Directory.Delete(folder, recursive: true);
         }
     }
 
