@@ -1,3 +1,9 @@
+using System.Globalization;
 using BenchmarkDotNet.Running;
+using Sirocco.Benchmarks;
 
-BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);
+// accuracy MODEL DEMO-FOLDER QUERIES DOCUMENTS prints docs/precision.md's table; everything else goes to BenchmarkDotNet.
+if (args is ["accuracy", var model, var demo, var queries, var documents])
+    PrecisionAccuracy.Print(model, demo, int.Parse(queries, CultureInfo.InvariantCulture), int.Parse(documents, CultureInfo.InvariantCulture));
+else
+    BenchmarkSwitcher.FromAssembly(typeof(TransformerOperations).Assembly).Run(args);
