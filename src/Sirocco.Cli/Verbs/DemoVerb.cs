@@ -17,7 +17,7 @@ internal sealed class DemoVerb : Verb
     private readonly Option<int?> steps = CommonOptions.Integer("--steps", "N", 1, int.MaxValue, "Steps of training instead of minutes: the same seed and threads then give the same weights each time");
     private readonly Option<string?> query = new("--query") { Description = "Search with the last demo's model at once, without training", HelpName = "TEXT" };
     private readonly Option<string?> model = new("--model") { Description = "Start from this model folder instead of random weights", HelpName = "DIR" };
-    private readonly Option<int?> documents = CommonOptions.Integer("--documents", "N", 1, int.MaxValue, "Search only so many documents (default: all 35,629, with --model 4,000)");
+    private readonly Option<int?> documents = CommonOptions.Integer("--documents", "N", 1, int.MaxValue, "Search only so many documents (default: all 35,629, with --model 2,000)");
     private readonly Option<string> output = new("--output", "-o") { Description = "Folder for the model, its index and the plot", HelpName = "DIR", DefaultValueFactory = _ => "demo-output" };
 
     public DemoVerb()

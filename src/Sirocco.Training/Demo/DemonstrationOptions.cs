@@ -20,7 +20,7 @@ public sealed record DemonstrationOptions
     /// <summary>A model folder to start from instead of random weights; needs a tokenizer.json.</summary>
     public string? Model { get; init; }
 
-    /// <summary>Documents searched: the test queries' own and the first others; null means all for random weights and 4,000 for a given model.</summary>
+    /// <summary>Documents searched: the test queries' own and the first others; null means all for random weights and 2,000 for a given model.</summary>
     public int? Documents { get; init; }
 
     /// <summary>Precision of matrix products.</summary>

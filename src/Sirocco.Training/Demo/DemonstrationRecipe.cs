@@ -42,7 +42,7 @@ internal sealed record DemonstrationRecipe
         IndexedLength = 64,
         Temperature = 0.05f,
         PeakLearningRate = 1e-4,
-        EmbeddingFactor = 20,
+        EmbeddingFactor = 40,
         NormFactor = 300,
         WarmupShare = 0.05,
     };
@@ -57,7 +57,7 @@ internal sealed record DemonstrationRecipe
         Temperature = 0.05f,
         PeakLearningRate = 1e-4,
         WarmupShare = 0.1,
-        Documents = 4000,
+        Documents = 2000,
     };
 
     /// <summary>A Ministral 3 encoder wide enough to keep words apart and shallow enough to see every training query several times in two minutes.</summary>
@@ -65,11 +65,11 @@ internal sealed record DemonstrationRecipe
     {
         Family = ModelFamily.Ministral3,
         VocabularySize = tokenizer.VocabularySize,
-        HiddenSize = 512,
-        IntermediateSize = 512,
+        HiddenSize = 768,
+        IntermediateSize = 256,
         Layers = 1,
-        Heads = 4,
-        KeyValueHeads = 2,
+        Heads = 2,
+        KeyValueHeads = 1,
         HeadSize = 64,
         MaxPositions = 512,
 
