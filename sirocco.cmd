@@ -13,7 +13,7 @@ if exist "%BUILDS%\current" (
   set /p BUILD=<"%BUILDS%\current"
   powershell -NoProfile -ExecutionPolicy Bypass -Command ^
     "$t=(Get-Item -LiteralPath '%BUILDS%\current').LastWriteTimeUtc;" ^
-    "$f=Get-ChildItem -LiteralPath '%ROOT%src','%ROOT%Directory.Build.props','%ROOT%Directory.Packages.props','%ROOT%global.json' -Recurse -File |" ^
+    "$f=Get-ChildItem -LiteralPath '%ROOT%src','%ROOT%demo','%ROOT%Directory.Build.props','%ROOT%Directory.Packages.props','%ROOT%global.json' -Recurse -File |" ^
     "Where-Object { $_.LastWriteTimeUtc -gt $t -and $_.FullName -notmatch '\\(bin|obj)\\' } | Select-Object -First 1; exit [int]($null -ne $f)" && set "FRESH=1"
 )
 if defined FRESH if exist "%BUILDS%\%BUILD%\sirocco.dll" goto run

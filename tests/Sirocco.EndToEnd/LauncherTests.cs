@@ -14,6 +14,7 @@ public sealed class LauncherTests : IDisposable
         repository = folder["a clone"];
         log = folder["calls"];
         Directory.CreateDirectory(Path.Combine(repository, "src", "Sirocco.Cli"));
+        Directory.CreateDirectory(Path.Combine(repository, "demo"));
         Directory.CreateDirectory(folder["bin"]);
         foreach (string name in (string[])["Directory.Build.props", "Directory.Packages.props", "global.json"]) File.WriteAllText(Path.Combine(repository, name), "");
         File.WriteAllText(Source, "");
