@@ -1,5 +1,3 @@
-using Sirocco.Compute;
-
 namespace Sirocco.Models.Tests;
 
 /// <summary>Small networks with random weights, whose positions pass several steps of YaRN and the query scale.</summary>

@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.Globalization;
 using Sirocco.Cli.Frame;
 using Sirocco.Cli.Records;
-using Sirocco.Formats;
 using Sirocco.Models;
 
 namespace Sirocco.Cli.Verbs;

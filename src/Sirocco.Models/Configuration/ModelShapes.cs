@@ -5,7 +5,13 @@ public static class ModelShapes
 {
     private static readonly RopeParameters MinistralRope = new()
     {
-        Theta = 1e6, Scaling = RopeScaling.Yarn, Factor = 16, OriginalMaxPositions = 16384, Mscale = 1, MscaleAllDim = 1, QueryScaleBeta = 0.1,
+        Theta = 1e6,
+        Scaling = RopeScaling.Yarn,
+        Factor = 16,
+        OriginalMaxPositions = 16384,
+        Mscale = 1,
+        MscaleAllDim = 1,
+        QueryScaleBeta = 0.1,
     };
 
     private static readonly RopeParameters LlamaRope = new() { Theta = 5e5, Scaling = RopeScaling.Llama3, Factor = 32, OriginalMaxPositions = 8192 };

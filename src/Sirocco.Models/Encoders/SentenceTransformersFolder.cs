@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Sirocco.Compute;
 
 namespace Sirocco.Models;
 

@@ -1,4 +1,3 @@
-using Sirocco.Compute;
 using Sirocco.Formats;
 
 namespace Sirocco.Models;

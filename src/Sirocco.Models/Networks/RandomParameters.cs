@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Sirocco.Compute;
 
 namespace Sirocco.Models;

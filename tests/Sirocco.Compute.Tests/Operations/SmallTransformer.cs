@@ -4,14 +4,14 @@ namespace Sirocco.Compute.Tests.Operations;
 internal sealed class SmallTransformer
 {
     private const int Vocabulary = 31;
-    private readonly int headSize, heads, kvHeads;
+    private readonly int headSize;
     private readonly Parameter embedding, finalNorm;
     private readonly Layer[] layers;
     private readonly RotaryEmbedding rope;
 
     public SmallTransformer(int layers, int headSize = 16, int heads = 2, int kvHeads = 1, bool trainable = true)
     {
-        (this.headSize, this.heads, this.kvHeads) = (headSize, heads, kvHeads);
+        this.headSize = headSize;
         Hidden = headSize * heads;
         Random random = new(1);
         Parameter Matrix(string name, int outputs, int inputs) => Add(Parameter.FromValues(

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Sirocco.Compute;
 using Sirocco.Formats;
 using Sirocco.Models;

@@ -1,5 +1,4 @@
 using System.Text;
-using Sirocco.Cli.Frame;
 using Sirocco.Cli.Records;
 using Sirocco.Text;
 

@@ -151,8 +151,14 @@ internal static unsafe class AttentionBackward
         {
             PanelArguments block = new()
             {
-                A = a, AStride = (nint)aStride, B = right, Steps = kernel.Steps(k), C = c, CStride = (nint)cStride * sizeof(float),
-                Addend = add ? c : null, AddendStride = (nint)cStride * sizeof(float),
+                A = a,
+                AStride = (nint)aStride,
+                B = right,
+                Steps = kernel.Steps(k),
+                C = c,
+                CStride = (nint)cStride * sizeof(float),
+                Addend = add ? c : null,
+                AddendStride = (nint)cStride * sizeof(float),
             };
             kernel.RunAll(rows, panels, panelBytes, block);
         }

@@ -38,7 +38,9 @@ internal static unsafe class AttentionForward
     {
         Work<TVector, TLanes> work = new(backend, kernel, shape, keys, plan, panels)
         {
-            Q = q.Data, O = o.Data, LogSums = logSums is null ? null : logSums.Data,
+            Q = q.Data,
+            O = o.Data,
+            LogSums = logSums is null ? null : logSums.Data,
         };
         backend.Team.Run(ref work, plan[shape.Segments.Count].Item);
     }
@@ -137,8 +139,12 @@ internal static unsafe class AttentionForward
                 if (blocks == 1) keys.Pack(key + start, count, kvHead, packed = buffers.Panels);
                 PanelArguments scores = new()
                 {
-                    A = buffers.Queries, AStride = (nint)kernel.RowBytes(d), B = packed, Steps = kernel.Steps(d),
-                    C = buffers.Scores, CStride = ScoreStride * sizeof(float),
+                    A = buffers.Queries,
+                    AStride = (nint)kernel.RowBytes(d),
+                    B = packed,
+                    Steps = kernel.Steps(d),
+                    C = buffers.Scores,
+                    CStride = ScoreStride * sizeof(float),
                 };
                 kernel.RunAll(rows, kernel.Panels(seen), kernel.PanelBytes(d), scores);
                 for (int t = 0; t < tokens; t++)
@@ -150,9 +156,14 @@ internal static unsafe class AttentionForward
 
                 PanelArguments values = new()
                 {
-                    A = rounds ? buffers.Rounded : buffers.Scores, AStride = ScoreStride * (rounds ? sizeof(ushort) : sizeof(float)), B = packed + keys.KeyBytes(count),
-                    Steps = kernel.Steps(seen), C = buffers.Output, CStride = buffers.OutputStride * sizeof(float),
-                    Addend = buffers.Output, AddendStride = buffers.OutputStride * sizeof(float),
+                    A = rounds ? buffers.Rounded : buffers.Scores,
+                    AStride = ScoreStride * (rounds ? sizeof(ushort) : sizeof(float)),
+                    B = packed + keys.KeyBytes(count),
+                    Steps = kernel.Steps(seen),
+                    C = buffers.Output,
+                    CStride = buffers.OutputStride * sizeof(float),
+                    Addend = buffers.Output,
+                    AddendStride = buffers.OutputStride * sizeof(float),
                 };
                 kernel.RunAll(rows, kernel.Panels(d), kernel.PanelBytes(count), values);
             }

@@ -32,7 +32,11 @@ internal readonly unsafe struct AttentionKeys(PanelKernel kernel, AttentionShape
         int stride = shape.KvHeads * shape.HeadSize;
         return new Operand
         {
-            Data = matrix + ((long)row * stride) + (kvHead * shape.HeadSize), Type = ElementType.F32, Rows = count, Columns = shape.HeadSize, Stride = stride,
+            Data = matrix + ((long)row * stride) + (kvHead * shape.HeadSize),
+            Type = ElementType.F32,
+            Rows = count,
+            Columns = shape.HeadSize,
+            Stride = stride,
         };
     }
 

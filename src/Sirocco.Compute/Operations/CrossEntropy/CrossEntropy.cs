@@ -33,8 +33,13 @@ public static unsafe partial class Operations
             Tensor dx = pass.Target(scores, out bool add);
             CrossEntropyRow toScores = new()
             {
-                X = scores.Data, DX = dx.Data, LogSums = logSums.Data, Labels = (int*)labels.Pointer, Classes = scores.Columns,
-                Factor = count == 0 ? 0 : *pass.Gradient(loss).Data / count, Accumulate = add,
+                X = scores.Data,
+                DX = dx.Data,
+                LogSums = logSums.Data,
+                Labels = (int*)labels.Pointer,
+                Classes = scores.Columns,
+                Factor = count == 0 ? 0 : *pass.Gradient(loss).Data / count,
+                Accumulate = add,
             };
             RowDriver.Rows(scores.Context.Backend, scores.Rows, 8L * scores.Columns, toScores);
         });

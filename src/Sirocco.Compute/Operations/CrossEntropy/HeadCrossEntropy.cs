@@ -102,7 +102,12 @@ public static unsafe partial class Operations
                 HeadProduct(x, token, tokens, head, first, classes, logits.Data, precision);
                 HeadGradient gradient = new()
                 {
-                    Logits = logits.Data, LogSums = logSums.Data + token, Targets = (int*)targets.Pointer + token, First = first, Classes = classes, Factor = factor,
+                    Logits = logits.Data,
+                    LogSums = logSums.Data + token,
+                    Targets = (int*)targets.Pointer + token,
+                    First = first,
+                    Classes = classes,
+                    Factor = factor,
                 };
                 RowDriver.Rows(backend, tokens, 8L * classes, gradient);
                 Operand dlogits = Operand.Dense(logits.Data, ElementType.F32, tokens, classes);

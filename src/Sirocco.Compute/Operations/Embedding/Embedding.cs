@@ -32,7 +32,12 @@ public static unsafe partial class Operations
         {
             EmbeddingGradient toTable = new()
             {
-                DY = pass.Gradient(y).Data, DTable = table.Gradient!.Pointer, Ids = (int*)ids.Pointer, Tokens = y.Rows, Hidden = y.Columns, PaddingId = paddingId,
+                DY = pass.Gradient(y).Data,
+                DTable = table.Gradient!.Pointer,
+                Ids = (int*)ids.Pointer,
+                Tokens = y.Rows,
+                Hidden = y.Columns,
+                PaddingId = paddingId,
             };
             RowDriver.Columns(y.Context.Backend, y.Rows, y.Columns, toTable);
         });

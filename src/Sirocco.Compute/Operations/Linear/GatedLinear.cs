@@ -34,7 +34,13 @@ public static unsafe partial class Operations
                 Tensor da = pass.Scope.New(y.Rows, y.Columns, rounds ? ElementType.BF16 : ElementType.F32), db = pass.Scope.New(y.Rows, y.Columns, da.Type);
                 GateBackward backward = new()
                 {
-                    A = a.Data, B = b.Data, DY = pass.Gradient(y).Data, DA = da.Pointer, DB = db.Pointer, Count = y.Count, Rounds = rounds,
+                    A = a.Data,
+                    B = b.Data,
+                    DY = pass.Gradient(y).Data,
+                    DA = da.Pointer,
+                    DB = db.Pointer,
+                    Count = y.Count,
+                    Rounds = rounds,
                 };
                 RowDriver.Flat(y.Context.Backend, y.Count, backward);
                 LinearBackward(pass, precision, x, operand, gate, da);

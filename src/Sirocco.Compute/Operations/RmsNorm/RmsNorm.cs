@@ -31,7 +31,13 @@ public static unsafe partial class Operations
                 Tensor dx = pass.Target(x, out bool add);
                 RmsNormBackward toInput = new()
                 {
-                    X = x.Data, Gain = gain.Vector, Inverse = inverse.Data, DY = dy.Data, DX = dx.Data, Columns = x.Columns, Accumulate = add,
+                    X = x.Data,
+                    Gain = gain.Vector,
+                    Inverse = inverse.Data,
+                    DY = dy.Data,
+                    DX = dx.Data,
+                    Columns = x.Columns,
+                    Accumulate = add,
                 };
                 RowDriver.Rows(x.Context.Backend, x.Rows, 4 * x.Columns, toInput);
             }

@@ -1,5 +1,4 @@
 using System.Runtime.Intrinsics;
-using Sirocco.Compute.Backends.Cpu;
 
 namespace Sirocco.Compute;
 

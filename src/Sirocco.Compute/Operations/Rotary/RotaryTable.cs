@@ -39,7 +39,12 @@ public static unsafe partial class Operations
         {
             RotaryAngles angles = new()
             {
-                Positions = at, Frequencies = frequencies, Cosines = table.Cosines.Data, Sines = table.Sines.Data, Half = half, Factor = rope.AttentionFactor,
+                Positions = at,
+                Frequencies = frequencies,
+                Cosines = table.Cosines.Data,
+                Sines = table.Sines.Data,
+                Half = half,
+                Factor = rope.AttentionFactor,
             };
             RowDriver.Rows(f.Context.Backend, tokens, 64L * half, angles);
         }

@@ -19,7 +19,13 @@ public static unsafe partial class Operations
             Tensor dy = pass.Gradient(y), dx = pass.Target(x, out bool add);
             NormalizeBackward backward = new()
             {
-                Y = y.Data, Norms = norms.Data, DY = dy.Data, DX = dx.Data, Columns = x.Columns, Epsilon = epsilon, Accumulate = add,
+                Y = y.Data,
+                Norms = norms.Data,
+                DY = dy.Data,
+                DX = dx.Data,
+                Columns = x.Columns,
+                Epsilon = epsilon,
+                Accumulate = add,
             };
             RowDriver.Rows(x.Context.Backend, x.Rows, 3 * x.Columns, backward);
         });

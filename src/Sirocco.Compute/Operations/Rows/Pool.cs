@@ -57,8 +57,14 @@ public static unsafe partial class Operations
                 if (!add) System.Runtime.InteropServices.NativeMemory.Clear(dx.Data, (nuint)(dx.Count * sizeof(float)));
                 PoolBackward backward = new()
                 {
-                    X = mode == Pooling.Max ? x.Data : null, DY = dy.Data, DX = dx.Data, Starts = (int*)starts.Pointer, Ends = (int*)ends.Pointer,
-                    Ranges = y.Rows, Stride = x.Columns, Mode = mode,
+                    X = mode == Pooling.Max ? x.Data : null,
+                    DY = dy.Data,
+                    DX = dx.Data,
+                    Starts = (int*)starts.Pointer,
+                    Ends = (int*)ends.Pointer,
+                    Ranges = y.Rows,
+                    Stride = x.Columns,
+                    Mode = mode,
                 };
                 RowDriver.Columns(x.Context.Backend, x.Rows, x.Columns, backward);
             });

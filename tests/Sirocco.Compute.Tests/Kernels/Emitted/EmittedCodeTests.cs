@@ -204,7 +204,14 @@ public sealed unsafe class EmittedCodeTests
             {
                 PanelArguments arguments = new()
                 {
-                    A = x, AStride = AStride, B = y, Steps = steps, C = z, CStride = CStride, Addend = added, AddendStride = CStride,
+                    A = x,
+                    AStride = AStride,
+                    B = y,
+                    Steps = steps,
+                    C = z,
+                    CStride = CStride,
+                    Addend = added,
+                    AddendStride = CStride,
                 };
                 kernel.Run(rows, &arguments);
             }
