@@ -40,12 +40,19 @@ public sealed class DemonstrationTests : IDisposable
     }
 
     [Fact]
-    public void The_same_seed_and_steps_give_the_same_figures()
+    public void A_second_run_replaces_the_first_and_gives_the_same_figures_for_the_same_seed()
     {
-        string data = SmallData();
-        DemonstrationReport first = Demonstration.Run(Options(data, "a")), second = Demonstration.Run(Options(data, "b"));
+        DemonstrationOptions options = Options(SmallData());
+        DemonstrationReport first = Demonstration.Run(options);
+        string[] files = [.. Files()];
+        DemonstrationReport second = Demonstration.Run(options);
         Assert.Equal(first.Trained, second.Trained);
         Assert.Equal(first.FinalLoss, second.FinalLoss);
+        Assert.Equal(files, Files());
+        using VectorIndex index = VectorIndex.Open(options.OutputFolder);
+        Assert.Equal(160, index.Count);
+
+        IEnumerable<string> Files() => Directory.EnumerateFiles(options.OutputFolder, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal);
     }
 
     [Fact]
