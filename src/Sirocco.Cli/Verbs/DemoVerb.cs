@@ -111,8 +111,8 @@ internal sealed class DemoVerb : Verb
         }
 
         output.WriteLine();
-        output.WriteLine($"The loss is drawn in {Path.Combine(folder, Demonstration.PlotFile)}; search again with: sirocco demo --query \"…\"");
-        output.WriteLine($"Model and index are in {folder}; use them with: sirocco search {Quoted(folder)} \"{report.Examples[0].Query}\"");
+        output.WriteLine($"The loss is drawn in {Path.Combine(folder, Demonstration.PlotFile)}; search again with: ./sirocco demo --query \"…\"");
+        output.WriteLine($"Model and index are in {folder}; use them with: ./sirocco search {Quoted(folder)} \"{report.Examples[0].Query}\"");
     }
 
     private static void WriteJson(Invocation invocation, DemonstrationReport report, string folder)
