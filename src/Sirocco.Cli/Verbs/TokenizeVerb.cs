@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json;
 using Sirocco.Cli.Frame;
 using Sirocco.Cli.Records;
+using Sirocco.Models;
 using Sirocco.Text;
 
 namespace Sirocco.Cli.Verbs;
@@ -33,7 +34,7 @@ internal sealed class TokenizeVerb : Verb
         if (decoding && (invocation.Get(offsets) || invocation.Get(noSpecial))) throw new UsageException("--offsets and --no-special are about encoding; leave them out with --decode");
         if (!decoding && invocation.Get(skipSpecial)) throw new UsageException("--skip-special is about decoding; give --decode too, or --no-special");
         string from = invocation.Get(input)!;
-        Tokenizer tokenizer = Tokenizer.Load(invocation.Get(tokenizerPath));
+        Tokenizer tokenizer = ModelTokenizer.Load(invocation.Get(tokenizerPath));
         using OutputFile to = OutputFile.Open(invocation.Get(output), invocation.Terminal);
         using RecordWriter records = new(to.Stream);
         using ProgressLine progress = invocation.Progress(decoding ? "decoding" : "tokenizing", "texts");

@@ -16,7 +16,7 @@ internal sealed class TextEncoder
     {
         path = folder.Path;
         config = folder.Config;
-        tokenizer = Load(folder);
+        tokenizer = ModelTokenizer.Load(folder.Directory ?? folder.Path);
         this.lowerCase = lowerCase;
         MaxLength = Math.Max(1, new[] { maxLength, tokenizer.Settings.MaxLength, config.MaxPositions }.OfType<int>().Min());
     }
@@ -74,38 +74,6 @@ internal sealed class TextEncoder
     {
         int[] ids = Encode(prompt, out _);
         return ids.Length > 0 && tokenizer.IsSpecial(ids[^1]) ? ids.Length - 1 : ids.Length;
-    }
-
-    private static Tokenizer Load(ModelFolder folder)
-    {
-        if (folder.Directory is { } directory && (File.Exists(Path.Combine(directory, "tokenizer.json")) || File.Exists(Path.Combine(directory, "tekken.json"))))
-            return Tokenizer.Load(directory);
-        string? gguf = folder.Path.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase) || folder.Directory is null
-            ? folder.Path
-            : Directory.EnumerateFiles(folder.Directory, "*.gguf").FirstOrDefault();
-        if (gguf is null) throw new FileNotFoundException($"{folder.Path}: no tokenizer.json or tekken.json in this folder; copy the model's tokenizer there");
-        using TensorArchive archive = TensorArchive.Open(gguf);
-        if (archive is not GgufCheckpoint { Tokenizer: { } stored }) throw new InvalidDataException($"{gguf}: carries no tokenizer; put the model's tokenizer.json beside it");
-        try
-        {
-            return Tokenizer.FromVocabulary(new TokenizerVocabulary
-            {
-                Tokens = stored.Tokens,
-                Types = [.. stored.Types.Select(type => (VocabularyTokenType)(int)type)],
-                Merges = stored.Merges,
-                PreTokenizer = stored.Pre ?? "default",
-                BeginId = stored.Bos,
-                EndId = stored.Eos,
-                PaddingId = stored.Padding,
-                UnknownId = stored.Unknown,
-                AddBegin = stored.AddBos ?? false,
-                AddEnd = stored.AddEos ?? false,
-            });
-        }
-        catch (InvalidDataException e)
-        {
-            throw new InvalidDataException($"{gguf}: {e.Message}", e);
-        }
     }
 
     /// <summary>Python's str.lower: the runtime's own mapping but for the one letter whose lower case is two characters.</summary>

@@ -53,7 +53,7 @@ public sealed class Demonstration
         // 1. Texts and tokens.
         observer.Stage?.Invoke("reading the data");
         PackageSearchData data = PackageSearchData.Load(options.DataFolder);
-        Tokenizer tokenizer = Tokenizer.Load(options.Model ?? data.TokenizerPath);
+        Tokenizer tokenizer = ModelTokenizer.Load(options.Model ?? data.TokenizerPath);
         TokenizedTexts descriptions = PackageSearchData.Tokenize(tokenizer, data.Documents.Select(document => document.Text));
         ContrastiveData pairs = data.Pairs(data.TrainQueries, descriptions, tokenizer);
         PackageSearchTask task = PackageSearchTask.Create(data, tokenizer, descriptions, options.Documents ?? recipe.Documents);

@@ -1,4 +1,5 @@
 using System.Text;
+using Sirocco.Models;
 using Sirocco.Cli.Records;
 using Sirocco.Text;
 
@@ -13,7 +14,7 @@ internal static class TokenizeBench
     {
         string path = settings.Shape ?? Shipped("tokenizer.json");
         string input = settings.Input ?? Shipped("corpus.jsonl.gz");
-        Tokenizer tokenizer = Tokenizer.Load(path);
+        Tokenizer tokenizer = ModelTokenizer.Load(path);
         List<string> texts = [];
         long bytes = 0;
         using (TextSource source = new(input))
