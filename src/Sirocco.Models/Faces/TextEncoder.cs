@@ -1,5 +1,4 @@
 using System.Runtime.ExceptionServices;
-using Sirocco.Formats;
 using Sirocco.Text;
 
 namespace Sirocco.Models;
