@@ -77,11 +77,48 @@ public sealed class VectorIndexTests : IDisposable
     [Fact]
     public void What_a_killed_build_left_is_removed_by_the_next()
     {
-        Directory.CreateDirectory(temporary.File(".index.new.0123456789ab.partial"));
-        File.WriteAllText(temporary.File(".index.new.0123456789ab.partial/vectors.f32"), "half");
+        Directory.CreateDirectory(temporary.File("..index.sirocco-new.0123456789ab.partial"));
+        File.WriteAllText(temporary.File("..index.sirocco-new.0123456789ab.partial/vectors.f32"), "half");
         File.WriteAllText(temporary.File("index.lock"), "");
         Build("index", VectorStore.F32, Vectors(5, 4, 1)).Dispose();
         Assert.Equal(["index"], Directory.EnumerateFileSystemEntries(temporary.Path).Select(Path.GetFileName));
+    }
+
+    [Fact]
+    public void An_index_that_a_killed_exchange_moved_aside_gets_its_name_back()
+    {
+        Build("index", VectorStore.F32, Vectors(5, 4, 1)).Dispose();
+        Directory.Move(temporary.File("index"), temporary.File(".index.sirocco-old"));
+        new VectorIndexBuilder(temporary.File("index"), Description(VectorStore.F32, 4)).Dispose();
+        using VectorIndex index = VectorIndex.Open(temporary.File("index"));
+        Assert.Equal(5, index.Count);
+    }
+
+    [Fact]
+    public void Only_an_index_is_replaced_and_neighbours_are_left_alone()
+    {
+        foreach (string neighbour in (string[])["index.old", "index.new"])
+        {
+            Directory.CreateDirectory(temporary.File(neighbour));
+            File.WriteAllText(temporary.File(neighbour + "/thesis.txt"), "mine");
+        }
+
+        Build("index", VectorStore.F32, Vectors(5, 4, 1)).Dispose();
+        Build("index", VectorStore.F32, Vectors(6, 4, 1)).Dispose();
+        Assert.True(File.Exists(temporary.File("index.old/thesis.txt")) && File.Exists(temporary.File("index.new/thesis.txt")));
+
+        File.WriteAllText(temporary.File("index/notes.txt"), "mine");
+        IOException error = Assert.Throws<IOException>(() => new VectorIndexBuilder(temporary.File("index"), Description(VectorStore.F32, 4)));
+        Assert.Contains("notes.txt", error.Message, StringComparison.Ordinal);
+
+        Directory.CreateDirectory(temporary.File("site"));
+        File.WriteAllText(temporary.File("site/index.json"), """{"name": "my site"}""");
+        Assert.ThrowsAny<Exception>(() => new VectorIndexBuilder(temporary.File("site"), Description(VectorStore.F32, 4)));
+        Assert.Contains("my site", File.ReadAllText(temporary.File("site/index.json")), StringComparison.Ordinal);
+
+        File.WriteAllText(temporary.File("file"), "mine");
+        Assert.Throws<IOException>(() => new VectorIndexBuilder(temporary.File("file"), Description(VectorStore.F32, 4)));
+        Assert.Equal("mine", File.ReadAllText(temporary.File("file")));
     }
 
     [Fact]
@@ -99,7 +136,7 @@ public sealed class VectorIndexTests : IDisposable
     {
         Directory.CreateDirectory(temporary.File("mine"));
         File.WriteAllText(temporary.File("mine/letter.txt"), "dear");
-        Assert.Contains("other files", Assert.Throws<IOException>(() => new VectorIndexBuilder(temporary.File("mine"), Description(VectorStore.F32, 4))).Message, StringComparison.Ordinal);
+        Assert.Contains("no part of an index", Assert.Throws<IOException>(() => new VectorIndexBuilder(temporary.File("mine"), Description(VectorStore.F32, 4))).Message, StringComparison.Ordinal);
         Assert.True(File.Exists(temporary.File("mine/letter.txt")));
     }
 

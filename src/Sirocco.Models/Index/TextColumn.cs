@@ -16,6 +16,9 @@ internal sealed class TextColumn : IDisposable
         this.ends = ends;
     }
 
+    /// <summary>Names of the files that a column is kept in: its bytes, its ends.</summary>
+    public static string[] FilesOf(string name) => [name + ".utf8", name + ".ends"];
+
     public static TextColumn Open(string folder, string name, int count)
     {
         MappedFile bytes = MappedFile.Open(Path.Combine(folder, name + ".utf8"));

@@ -28,13 +28,14 @@ public sealed class VectorIndexBuilder : IDisposable
         ArgumentOutOfRangeException.ThrowIfLessThan(description.Dimensions, 1);
         this.path = Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
         this.description = description;
-        if (Directory.Exists(this.path) && Directory.EnumerateFileSystemEntries(this.path).Any() && !File.Exists(Path.Combine(this.path, IndexDescription.FileName)))
-            throw new IOException($"{path}: is a folder with other files in it; name a new folder for the index");
+        if (Path.GetDirectoryName(this.path) is not { } parent || !Directory.Exists(parent))
+            throw new DirectoryNotFoundException($"{path}: the folder it is to lie in does not exist; make that first");
         writing = Lock(this.path);
         try
         {
             RemoveLeftovers(this.path);
-            folder = AtomicFolder.Create(this.path + ".new");
+            RequireReplaceable(this.path);
+            folder = AtomicFolder.Create(Aside(this.path, "new"));
             foreach (string name in VectorFiles.Of(description.Store)) vectors[name] = new FileStream(folder.PathOf(name), FileMode.CreateNew, FileAccess.Write, FileShare.None, 1 << 18);
             ids = new TextColumn.Writer(folder, "ids");
             texts = new TextColumn.Writer(folder, "texts");
@@ -116,15 +117,41 @@ public sealed class VectorIndexBuilder : IDisposable
         }
     }
 
-    /// <summary>Removes what builds of this index left when they were killed; the lock says that none is running.</summary>
+    /// <summary>Only an index is ever replaced: a folder with anything else in it may be somebody's work.</summary>
+    private static void RequireReplaceable(string path)
+    {
+        if (File.Exists(path)) throw new IOException($"{path}: is a file; name a new folder for the index");
+        if (!Directory.Exists(path) || !Directory.EnumerateFileSystemEntries(path).Any()) return;
+        string[] known = [IndexDescription.FileName, VectorFiles.F32, VectorFiles.Int8, VectorFiles.Scales, VectorFiles.Signs, .. TextColumn.FilesOf("ids"), .. TextColumn.FilesOf("texts")];
+        bool hasVectors = false;
+        foreach (string entry in Directory.EnumerateFileSystemEntries(path))
+        {
+            string name = Path.GetFileName(entry);
+            if (!File.Exists(entry) || !known.Contains(name)) throw new IOException($"{path}: holds '{name}', which is no part of an index; name a new folder for the index");
+            hasVectors |= name.StartsWith("vectors.", StringComparison.Ordinal);
+        }
+
+        // A damaged index may be made again, but a lone index.json must at least be ours.
+        if (!hasVectors) IndexDescription.Read(path);
+    }
+
+    /// <summary>The name, in the same folder, of this index while it is being exchanged.</summary>
+    private static string Aside(string path, string state) => Path.Combine(Path.GetDirectoryName(path)!, $".{Path.GetFileName(path)}.sirocco-{state}");
+
+    /// <summary>
+    /// Undoes what builds of this index left when they were killed; the lock says that none is running. An earlier index that was moved aside for an exchange that did
+    /// not happen gets its name back.
+    /// </summary>
     private static void RemoveLeftovers(string path)
     {
-        string name = Path.GetFileName(path) + ".new";
+        string complete = Aside(path, "new"), old = Aside(path, "old");
+        if (Directory.Exists(old) && !Directory.Exists(path)) Directory.Move(old, path);
+        string partial = $".{Path.GetFileName(complete)}.";
         foreach (string folder in Directory.EnumerateDirectories(Path.GetDirectoryName(path)!))
         {
             string found = Path.GetFileName(folder);
-            bool partial = found.StartsWith($".{name}.", StringComparison.Ordinal) && found.EndsWith(".partial", StringComparison.Ordinal);
-            if (partial || found == name) Directory.Delete(folder, recursive: true);
+            bool unfinished = found.StartsWith(partial, StringComparison.Ordinal) && found.EndsWith(".partial", StringComparison.Ordinal);
+            if (unfinished || folder == complete || folder == old) Directory.Delete(folder, recursive: true);
         }
     }
 
@@ -132,17 +159,18 @@ public sealed class VectorIndexBuilder : IDisposable
     private void Swap()
     {
         folder.Commit();
-        string complete = folder.Path, old = path + ".old";
-        if (Directory.Exists(old)) Directory.Delete(old, recursive: true);
+        string complete = folder.Path, old = Aside(path, "old");
         bool replaces = Directory.Exists(path);
-        if (replaces) Directory.Move(path, old);
         try
         {
+            RequireReplaceable(path);
+            if (replaces) Directory.Move(path, old);
             Directory.Move(complete, path);
         }
         catch
         {
-            if (replaces) Directory.Move(old, path);
+            if (replaces && !Directory.Exists(path)) Directory.Move(old, path);
+            Directory.Delete(complete, recursive: true);
             throw;
         }
 
