@@ -185,7 +185,9 @@ internal static unsafe class AttentionForward
                     float shrink = MathF.Pow(2, before - largest);
                     buffers.Largest[row] = largest;
                     buffers.Sums[row] *= shrink;
-                    if (shrink != 0) VectorRow.Scale(buffers.Output + (row * buffers.OutputStride), shrink, buffers.Output + (row * buffers.OutputStride), shape.HeadSize);
+
+                    // Only the first block has nothing to shrink; a factor that underflows to zero must still wipe what was summed.
+                    if (before != float.NegativeInfinity) VectorRow.Scale(buffers.Output + (row * buffers.OutputStride), shrink, buffers.Output + (row * buffers.OutputStride), shape.HeadSize);
                 }
 
                 sum = SoftmaxRow<TVector, TLanes>.Power(scores + low, largest, high - low, scores + low, rounds ? rounded + low : null);
