@@ -15,6 +15,14 @@ public sealed class CpuFeaturesTests
     public void A_level_hides_everything_above_it(string? level, string instructionSet) =>
         Assert.Equal(instructionSet, Everything.Limit(null, level).InstructionSet);
 
+    [Fact]
+    public void A_level_without_VNNI_hides_it_at_every_width()
+    {
+        CpuFeatures limited = Everything.Limit(null, "avx512");
+        Assert.False(limited.AvxVnni || limited.Avx512Vnni || limited.Avx512Bf16);
+        Assert.True(limited.Avx512);
+    }
+
     [Theory]
     [InlineData("scalar", KernelTier.Scalar)]
     [InlineData("simd", KernelTier.Simd)]

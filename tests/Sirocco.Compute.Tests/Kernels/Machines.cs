@@ -28,6 +28,8 @@ internal static unsafe class Machines
     /// <summary>The loop of the emitted dot products in plain code.</summary>
     private sealed class ScalarBFloat16DotKernel : BFloat16DotKernel
     {
+        public override string Name => "scalar bf16 dot";
+
         protected override void RunSteps(int rows, DotArguments* arguments)
         {
             const int Lanes = StepElements / 2;

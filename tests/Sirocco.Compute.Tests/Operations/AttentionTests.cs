@@ -1,3 +1,5 @@
+using Sirocco.Compute.Tests.Kernels;
+
 namespace Sirocco.Compute.Tests.Operations;
 
 public sealed class AttentionTests
@@ -57,6 +59,29 @@ public sealed class AttentionTests
         Tensor q = f.Upload([1e4f, 0, -1e4f, 0], 2, 2), k = f.Upload([1e4f, 0, 0, 1e4f], 2, 2), v = f.Upload([1, 2, 3, 4], 2, 2);
         float[] o = f.Attention(q, k, v, Segments.FromLengths([2]), AttentionMask.Bidirectional, 2, 1).ToArray();
         Assert.Equal([1, 2, 3, 4], o);
+    }
+
+    /// <summary>Scores of whole blocks of keys lie 200 apart, more than the 104 after which a power of e is zero in f32.</summary>
+    [Theory]
+    [MemberData(nameof(LinearTests.AllMachines), MemberType = typeof(LinearTests))]
+    public void A_maximum_that_leaps_between_blocks_of_keys_wipes_what_was_summed_before(string machine)
+    {
+        const int HeadSize = 8, Heads = 2;
+        foreach (int[] levels in new int[][] { [0, 1], [1, 0], [0, 1, 2], [1, 0, 2], [-1, -2, 0] })
+        {
+            OperationCase c = new(new Random(levels.Length));
+            int keys = (levels.Length * AttentionShape.KeyBlock) - 30;
+            Segments segments = Segments.Continuing([9], [keys - 9], [.. Enumerable.Range(0, 9)]);
+            Variable q = c.Input(9, Heads * HeadSize), k = c.Input(keys, HeadSize), v = c.Input(keys, HeadSize);
+            for (int i = 0; i < q.Values.Length; i += HeadSize) q.Values[i] = 1;
+            for (int j = 0; j < keys; j++) k.Values[j * HeadSize] = 200 * levels[j / AttentionShape.KeyBlock];
+            AttentionShape shape = new(segments, AttentionMask.Bidirectional, Heads, 1, HeadSize, 1);
+
+            // A score of 400 (577 in units of log₂) is known to 2⁻¹⁵.
+            c.Check(
+                x => AttentionReference.Forward(shape, x[q], x[k], x[v]),
+                (f, b) => f.Attention(b.Tensor(q), b.Tensor(k), b.Tensor(v), segments, AttentionMask.Bidirectional, HeadSize, 1), 6e-5, machine);
+        }
     }
 
     [Fact]

@@ -1,3 +1,5 @@
+using Sirocco.Compute.Tests.Kernels;
+
 namespace Sirocco.Compute.Tests.Operations;
 
 /// <summary>
@@ -20,10 +22,12 @@ internal sealed class OperationCase(Random random)
     /// <param name="reference">The result in double, from every variable's values.</param>
     /// <param name="operation">The same by the engine.</param>
     /// <param name="tolerance">Of the largest value of a matrix.</param>
-    public void Check(Func<Values, double[]> reference, Func<Scope, Bound, Tensor> operation, double tolerance = 3e-6)
+    /// <param name="machine">One of <see cref="Machines"/>; null: this one.</param>
+    public void Check(Func<Values, double[]> reference, Func<Scope, Bound, Tensor> operation, double tolerance = 3e-6, string? machine = null)
     {
         double[] expected = reference(Values());
-        using ComputeContext context = new(new ComputeOptions { Threads = 1 + random.Next(3) });
+        int threads = 1 + random.Next(3);
+        using ComputeContext context = machine is null ? new(new ComputeOptions { Threads = threads }) : new(Machines.Create(machine, threads));
         using (Scope f = context.BeginScope())
         {
             Close(expected, operation(f, new Bound(f, variables)).ToArray(), tolerance, "value");

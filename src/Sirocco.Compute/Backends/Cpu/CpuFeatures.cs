@@ -86,7 +86,7 @@ internal sealed record CpuFeatures
             "baseline" => limited with { Avx2 = false, AvxVnni = false, Avx512 = false, Avx512Vnni = false, Avx512Bf16 = false },
             "avx2" => limited with { AvxVnni = false, Avx512 = false, Avx512Vnni = false, Avx512Bf16 = false },
             "avxvnni" => limited with { Avx512 = false, Avx512Vnni = false, Avx512Bf16 = false },
-            "avx512" => limited with { Avx512Vnni = false, Avx512Bf16 = false },
+            "avx512" => limited with { AvxVnni = false, Avx512Vnni = false, Avx512Bf16 = false },
             "avx512vnni" => limited with { Avx512Bf16 = false },
             _ => throw new ArgumentException($"{LevelVariable}={level} is unknown: use baseline, avx2, avxvnni, avx512 or avx512vnni"),
         };

@@ -9,6 +9,9 @@ internal abstract unsafe class DotKernel(ElementType weightType, int rowTile, in
     /// <summary>Rows of the weight in one call.</summary>
     public const int WeightRows = 3;
 
+    /// <summary>Tier and rows by weight rows, for people.</summary>
+    public abstract string Name { get; }
+
     /// <summary>Elements of the weights.</summary>
     public ElementType WeightType { get; } = weightType;
 
@@ -43,6 +46,8 @@ internal abstract unsafe class DotKernel(ElementType weightType, int rowTile, in
 internal sealed unsafe class ScalarDotKernel<TLoad>() : DotKernel(TLoad.Type, rowTile: 4, mostRows: 4)
     where TLoad : IFloatLoad
 {
+    public override string Name => $"scalar dot {RowTile}×{WeightRows}";
+
     public override long BlockBytes(int rows, int k) => 4L * rows * k;
 
     public override void Prepare(float* x, long stride, int rows, int k, byte* block)

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 using Sirocco.Compute.Backends.Cpu.Emitted;
 
 namespace Sirocco.Compute.Backends.Cpu;
@@ -30,7 +31,7 @@ internal sealed class KernelTable
         new(f => f.AvxVnni, PanelInstructions.Int8AvxVnni),
         new(f => f.Avx512, PanelInstructions.Int8Avx512),
         new(f => f.Avx2, PanelInstructions.Int8Avx2),
-        new(f => f.AvxVnni, KernelTier.Simd, () => new SimdPanelKernel<Vector256<int>, Quads256>()),
+        new(f => f.AvxVnni && AvxVnni.IsSupported, KernelTier.Simd, () => new SimdPanelKernel<Vector256<int>, Quads256>()),
         new(f => f.Avx2, KernelTier.Simd, () => new SimdPanelKernel<Vector256<int>, Pairs256>()),
         new(_ => true, KernelTier.Simd, () => new SimdPanelKernel<Vector128<int>, Pairs128>()),
         new(_ => true, KernelTier.Scalar, () => new ScalarPanelKernel(PanelFormat.S16S8)),
@@ -81,9 +82,9 @@ internal sealed class KernelTable
     /// <summary>Products of 8-bit integers.</summary>
     public PanelKernel Int8 => int8.Value;
 
-    /// <summary>For people: instruction set, the kernel of each precision, and why machine code is not emitted where it was wanted.</summary>
+    /// <summary>For people: instruction set, the kernel of each precision (for few rows that of bf16 weights), and why machine code is not emitted where it was wanted.</summary>
     public string Description =>
-        $"{features.InstructionSet}; f32 {F32.Name}; bf16 {BF16.Name}; int8 {Int8.Name}" + (refusal == null ? "" : $"; emitted kernels off: {refusal}");
+        $"{features.InstructionSet}; f32 {F32.Name}; bf16 {BF16.Name}, few rows {Dot(BF16, ElementType.BF16).Name}; int8 {Int8.Name}" + (refusal == null ? "" : $"; emitted kernels off: {refusal}");
 
     public PanelKernel this[Precision precision] => precision switch
     {

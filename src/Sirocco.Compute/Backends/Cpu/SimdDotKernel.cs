@@ -12,6 +12,8 @@ internal sealed unsafe class SimdDotKernel<TLoad>() : DotKernel(TLoad.Type, rowT
 {
     private const int Step = 16;
 
+    public override string Name => $"simd dot {RowTile}×{WeightRows}";
+
     public override long BlockBytes(int rows, int k) => 4L * rows * Padded(k);
 
     /// <summary>[steps][rows][16], evens before odds where the weight is read that way, zeros after the last element.</summary>

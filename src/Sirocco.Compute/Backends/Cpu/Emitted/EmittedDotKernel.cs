@@ -7,6 +7,8 @@ internal sealed unsafe class EmittedDotKernel : BFloat16DotKernel
 
     private EmittedDotKernel(delegate* unmanaged[SuppressGCTransition]<DotArguments*, void>[] byRows) => this.byRows = byRows;
 
+    public override string Name => $"emitted vdpbf16ps dot {RowTile}×{WeightRows}";
+
     /// <summary>Assembles and places the kernel; null with the reason where the system refuses executable memory.</summary>
     public static EmittedDotKernel? TryCreate(out string? refusal)
     {
