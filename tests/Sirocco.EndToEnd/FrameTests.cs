@@ -68,6 +68,15 @@ public sealed class FrameTests
     [InlineData("embed m --precision f64", "--precision takes one of auto, f32, bf16, int8, not 'f64'; see sirocco embed --help")]
     [InlineData("embed m text --normalize --no-normalize", "--normalize and --no-normalize contradict each other; give one of them")]
     [InlineData("embed m text --input file", "give texts or --input, not both")]
+    [InlineData("contrastive m in out --temperature 1 --precision int8", "--precision int8 has no gradients, and contrastive needs them; choose f32 or bf16")]
+    [InlineData("forward m in out --outputs logits,grads --precision int8", "--precision int8 has no gradients, and --outputs grads needs them; choose f32 or bf16")]
+    [InlineData("forward m in -", "OUTPUT takes a file, not -: the result cannot go to standard output")]
+    [InlineData("index m corpus.txt -", "INDEX takes a folder, not -: the result cannot go to standard output")]
+    [InlineData("index m corpus.txt ", "INDEX takes a path, not an empty word; see sirocco index --help")]
+    [InlineData("embed m text --output ", "--output takes a path, not an empty word; see sirocco embed --help")]
+    [InlineData("rerank m --query q --template {query}", "--template needs both {query} and {passage}")]
+    [InlineData("rerank m --query q --template {query}{passage}{title}", "--template has {query} and {passage} only, not {title}")]
+    [InlineData("demo --minutes 1 --steps 5", "give --minutes or --steps, not both")]
     [InlineData("contrastive m in out", "--temperature is missing; see sirocco contrastive --help")]
     public void A_wrong_command_line_ends_with_status_two_and_one_line_that_helps(string line, string message)
     {

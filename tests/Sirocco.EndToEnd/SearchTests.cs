@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.IO.Compression;
 using System.Text.Json;
 
 namespace Sirocco.EndToEnd;
@@ -99,6 +100,39 @@ public sealed class SearchTests : IDisposable
         string vectors = Directory.GetFiles(index, "vectors*")[0];
         File.WriteAllBytes(vectors, File.ReadAllBytes(vectors)[1..]);
         Assert.Contains("vectors", SiroccoProcess.Run("search", index, "anything").ExpectFailure(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Scores_that_are_no_numbers_name_the_index()
+    {
+        SiroccoProcess.Run("index", Golden.Encoder, corpus, index, "--quiet").ExpectSuccess();
+        string vectors = Directory.GetFiles(index, "vectors*")[0];
+        byte[] bytes = File.ReadAllBytes(vectors);
+        bytes.AsSpan(bytes.Length / 2).Fill(0xFF); // every float32 of all ones is NaN
+        File.WriteAllBytes(vectors, bytes);
+        Assert.Contains(index, SiroccoProcess.Run("search", index, "anything", "--top", "1000").ExpectFailure(), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(8)]
+    [InlineData(40)]
+    public void A_compressed_corpus_that_breaks_off_is_not_taken_for_a_whole_one(int missing)
+    {
+        using MemoryStream packed = new();
+        using (GZipStream gzip = new(packed, CompressionLevel.Optimal, leaveOpen: true)) gzip.Write(File.ReadAllBytes(corpus));
+        string path = folder["corpus.jsonl.gz"];
+        File.WriteAllBytes(path, packed.ToArray());
+        SiroccoProcess.Run("index", Golden.Encoder, path, index, "--quiet").ExpectSuccess();
+        File.WriteAllBytes(path, packed.ToArray()[..^missing]);
+        Assert.Contains("corpus.jsonl.gz ends inside its compressed data; download it again", SiroccoProcess.Run("index", Golden.Encoder, path, index, "--quiet").ExpectFailure(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_length_without_room_for_the_special_tokens_names_the_option()
+    {
+        string documents = folder.Write("documents.txt", "one\n");
+        Assert.Contains("--max-length", SiroccoProcess.Run("rerank", Golden.CrossEncoder, "--query", "q", "--input", documents, "--max-length", "1").ExpectFailure(), StringComparison.Ordinal);
     }
 
     private static JsonElement[] Answers(Outcome outcome) => [.. outcome.ExpectSuccess().OutputLines.Select(line => JsonDocument.Parse(line).RootElement)];

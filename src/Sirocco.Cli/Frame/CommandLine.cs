@@ -52,6 +52,7 @@ internal static class CommandLine
         foreach (Verb verb in All())
         {
             verb.SetAction(parsed => verb.Run(new Invocation(parsed, terminal, cancellation)));
+            CommonOptions.RefuseEmptyPaths(verb);
             root.Add(verb);
         }
 

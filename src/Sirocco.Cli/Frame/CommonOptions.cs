@@ -71,6 +71,26 @@ internal static class CommonOptions
         return option;
     }
 
+    /// <summary>An empty word, as an unset shell variable leaves one, is no path: every option and argument of the verb that takes a path says so.</summary>
+    public static void RefuseEmptyPaths(Verb verb)
+    {
+        foreach (Option<string> option in verb.Options.OfType<Option<string>>().Where(option => option.HelpName is "FILE" or "DIR" or "MODEL"))
+        {
+            option.Validators.Add(result =>
+            {
+                if (result.Tokens.Any(token => token.Value.Length == 0)) result.AddError($"{option.Name} takes a path, not an empty word");
+            });
+        }
+
+        foreach (Argument<string> argument in verb.Arguments.OfType<Argument<string>>().Where(argument => argument.Name.All(char.IsAsciiLetterUpper)))
+        {
+            argument.Validators.Add(result =>
+            {
+                if (result.Tokens.Any(token => token.Value.Length == 0)) result.AddError($"{argument.Name} takes a path, not an empty word");
+            });
+        }
+    }
+
     /// <summary>A pair of switches such as --normalize and --no-normalize.</summary>
     public static (Option<bool> Yes, Option<bool> No) Switch(string yes, string no, string whenYes, string whenNo) =>
         (new(yes) { Description = whenYes }, new(no) { Description = whenNo });

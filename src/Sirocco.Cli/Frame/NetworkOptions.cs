@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Sirocco.Compute;
 using Sirocco.Models;
 
 namespace Sirocco.Cli.Frame;
@@ -20,9 +21,12 @@ internal sealed class NetworkOptions
         foreach (Option option in (Option[])[attention.Yes, attention.No, pooling, normalize.Yes, normalize.No, positions, CommonOptions.Precision, CommonOptions.Threads, CommonOptions.Device]) verb.Add(option);
     }
 
-    public ForwardPassOptions Read(Invocation invocation)
+    /// <param name="invocation">whose options</param>
+    /// <param name="differentiated">what is asked for that needs weights with a gradient; null where nothing does</param>
+    public ForwardPassOptions Read(Invocation invocation, string? differentiated = null)
     {
         ComputeChoice compute = invocation.Compute();
+        if (differentiated is not null && compute.Precision == Precision.Int8) throw new UsageException($"--precision int8 has no gradients, and {differentiated} needs them; choose f32 or bf16");
         return new ForwardPassOptions
         {
             Model = new ModelOptions { Precision = compute.Precision, Threads = compute.Threads, Causal = invocation.Get(attention) is { } bidirectional ? !bidirectional : null },

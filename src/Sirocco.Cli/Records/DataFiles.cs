@@ -8,6 +8,9 @@ internal static class DataFiles
 {
     public const string Standard = "-";
 
+    // Without this switch GZipStream takes the end of a file for the end of the data, and a download that broke off for a whole one.
+    static DataFiles() => AppContext.SetSwitch("System.IO.Compression.UseStrictValidation", true);
+
     /// <summary>The name that messages use.</summary>
     public static string NameOf(string path) => path == Standard ? "standard input" : path;
 
@@ -30,6 +33,10 @@ internal static class DataFiles
 
     /// <summary>The extension that says what the content is: <c>.jsonl</c> of <c>corpus.jsonl.gz</c>.</summary>
     public static string Extension(string path) => Path.GetExtension(IsGzip(path) ? path[..^3] : path).ToLowerInvariant();
+
+    /// <summary>Refuses "-" for results that are written in places, which a stream does not have.</summary>
+    public static string RequirePlace(string argument, string path, string kind) => path != Standard ? path
+        : throw new UsageException($"{argument} takes a {kind}, not -: the result cannot go to standard output");
 
     private static bool IsGzip(string path) => path.EndsWith(".gz", StringComparison.OrdinalIgnoreCase);
 }

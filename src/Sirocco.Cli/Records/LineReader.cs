@@ -95,7 +95,7 @@ internal sealed class LineReader(Stream stream, string source) : IDisposable
         }
         catch (InvalidDataException failure)
         {
-            throw new InvalidDataException($"{source} is damaged after line {Number}: {failure.Message} (it was taken for gzip)", failure);
+            throw new InvalidDataException($"{source} ends inside its compressed data; download it again", failure);
         }
 
         end += read;

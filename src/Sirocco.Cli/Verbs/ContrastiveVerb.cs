@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Sirocco.Cli.Frame;
+using Sirocco.Cli.Records;
 using Sirocco.Formats;
 using Sirocco.Models;
 
@@ -33,10 +34,12 @@ internal sealed class ContrastiveVerb : Verb
     {
         double t = invocation.Get(temperature)!.Value;
         if (t <= 0) throw new UsageException($"--temperature takes a number above 0, not {t.ToString(System.Globalization.CultureInfo.InvariantCulture)}");
+        string place = DataFiles.RequirePlace("OUTPUT", invocation.Get(output), "file");
+        ForwardPassOptions options = network.Read(invocation, "contrastive");
         using TensorArchive tensors = SafetensorsFile.Open(invocation.Get(input));
         IReadOnlyList<OutgoingTensor> results = ContrastiveStep.Run(
-            invocation.Model(invocation.Get(model)), tensors, (float)t, invocation.Get(inBatchNegatives), network.Read(invocation), invocation.Cancellation);
-        SafetensorsWriter.Write(invocation.Get(output), results, null, invocation.Cancellation);
+            invocation.Model(invocation.Get(model)), tensors, (float)t, invocation.Get(inBatchNegatives), options, invocation.Cancellation);
+        SafetensorsWriter.Write(place, results, null, invocation.Cancellation);
         return ExitStatus.Success;
     }
 }

@@ -41,6 +41,7 @@ internal sealed class DemoVerb : Verb
             return ExitStatus.Success;
         }
 
+        if (invocation.Get(minutes) is not null && invocation.Get(steps) is not null) throw new UsageException("give --minutes or --steps, not both");
         double duration = invocation.Get(minutes) ?? 2;
         if (duration is not (> 0 and <= 24 * 60)) throw new UsageException($"--minutes takes a number above 0, at most a day, not {duration.ToString(CultureInfo.InvariantCulture)}");
         DemonstrationReport report = Train(invocation, new DemonstrationOptions

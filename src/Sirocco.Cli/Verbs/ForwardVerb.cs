@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Sirocco.Cli.Frame;
+using Sirocco.Cli.Records;
 using Sirocco.Formats;
 using Sirocco.Models;
 
@@ -35,12 +36,12 @@ internal sealed class ForwardVerb : Verb
 
     public override int Run(Invocation invocation)
     {
-        ForwardPassOptions options = network.Read(invocation) with
-        {
-            Outputs = invocation.Get(outputs)?.Split([',', ' '], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) ?? [],
-        };
+        string place = DataFiles.RequirePlace("OUTPUT", invocation.Get(output), "file");
+        string[] names = invocation.Get(outputs)?.Split([',', ' '], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) ?? [];
+        string? differentiated = names.FirstOrDefault(name => name is "loss" or "grads");
+        ForwardPassOptions options = network.Read(invocation, differentiated is null ? null : $"--outputs {differentiated}") with { Outputs = names };
         using TensorArchive tensors = SafetensorsFile.Open(invocation.Get(input));
-        SafetensorsWriter.Write(invocation.Get(output), ForwardPass.Run(invocation.Model(invocation.Get(model)), tensors, options, invocation.Cancellation), null, invocation.Cancellation);
+        SafetensorsWriter.Write(place, ForwardPass.Run(invocation.Model(invocation.Get(model)), tensors, options, invocation.Cancellation), null, invocation.Cancellation);
         return ExitStatus.Success;
     }
 }

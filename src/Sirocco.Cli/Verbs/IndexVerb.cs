@@ -33,6 +33,7 @@ internal sealed class IndexVerb : Verb
     public override int Run(Invocation invocation)
     {
         if (invocation.Get(prompt) is not null && invocation.Get(promptName) is not null) throw new UsageException("give --prompt or --prompt-name, not both");
+        string place = DataFiles.RequirePlace("INDEX", invocation.Get(index), "folder");
         EmbedderOptions options = encoder.Read(invocation);
         string given = invocation.Get(model);
         string folder = invocation.Model(given);
@@ -50,10 +51,10 @@ internal sealed class IndexVerb : Verb
             DocumentPrompt = documentPrompt,
             Settings = IndexSettings.Write(options),
         };
-        using VectorIndexBuilder builder = new(invocation.Get(index), description);
+        using VectorIndexBuilder builder = new(place, description);
         long count = Fill(invocation, source, embedder, documentPrompt, builder);
         builder.Commit();
-        invocation.Notice(string.Create(CultureInfo.InvariantCulture, $"{count:N0} records of {embedder.Dimensions} features are in {invocation.Get(index)}"));
+        invocation.Notice(string.Create(CultureInfo.InvariantCulture, $"{count:N0} records of {embedder.Dimensions} features are in {place}"));
         if (embedder.TextsCut > 0) invocation.Notice($"note: {embedder.TextsCut} texts were longer than {embedder.MaxLength} tokens and were cut");
         return ExitStatus.Success;
     }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text.RegularExpressions;
 using Sirocco.Cli.Frame;
 using Sirocco.Cli.Records;
 using Sirocco.Models;
@@ -6,7 +7,7 @@ using Sirocco.Models;
 namespace Sirocco.Cli.Verbs;
 
 /// <summary><c>sirocco rerank</c>: documents in the order of their fitness for a query.</summary>
-internal sealed class RerankVerb : Verb
+internal sealed partial class RerankVerb : Verb
 {
     private readonly Argument<string> model = new("MODEL") { Description = "A reranker's folder or hub id" };
     private readonly Option<string> query = new("--query") { Description = "What the documents are judged by", HelpName = "Q", Required = true };
@@ -29,6 +30,7 @@ internal sealed class RerankVerb : Verb
     public override int Run(Invocation invocation)
     {
         ComputeChoice compute = invocation.Compute();
+        if (invocation.Get(template) is { } pattern) CheckTemplate(pattern);
         using TextSource source = new(invocation.Get(input)!);
         string[] documents = [.. source.Read().Select(record => record.Text)];
         using Reranker reranker = Reranker.FromPretrained(invocation.Model(invocation.Get(model)), new RerankerOptions
@@ -55,4 +57,14 @@ internal sealed class RerankVerb : Verb
         if (reranker.PairsCut > 0) invocation.Notice($"note: {reranker.PairsCut} pairs were longer than {reranker.MaxLength} tokens and were cut");
         return ExitStatus.Success;
     }
+
+    private static void CheckTemplate(string template)
+    {
+        string[] names = [.. PlaceNames().Matches(template).Select(match => match.Value)];
+        if (names.FirstOrDefault(name => name is not ("{query}" or "{passage}")) is { } unknown) throw new UsageException($"--template has {{query}} and {{passage}} only, not {unknown}");
+        if (!names.Contains("{query}") || !names.Contains("{passage}")) throw new UsageException("--template needs both {query} and {passage}");
+    }
+
+    [GeneratedRegex(@"\{\w+\}")]
+    private static partial Regex PlaceNames();
 }

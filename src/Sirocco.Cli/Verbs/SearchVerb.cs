@@ -52,6 +52,7 @@ internal sealed class SearchVerb : Verb
             string[] texts = [.. batch.Select(record => record.Text)];
             float[][] asked = embedder.Embed(texts, prompt: vectors.Description.QueryPrompt, cancellation: invocation.Cancellation);
             IReadOnlyList<IReadOnlyList<SearchHit>> answers = vectors.Search(asked.SelectMany(vector => vector).ToArray(), found, compute.Threads, invocation.Cancellation);
+            if (answers.Any(hits => hits.Any(hit => !float.IsFinite(hit.Score)))) throw new InvalidDataException($"{place} gives scores that are no numbers, so its vectors are damaged; make the index again");
             for (int i = 0; i < texts.Length; i++)
             {
                 IReadOnlyList<SearchHit> hits = reranker is null ? answers[i] : Rerank(reranker, texts[i], answers[i], wanted, invocation.Cancellation);

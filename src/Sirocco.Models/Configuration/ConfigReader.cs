@@ -181,7 +181,9 @@ internal sealed class ConfigReader
         }
         catch (JsonException e)
         {
-            throw new InvalidDataException($"{file}: is not valid JSON at line {e.LineNumber + 1}, byte {e.BytePositionInLine + 1}", e);
+            // A key that comes twice has no position, but the runtime's message names it.
+            string what = e.LineNumber is { } line ? $"is not valid JSON at line {line + 1}, byte {e.BytePositionInLine + 1}" : $"is not usable JSON: {e.Message}";
+            throw new InvalidDataException($"{file}: {what}", e);
         }
     }
 

@@ -101,7 +101,9 @@ public sealed class Reranker : IDisposable
         {
             string? template = options.Template ?? (encoder.ReadsLastToken ? null : RerankingTemplate.Read(folder) ?? NemotronTemplate);
             Func<float, float> activation = options.Raw ? score => score : CrossEncoderActivation.Of(folder, encoder);
-            return new Reranker(encoder, new TextEncoder(folder, options.MaxLength), loading.NewContext(), template, activation, options);
+            TextEncoder texts = new(folder, options.MaxLength);
+            texts.RequireRoom(pair: template is null);
+            return new Reranker(encoder, texts, loading.NewContext(), template, activation, options);
         }
         catch
         {
