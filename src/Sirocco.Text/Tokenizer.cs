@@ -19,14 +19,14 @@ public sealed partial class Tokenizer
     private static TokenSink? detailedSink;
 
     private readonly TokenizerParts parts;
-    private readonly TextEncoder encoder;
+    private readonly TokenizationPipeline encoder;
     private readonly (int[] Before, int[] After)? frame;
 
     internal Tokenizer(TokenizerParts parts, TokenizerSettings? settings = null)
     {
         this.parts = parts;
         Settings = settings ?? new TokenizerSettings();
-        encoder = new TextEncoder(parts);
+        encoder = new TokenizationPipeline(parts);
         frame = parts.PostProcessor is null ? ([], []) : parts.PostProcessor.Frame();
         decodedNames = parts.Added.ById.ToDictionary(pair => pair.Key, pair => DecodedBytes(pair.Value));
         VocabularySize = Math.Max(parts.Vocabulary.IdLimit, parts.Added.ById.Count == 0 ? 0 : parts.Added.ById.Keys.Max() + 1);

@@ -76,12 +76,12 @@ internal static class ComponentReader
         }
     }
 
-    public static Pipeline.Decoder? Decoder(JsonField field)
+    public static TokenDecoder? Decoder(JsonField field)
     {
         if (field.IsNull) return null;
         return Type(field) switch
         {
-            "Sequence" => new DecoderSequence([.. field.Get("decoders").Items().Select(Decoder).OfType<Pipeline.Decoder>()]),
+            "Sequence" => new DecoderSequence([.. field.Get("decoders").Items().Select(Decoder).OfType<TokenDecoder>()]),
             "ByteLevel" => new ByteLevelDecoder(),
             "Replace" => new ReplaceDecoder(Pattern(field.Get("pattern")), field.Get("content").Text()),
             "Fuse" => new FuseDecoder(),

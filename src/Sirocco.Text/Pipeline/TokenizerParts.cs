@@ -25,7 +25,7 @@ internal sealed record TokenizerParts
     public PostProcessor? PostProcessor { get; init; }
 
     /// <summary>Null in a file without one, and in tekken files, whose tokens are bytes.</summary>
-    public Decoder? Decoder { get; init; }
+    public TokenDecoder? Decoder { get; init; }
 
     public Truncation? Truncation { get; init; }
 

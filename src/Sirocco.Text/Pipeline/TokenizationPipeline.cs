@@ -8,13 +8,13 @@ namespace Sirocco.Text.Pipeline;
 /// From text to tokens: added tokens cut the text, the rest is normalised, cut again at normalized added tokens, split into pieces, and each piece merged.
 /// Where all steps only cut (every published byte-level vocabulary), pieces go straight from the matcher to the vocabulary; nothing is stored between.
 /// </summary>
-internal sealed class TextEncoder
+internal sealed class TokenizationPipeline
 {
     private readonly TokenizerParts parts;
     private readonly TextSplitter[]? splitters;
     private readonly bool needsOrigin;
 
-    public TextEncoder(TokenizerParts parts)
+    public TokenizationPipeline(TokenizerParts parts)
     {
         this.parts = parts;
         TextSplitter?[] steps = [.. parts.Steps.Select(step => step.AsSplitter)];
@@ -38,7 +38,7 @@ internal sealed class TextEncoder
     }
 
     /// <summary>One text on its way.</summary>
-    private readonly struct Run(TextEncoder owner, TokenSink sink, EncodedSequence? detailed, int limit)
+    private readonly struct Run(TokenizationPipeline owner, TokenSink sink, EncodedSequence? detailed, int limit)
     {
         public void Text(AlignedText text)
         {

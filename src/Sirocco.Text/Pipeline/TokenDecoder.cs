@@ -5,18 +5,18 @@ using Sirocco.Text.Splitting;
 namespace Sirocco.Text.Pipeline;
 
 /// <summary>Turns token names back into text.</summary>
-internal abstract class Decoder
+internal abstract class TokenDecoder
 {
     public abstract List<string> Decode(List<string> tokens);
 }
 
-internal sealed class DecoderSequence(IReadOnlyList<Decoder> parts) : Decoder
+internal sealed class DecoderSequence(IReadOnlyList<TokenDecoder> parts) : TokenDecoder
 {
     public override List<string> Decode(List<string> tokens) => parts.Aggregate(tokens, (current, part) => part.Decode(current));
 }
 
 /// <summary>ByteLevel: a token spelled in the byte alphabet stands for its bytes, any other for itself; broken UTF-8 becomes U+FFFD.</summary>
-internal sealed class ByteLevelDecoder : Decoder
+internal sealed class ByteLevelDecoder : TokenDecoder
 {
     public override List<string> Decode(List<string> tokens)
     {
@@ -34,7 +34,7 @@ internal sealed class ByteLevelDecoder : Decoder
 }
 
 /// <summary>Replaces what a pattern matches in each token.</summary>
-internal sealed class ReplaceDecoder(TextPattern pattern, string content) : Decoder
+internal sealed class ReplaceDecoder(TextPattern pattern, string content) : TokenDecoder
 {
     private readonly ReplaceNormalizer replace = new(pattern, System.Text.Encoding.UTF8.GetBytes(content));
 
@@ -42,13 +42,13 @@ internal sealed class ReplaceDecoder(TextPattern pattern, string content) : Deco
 }
 
 /// <summary>Joins all tokens.</summary>
-internal sealed class FuseDecoder : Decoder
+internal sealed class FuseDecoder : TokenDecoder
 {
     public override List<string> Decode(List<string> tokens) => [string.Concat(tokens)];
 }
 
 /// <summary>Runs of <c>&lt;0x..&gt;</c> become the text that their bytes are, or one U+FFFD a byte.</summary>
-internal sealed class ByteFallbackDecoder : Decoder
+internal sealed class ByteFallbackDecoder : TokenDecoder
 {
     private static readonly UTF8Encoding Strict = new(false, true);
 
@@ -87,14 +87,14 @@ internal sealed class ByteFallbackDecoder : Decoder
 }
 
 /// <summary>Metaspace: the mark becomes a space, and vanishes from the first token where encoding put it there.</summary>
-internal sealed class MetaspaceDecoder(Rune replacement, PrependScheme scheme) : Decoder
+internal sealed class MetaspaceDecoder(Rune replacement, PrependScheme scheme) : TokenDecoder
 {
     public override List<string> Decode(List<string> tokens) =>
         [.. tokens.Select((token, index) => token.Replace(replacement.ToString(), index == 0 && scheme != PrependScheme.Never ? "" : " ", StringComparison.Ordinal))];
 }
 
 /// <summary>Strip: up to so many of one character at the start and end of each token.</summary>
-internal sealed class StripDecoder(Rune content, int start, int stop) : Decoder
+internal sealed class StripDecoder(Rune content, int start, int stop) : TokenDecoder
 {
     public override List<string> Decode(List<string> tokens) => [.. tokens.Select(Strip)];
 
@@ -109,7 +109,7 @@ internal sealed class StripDecoder(Rune content, int start, int stop) : Decoder
 }
 
 /// <summary>BPEDecoder: the end-of-word suffix becomes a space, nothing in the last token.</summary>
-internal sealed class SuffixDecoder(string suffix) : Decoder
+internal sealed class SuffixDecoder(string suffix) : TokenDecoder
 {
     public override List<string> Decode(List<string> tokens) => suffix.Length == 0
         ? tokens
