@@ -35,7 +35,7 @@ public sealed class EmbedTests : IDisposable
         string input = folder.Write("in.txt", string.Join('\n', queries));
         Close(Recorded("embeddings.prompt.query"), Embed(input, "--prompt-name", "query"));
         Close(Recorded("embeddings.prompt_text"), Embed(input, "--prompt", "search: "));
-        Assert.Contains("'nothing'", SiroccoProcess.Run("embed", Golden.Encoder, "x", "--prompt-name", "nothing").ExpectFailure(), StringComparison.Ordinal);
+        Assert.Contains("'nothing'", SiroccoProcess.Run("embed", Golden.Encoder, "x", "--prompt-name", "nothing").ExpectWrongUsage(), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -77,6 +77,14 @@ public sealed class FrameTests
     [InlineData("rerank m --query q --template {query}", "--template needs both {query} and {passage}")]
     [InlineData("rerank m --query q --template {query}{passage}{title}", "--template has {query} and {passage} only, not {title}")]
     [InlineData("demo --minutes 1 --steps 5", "give --minutes or --steps, not both")]
+    [InlineData("embed m text --pooling best", "--pooling takes one of avg, mean, cls, last, weighted_avg, lasttoken, max, mean_sqrt_len_tokens, weightedmean, not 'best'; see sirocco embed --help")]
+    [InlineData("forward m in out --outputs logit", "there is no output 'logit'; did you mean logits?")]
+    [InlineData("forward m in out --outputs ", "--outputs names no output; there are logits, hidden_states, last_hidden_state, embedding, score, loss, grads")]
+    [InlineData("contrastive m in out --temperature 1e-300", "--temperature takes a number above 0 within the range of float32, not 1E-300")]
+    [InlineData("contrastive m in out --temperature 0", "--temperature takes a number above 0 within the range of float32, not 0")]
+    [InlineData("contrastive m in out --temperature NaN", "--temperature takes a number, not 'NaN'; see sirocco contrastive --help")]
+    [InlineData("bench gemm --tokens 5", "bench gemm has no use for --tokens, which is for embed and train; leave it out")]
+    [InlineData("bench embed --neighbour", "bench embed has no use for --neighbour, which is for gemm; leave it out")]
     [InlineData("contrastive m in out", "--temperature is missing; see sirocco contrastive --help")]
     public void A_wrong_command_line_ends_with_status_two_and_one_line_that_helps(string line, string message)
     {

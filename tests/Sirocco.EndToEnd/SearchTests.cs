@@ -125,14 +125,30 @@ public sealed class SearchTests : IDisposable
         File.WriteAllBytes(path, packed.ToArray());
         SiroccoProcess.Run("index", Golden.Encoder, path, index, "--quiet").ExpectSuccess();
         File.WriteAllBytes(path, packed.ToArray()[..^missing]);
-        Assert.Contains("corpus.jsonl.gz ends inside its compressed data; download it again", SiroccoProcess.Run("index", Golden.Encoder, path, index, "--quiet").ExpectFailure(), StringComparison.Ordinal);
+        Assert.Contains("corpus.jsonl.gz is cut off or damaged inside its compressed data", SiroccoProcess.Run("index", Golden.Encoder, path, index, "--quiet").ExpectFailure(), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("", "is empty")]
+    [InlineData("{\"text\": \"plain\"}\n", "is not gzip-compressed")]
+    public void A_name_that_ends_in_gz_needs_compressed_content(string content, string message)
+    {
+        string path = folder.Write("plain.jsonl.gz", content);
+        string error = SiroccoProcess.Run("index", Golden.Encoder, path, index, "--quiet").ExpectFailure();
+        Assert.Contains($"plain.jsonl.gz {message}", error, StringComparison.Ordinal);
     }
 
     [Fact]
-    public void A_length_without_room_for_the_special_tokens_names_the_option()
+    public void A_length_that_the_special_tokens_fill_is_wrong_usage()
     {
         string documents = folder.Write("documents.txt", "one\n");
-        Assert.Contains("--max-length", SiroccoProcess.Run("rerank", Golden.CrossEncoder, "--query", "q", "--input", documents, "--max-length", "1").ExpectFailure(), StringComparison.Ordinal);
+        // One special token on either side of the pair or between its texts: a limit of as many leaves nothing of either.
+        string error = SiroccoProcess.Run("rerank", Golden.CrossEncoder, "--query", "q", "--input", documents, "--max-length", "1").ExpectWrongUsage();
+        Assert.Contains("special tokens around a pair", error, StringComparison.Ordinal);
+        int special = int.Parse(error.Split(' ')[^1], System.Globalization.CultureInfo.InvariantCulture);
+        string[] rerank = ["rerank", Golden.CrossEncoder, "--query", "q", "--input", documents, "--max-length"];
+        SiroccoProcess.Run([.. rerank, special.ToString(System.Globalization.CultureInfo.InvariantCulture)]).ExpectWrongUsage();
+        SiroccoProcess.Run([.. rerank, (special + 1).ToString(System.Globalization.CultureInfo.InvariantCulture)]).ExpectSuccess();
     }
 
     private static JsonElement[] Answers(Outcome outcome) => [.. outcome.ExpectSuccess().OutputLines.Select(line => JsonDocument.Parse(line).RootElement)];

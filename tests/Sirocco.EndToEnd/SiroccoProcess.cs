@@ -11,9 +11,14 @@ public sealed record Outcome(int Status, string Output, string Error)
     public string[] OutputLines => Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
 
     /// <summary>One line on stderr that begins with "error:", nothing on stdout, status 1.</summary>
-    public string ExpectFailure()
+    public string ExpectFailure() => ExpectError(1);
+
+    /// <summary>The same with status 2: the command line itself is wrong.</summary>
+    public string ExpectWrongUsage() => ExpectError(2);
+
+    private string ExpectError(int status)
     {
-        Assert.True(Status == 1 && ErrorLines is [var line] && line.StartsWith("error: ", StringComparison.Ordinal), $"status {Status}\n{Output}\n{Error}");
+        Assert.True(Status == status && ErrorLines is [var line] && line.StartsWith("error: ", StringComparison.Ordinal), $"status {Status}\n{Output}\n{Error}");
         Assert.Equal("", Output);
         return ErrorLines[0];
     }

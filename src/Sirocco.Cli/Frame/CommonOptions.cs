@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using Sirocco.Models;
 
 namespace Sirocco.Cli.Frame;
 
@@ -68,6 +69,14 @@ internal static class CommonOptions
             string? word = result.Tokens.Count > 0 ? result.Tokens[^1].Value : null;
             if (word is not null && !words.Contains(word)) result.AddError($"{name} takes one of {string.Join(", ", words)}, not '{word}'");
         });
+        return option;
+    }
+
+    /// <summary>The name of a pooling.</summary>
+    public static Option<string> Pooling(string description)
+    {
+        Option<string> option = Choice("--pooling", null, $"{description}: {string.Join(", ", PoolingNames.All)}", [.. PoolingNames.All]);
+        option.HelpName = "NAME";
         return option;
     }
 

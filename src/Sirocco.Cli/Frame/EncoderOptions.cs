@@ -9,12 +9,7 @@ internal sealed class EncoderOptions
     private readonly (Option<bool> Yes, Option<bool> No) attention = CommonOptions.Switch("--bidirectional", "--causal",
         "Every token sees all others, whatever the model's folder says", "A token sees only those before it, whatever the model's folder says");
 
-    private readonly Option<string?> pooling = new("--pooling")
-    {
-        Description = "How token vectors become one: avg, cls, last, weighted_avg, max, mean_sqrt_len_tokens, weightedmean",
-        HelpName = "NAME",
-    };
-
+    private readonly Option<string> pooling = CommonOptions.Pooling("How token vectors become one");
     private readonly (Option<bool> Yes, Option<bool> No) normalize = CommonOptions.Switch("--normalize", "--no-normalize", "Vectors of unit length", "Vectors as they come");
     private readonly Option<int?> dimensions = CommonOptions.Integer("--dimensions", "N", 1, 1 << 20, "Keep the first N features of each vector");
     private readonly Option<int?> maxLength = CommonOptions.Integer("--max-length", "N", 1, 1 << 24, "Cut texts at N tokens, if the model does not cut them before");

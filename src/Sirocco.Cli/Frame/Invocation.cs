@@ -24,6 +24,9 @@ internal sealed class Invocation(ParseResult parsed, Terminal terminal, Cancella
 
     public T Get<T>(Argument<T> argument) => parsed.GetRequiredValue(argument);
 
+    /// <summary>Whether the option is on the command line.</summary>
+    public bool Has(Option option) => parsed.GetResult(option) is { Implicit: false };
+
     /// <summary>True, false, or null where neither switch of the pair was given.</summary>
     public bool? Get((Option<bool> Yes, Option<bool> No) pair)
     {
@@ -41,6 +44,19 @@ internal sealed class Invocation(ParseResult parsed, Terminal terminal, Cancella
 
     /// <summary>The folder or file that a MODEL argument means; a hub id is looked up in the cache and downloaded when absent.</summary>
     public string Model(string model) => ModelLocation.Resolve(this, model);
+
+    /// <summary>Loads a model; what it refuses of the options, such as more dimensions than it has, is a mistake of the command line.</summary>
+    public static T Load<T>(Func<T> load)
+    {
+        try
+        {
+            return load();
+        }
+        catch (ArgumentException refused)
+        {
+            throw new UsageException(Failure.Describe(refused));
+        }
+    }
 
     public ProgressLine Progress(string activity, string unit, long? total = null) => new(Terminal, Quiet, activity, unit, total);
 }

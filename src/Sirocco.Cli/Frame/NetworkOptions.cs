@@ -10,15 +10,17 @@ internal sealed class NetworkOptions
     private readonly (Option<bool> Yes, Option<bool> No) attention = CommonOptions.Switch("--bidirectional", "--causal",
         "Every token sees all others", "A token sees only those before it");
 
-    private readonly Option<string?> pooling = new("--pooling") { Description = "How token vectors become one: avg, cls, last, weighted_avg, …", HelpName = "NAME" };
+    private readonly Option<string> pooling = CommonOptions.Pooling("How token vectors become one");
     private readonly (Option<bool> Yes, Option<bool> No) normalize = CommonOptions.Switch("--normalize", "--no-normalize", "Vectors of unit length", "Vectors as they come");
 
     private readonly Option<string> positions = CommonOptions.Choice("--positions", "columns",
         "What positions count: columns of the padded matrix, as the reference library does, or real tokens", "columns", "tokens");
 
+    private readonly Option<bool> deterministic = new("--deterministic") { Description = "Not one bit of a sequence's result depends on what it was batched with (slower)" };
+
     public void AddTo(Verb verb)
     {
-        foreach (Option option in (Option[])[attention.Yes, attention.No, pooling, normalize.Yes, normalize.No, positions, CommonOptions.Precision, CommonOptions.Threads, CommonOptions.Device]) verb.Add(option);
+        foreach (Option option in (Option[])[attention.Yes, attention.No, pooling, normalize.Yes, normalize.No, positions, deterministic, CommonOptions.Precision, CommonOptions.Threads, CommonOptions.Device]) verb.Add(option);
     }
 
     /// <param name="invocation">whose options</param>
@@ -29,7 +31,13 @@ internal sealed class NetworkOptions
         if (differentiated is not null && compute.Precision == Precision.Int8) throw new UsageException($"--precision int8 has no gradients, and {differentiated} needs them; choose f32 or bf16");
         return new ForwardPassOptions
         {
-            Model = new ModelOptions { Precision = compute.Precision, Threads = compute.Threads, Causal = invocation.Get(attention) is { } bidirectional ? !bidirectional : null },
+            Model = new ModelOptions
+            {
+                Precision = compute.Precision,
+                Threads = compute.Threads,
+                Deterministic = invocation.Get(deterministic),
+                Causal = invocation.Get(attention) is { } bidirectional ? !bidirectional : null,
+            },
             Pooling = invocation.Get(pooling),
             Normalize = invocation.Get(normalize),
             Positions = invocation.Get(positions) == "tokens" ? PositionCount.Tokens : PositionCount.Columns,

@@ -8,8 +8,7 @@ internal static class DataFiles
 {
     public const string Standard = "-";
 
-    // Without this switch GZipStream takes the end of a file for the end of the data, and a download that broke off for a whole one.
-    static DataFiles() => AppContext.SetSwitch("System.IO.Compression.UseStrictValidation", true);
+    private static ReadOnlySpan<byte> GzipSignature => [0x1F, 0x8B];
 
     /// <summary>The name that messages use.</summary>
     public static string NameOf(string path) => path == Standard ? "standard input" : path;
@@ -29,7 +28,21 @@ internal static class DataFiles
     }
 
     /// <summary>The content of a file that <see cref="Open"/> gave.</summary>
-    public static Stream Content(Stream file, string path) => IsGzip(path) ? new GZipStream(file, CompressionMode.Decompress) : file;
+    /// <exception cref="InvalidDataException">The name says gzip and the file's beginning does not.</exception>
+    public static Stream Content(Stream file, string path)
+    {
+        if (!IsGzip(path)) return file;
+        if (file.CanSeek)
+        {
+            Span<byte> start = stackalloc byte[GzipSignature.Length];
+            int length = file.ReadAtLeast(start, start.Length, throwOnEndOfStream: false);
+            if (length == 0) throw new InvalidDataException($"{path} is empty, which no gzip file is; make or download it again");
+            if (!start.SequenceEqual(GzipSignature)) throw new InvalidDataException($"{path} is not gzip-compressed, as its name says; rename it without .gz if it is plain text");
+            file.Position = 0;
+        }
+
+        return new GZipStream(file, CompressionMode.Decompress);
+    }
 
     /// <summary>The extension that says what the content is: <c>.jsonl</c> of <c>corpus.jsonl.gz</c>.</summary>
     public static string Extension(string path) => Path.GetExtension(IsGzip(path) ? path[..^3] : path).ToLowerInvariant();

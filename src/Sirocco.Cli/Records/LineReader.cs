@@ -95,7 +95,7 @@ internal sealed class LineReader(Stream stream, string source) : IDisposable
         }
         catch (InvalidDataException failure)
         {
-            throw new InvalidDataException($"{source} ends inside its compressed data; download it again", failure);
+            throw new InvalidDataException($"{source} is cut off or damaged inside its compressed data, after line {Number}; make or download it again", failure);
         }
 
         end += read;

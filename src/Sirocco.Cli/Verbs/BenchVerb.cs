@@ -23,6 +23,8 @@ internal sealed class BenchVerb : Verb
     private readonly Option<int?> runs = CommonOptions.Integer("--runs", "N", 1, 10_000, "Runs after the warm-up (default: three, more where they are short)");
     private readonly Option<bool> neighbour = new("--neighbour") { Description = "gemm: oneDNN in the same run, where libdnnl.so.2 is installed" };
 
+    private readonly Option<bool> deterministic = new("--deterministic") { Description = "embed: as sirocco embed --deterministic computes" };
+
     public BenchVerb()
         : base("bench", "Measures speed on this machine. The figure is that of the fastest run; --json has every run.",
             new Example("a 3B encoder on one text of 512 tokens, weights in int8", "./sirocco bench embed --shape ministral-3b --tokens 512 --precision int8"),
@@ -30,11 +32,13 @@ internal sealed class BenchVerb : Verb
             new Example("one core's tokenizing of your own texts", "./sirocco bench tokenize --shape ./ministral-3b --input texts.txt --json"))
     {
         Add(kind);
-        foreach (Option option in (Option[])[shape, tokens, sequences, CommonOptions.Precision, CommonOptions.Threads, CommonOptions.Device, input, runs, neighbour]) Add(option);
+        foreach (Option option in (Option[])[shape, tokens, sequences, CommonOptions.Precision, CommonOptions.Threads, CommonOptions.Device, input, runs, neighbour, deterministic]) Add(option);
     }
 
     public override int Run(Invocation invocation)
     {
+        string what = invocation.Get(kind);
+        RequireMeaning(invocation, what);
         BenchSettings settings = new()
         {
             Shape = invocation.Get(shape),
@@ -45,9 +49,9 @@ internal sealed class BenchVerb : Verb
             Input = invocation.Get(input),
             Runs = invocation.Get(runs),
             Neighbour = invocation.Get(neighbour),
+            Deterministic = invocation.Get(deterministic),
             Cancellation = invocation.Cancellation,
         };
-        string what = invocation.Get(kind);
         Measurement found = what switch
         {
             "gemm" => GemmBench.Run(settings),
@@ -64,6 +68,24 @@ internal sealed class BenchVerb : Verb
         if (invocation.Json) facts.WriteJson(invocation.Terminal.Output);
         else facts.WriteText(invocation.Terminal.OutputWriter);
         return ExitStatus.Success;
+    }
+
+    /// <summary>Refuses options that the benchmark would not read: its figure would be taken for that of another case.</summary>
+    private void RequireMeaning(Invocation invocation, string what)
+    {
+        (Option Option, string[] Kinds)[] particular =
+        [
+            (tokens, ["embed", "train"]),
+            (sequences, ["embed", "train"]),
+            (input, ["tokenize"]),
+            (neighbour, ["gemm"]),
+            (deterministic, ["embed"]),
+        ];
+        foreach ((Option option, string[] kinds) in particular)
+        {
+            if (invocation.Has(option) && Kinds.Contains(what) && !kinds.Contains(what))
+                throw new UsageException($"bench {what} has no use for {option.Name}, which is for {string.Join(" and ", kinds)}; leave it out");
+        }
     }
 
     private static readonly string[] Kinds = ["gemm", "embed", "train", "tokenize"];

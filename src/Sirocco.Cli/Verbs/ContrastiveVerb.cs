@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using Sirocco.Cli.Frame;
 using Sirocco.Cli.Records;
 using Sirocco.Formats;
@@ -32,13 +33,15 @@ internal sealed class ContrastiveVerb : Verb
 
     public override int Run(Invocation invocation)
     {
-        double t = invocation.Get(temperature)!.Value;
-        if (t <= 0) throw new UsageException($"--temperature takes a number above 0, not {t.ToString(System.Globalization.CultureInfo.InvariantCulture)}");
+        double given = invocation.Get(temperature)!.Value;
+        float t = (float)given;
+        if (!(t > 0) || !float.IsFinite(t) || !float.IsFinite(1 / t))
+            throw new UsageException(string.Create(CultureInfo.InvariantCulture, $"--temperature takes a number above 0 within the range of float32, not {given}"));
         string place = DataFiles.RequirePlace("OUTPUT", invocation.Get(output), "file");
         ForwardPassOptions options = network.Read(invocation, "contrastive");
         using TensorArchive tensors = SafetensorsFile.Open(invocation.Get(input));
         IReadOnlyList<OutgoingTensor> results = ContrastiveStep.Run(
-            invocation.Model(invocation.Get(model)), tensors, (float)t, invocation.Get(inBatchNegatives), options, invocation.Cancellation);
+            invocation.Model(invocation.Get(model)), tensors, t, invocation.Get(inBatchNegatives), options, invocation.Cancellation);
         SafetensorsWriter.Write(place, results, null, invocation.Cancellation);
         return ExitStatus.Success;
     }

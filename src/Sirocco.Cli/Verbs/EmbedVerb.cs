@@ -43,7 +43,7 @@ internal sealed class EmbedVerb : Verb
         EmbedderOptions options = encoder.Read(invocation) with { PromptName = invocation.Get(promptName), Prompt = invocation.Get(prompt) };
         string folder = invocation.Model(invocation.Get(model));
         using TextSource source = from is null ? new TextSource(words) : new TextSource(from);
-        using Embedder embedder = Embedder.FromPretrained(folder, options);
+        using Embedder embedder = Invocation.Load(() => Embedder.FromPretrained(folder, options));
         if (embedder.Notice is { } notice) invocation.Notice("note: " + notice);
         using VectorOutput vectors = VectorOutput.Open(to, embedder.Dimensions, Type(invocation.Get(embeddingType)!), invocation.Terminal);
         using PartialVectors? partial = resuming ? PartialVectors.Open(to + ".partial", PartialVectors.Describe(folder, from!, options), embedder.Dimensions) : null;

@@ -37,11 +37,22 @@ internal sealed class ForwardVerb : Verb
     public override int Run(Invocation invocation)
     {
         string place = DataFiles.RequirePlace("OUTPUT", invocation.Get(output), "file");
-        string[] names = invocation.Get(outputs)?.Split([',', ' '], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) ?? [];
+        string[] names = OutputNames(invocation.Get(outputs));
         string? differentiated = names.FirstOrDefault(name => name is "loss" or "grads");
         ForwardPassOptions options = network.Read(invocation, differentiated is null ? null : $"--outputs {differentiated}") with { Outputs = names };
         using TensorArchive tensors = SafetensorsFile.Open(invocation.Get(input));
         SafetensorsWriter.Write(place, ForwardPass.Run(invocation.Model(invocation.Get(model)), tensors, options, invocation.Cancellation), null, invocation.Cancellation);
         return ExitStatus.Success;
+    }
+
+    private static string[] OutputNames(string? list)
+    {
+        if (list is null) return [];
+        string[] names = list.Split([',', ' '], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        string known = string.Join(", ", ForwardPass.OutputNames);
+        if (names.Length == 0) throw new UsageException($"--outputs names no output; there are {known}");
+        if (names.FirstOrDefault(name => !ForwardPass.OutputNames.Contains(name)) is not { } unknown) return names;
+        if (unknown == "image_features") throw new NotSupportedException("--outputs image_features needs a vision tower, which is not supported yet; leave it out");
+        throw new UsageException($"there is no output '{unknown}'; {(Spelling.Nearest(unknown, ForwardPass.OutputNames) is { } near ? $"did you mean {near}?" : $"there are {known}")}");
     }
 }

@@ -38,7 +38,7 @@ internal sealed class IndexVerb : Verb
         string given = invocation.Get(model);
         string folder = invocation.Model(given);
         using TextSource source = new(invocation.Get(corpus));
-        using Embedder embedder = Embedder.FromPretrained(folder, options);
+        using Embedder embedder = Invocation.Load(() => Embedder.FromPretrained(folder, options));
         if (embedder.Notice is { } notice) invocation.Notice("note: " + notice);
         string documentPrompt = invocation.Get(prompt) ?? (invocation.Get(promptName) is { } name ? PromptNamed(embedder, name) : embedder.DocumentPrompt);
         IndexDescription description = new()

@@ -33,7 +33,8 @@ internal sealed partial class RerankVerb : Verb
         if (invocation.Get(template) is { } pattern) CheckTemplate(pattern);
         using TextSource source = new(invocation.Get(input)!);
         string[] documents = [.. source.Read().Select(record => record.Text)];
-        using Reranker reranker = Reranker.FromPretrained(invocation.Model(invocation.Get(model)), new RerankerOptions
+        string folder = invocation.Model(invocation.Get(model));
+        using Reranker reranker = Invocation.Load(() => Reranker.FromPretrained(folder, new RerankerOptions
         {
             Precision = compute.Precision,
             Threads = compute.Threads,
@@ -41,7 +42,7 @@ internal sealed partial class RerankVerb : Verb
             MaxLength = invocation.Get(maxLength),
             Raw = invocation.Get(raw),
             Template = invocation.Get(template),
-        });
+        }));
         using RecordWriter writer = new(invocation.Terminal.Output);
         foreach (RankedDocument document in reranker.Rank(invocation.Get(query)!, documents, invocation.Get(top), invocation.Cancellation))
         {

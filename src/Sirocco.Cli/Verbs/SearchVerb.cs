@@ -18,6 +18,7 @@ internal sealed class SearchVerb : Verb
     private readonly Option<string?> rerank = new("--rerank") { Description = "Order what was found with this reranker", HelpName = "MODEL" };
     private readonly Option<int?> candidates = CommonOptions.Integer("--candidates", "N", 1, 1 << 20, "Records that the reranker reads [the larger of 50 and --top]");
     private readonly Option<string?> model = new("--model") { Description = "Where the model of the index lies now, if it has moved", HelpName = "MODEL" };
+    private readonly Option<bool> deterministic = new("--deterministic") { Description = "Not one bit of a score depends on what it was computed together with (slower)" };
 
     public SearchVerb()
         : base("search", "Finds the records of an index that fit a query best; every record is scored. On a terminal a list, otherwise a JSON object for each query.",
@@ -27,7 +28,7 @@ internal sealed class SearchVerb : Verb
     {
         Add(index);
         Add(queries);
-        foreach (Option option in (Option[])[input, top, rerank, candidates, model, CommonOptions.Precision, CommonOptions.Threads, CommonOptions.Device]) Add(option);
+        foreach (Option option in (Option[])[input, top, rerank, candidates, model, deterministic, CommonOptions.Precision, CommonOptions.Threads, CommonOptions.Device]) Add(option);
     }
 
     public override int Run(Invocation invocation)
@@ -41,7 +42,7 @@ internal sealed class SearchVerb : Verb
         using TextSource source = from is null ? new TextSource(words) : new TextSource(from, record => record.OptionalText("query") ?? record.Text("text"));
         using Embedder embedder = OpenModel(invocation, vectors.Description, place, compute);
         using Reranker? reranker = invocation.Get(rerank) is { } judge
-            ? Reranker.FromPretrained(invocation.Model(judge), new RerankerOptions { Precision = compute.Precision, Threads = compute.Threads })
+            ? Reranker.FromPretrained(invocation.Model(judge), new RerankerOptions { Precision = compute.Precision, Threads = compute.Threads, Deterministic = invocation.Get(deterministic) })
             : null;
         int wanted = invocation.Get(top) ?? 10;
         int found = reranker is null ? wanted : Math.Max(wanted, invocation.Get(candidates) ?? 50);
@@ -99,7 +100,7 @@ internal sealed class SearchVerb : Verb
             throw new InvalidDataException($"{place} was made with another model than {folder} is now; make the index again or name its model with --model");
         }
 
-        Embedder embedder = Embedder.FromPretrained(folder, IndexSettings.Read(description.Settings, place, compute.Precision, compute.Threads));
+        Embedder embedder = Embedder.FromPretrained(folder, IndexSettings.Read(description.Settings, place, compute.Precision, compute.Threads) with { Deterministic = invocation.Get(deterministic) });
         if (embedder.Dimensions == description.Dimensions) return embedder;
         embedder.Dispose();
         throw new InvalidDataException(string.Create(CultureInfo.InvariantCulture, $"{place} has vectors of {description.Dimensions} features, its model gives {embedder.Dimensions}; make the index again"));

@@ -149,7 +149,7 @@ internal static class ConfigFile
     private static float Temperature(ConfigReader file)
     {
         double temperature = file.Number("temperature", 0, 1e6, 1);
-        return temperature > 0 ? (float)temperature : throw file.Wrong("temperature", "a number above 0");
+        return (float)temperature > 0 && float.IsFinite(1 / (float)temperature) ? (float)temperature : throw file.Wrong("temperature", "a number above 0 within the range of float32");
     }
 
     private static string[] Labels(ConfigReader file)

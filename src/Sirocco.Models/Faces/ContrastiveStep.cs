@@ -24,7 +24,8 @@ public static class ContrastiveStep
         ForwardPassOptions options,
         CancellationToken cancellation = default)
     {
-        if (!(temperature > 0) || !float.IsFinite(temperature)) throw new ArgumentOutOfRangeException(nameof(temperature), temperature, "a temperature must be above 0");
+        if (!(temperature > 0) || !float.IsFinite(temperature) || !float.IsFinite(1 / temperature))
+            throw new ArgumentOutOfRangeException(nameof(temperature), temperature, "a temperature must be above 0, with a finite reciprocal");
         ModelFolder folder = ModelFolder.Open(model);
         using BiEncoder encoder = BiEncoder.Load(folder, options.Model);
         ForwardPass.Adjust(encoder, options, options.Normalize ?? encoder.EndsNormalized);
@@ -40,7 +41,10 @@ public static class ContrastiveStep
         using Scope f = context.BeginScope(options.Model.Precision ?? encoder.NaturalPrecision, tape, cancellation);
         Tensor q = encoder.Encode(f, queries.Ids, queries.Shape.Segments);              // [B, features]
         Tensor p = encoder.Encode(f, passages.Ids, passages.Shape.Segments);            // [B·N, features]
+        encoder.RequireFinite(q.ToArray(), "the embedding of a query");
+        encoder.RequireFinite(p.ToArray(), "the embedding of a passage");
         var (scores, labels) = ContrastiveScores(f, q, p, 1 / temperature, inBatchNegatives);
+        if (!System.Numerics.Tensors.TensorPrimitives.IsFiniteAll<float>(scores.ToArray())) throw new ArgumentOutOfRangeException(nameof(temperature), temperature, "divided by this temperature a score is too large for float32; give a larger one");
         Tensor loss = f.CrossEntropy(scores, labels);
         return [ForwardPass.Matrix("scores", scores), ForwardPass.Scalar("loss", loss), .. ForwardPass.Gradients(tape, loss, arena)];
     }

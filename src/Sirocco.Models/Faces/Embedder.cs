@@ -104,7 +104,7 @@ public sealed class Embedder : IDisposable
         if (loaded is not BiEncoder encoder)
         {
             loaded.Dispose();
-            throw new NotSupportedException($"{model} is a reranker, which scores pairs and gives no vectors; use Reranker");
+            throw new NotSupportedException($"{model} is a reranker, which scores pairs and gives no vectors; rerank with it, or embed with another model");
         }
 
         try
@@ -114,10 +114,11 @@ public sealed class Embedder : IDisposable
             if (options.Pooling is { } pooling) settings = settings with { Poolings = [PoolingNames.Parse(pooling)] };
             if (options.Dimensions is { } dimensions) settings = settings with { Dimensions = dimensions };
             bool normalize = options.Normalize ?? settings.Normalize;
-            if (options.Dimensions is { } wanted && (wanted < 1 || wanted > encoder.Features)) throw new ArgumentException($"{wanted} dimensions are asked of vectors of {encoder.Features}", nameof(options));
+            if (options.Dimensions is { } wanted && (wanted < 1 || wanted > encoder.Features)) throw new ArgumentException($"{wanted} dimensions are asked for, but {model} gives vectors of {encoder.Features}; ask for at most that many", nameof(options));
             encoder.WithSettings(settings with { Normalize = false });
             if (options.Normalize is false) encoder.DropNormalize();
             TextEncoder texts = new(folder, MinLength(options.MaxLength, settings.MaxLength), settings.LowerCase);
+            if (options.MaxLength is not null) texts.RequireRoom(pair: false);
             settings.Prompt(options.PromptName, options.Prompt);
             return new Embedder(folder.Directory ?? folder.Path, encoder, texts, loading.NewContext(), settings, normalize, options);
         }

@@ -31,7 +31,8 @@ public sealed record ForwardPassOptions
 /// </summary>
 public static class ForwardPass
 {
-    private static readonly string[] Known = ["logits", "hidden_states", "last_hidden_state", "embedding", "score", "loss", "grads"];
+    /// <summary>What <see cref="ForwardPassOptions.Outputs"/> may name.</summary>
+    public static IReadOnlyList<string> OutputNames { get; } = ["logits", "hidden_states", "last_hidden_state", "embedding", "score", "loss", "grads"];
 
     /// <summary>Runs the pass.</summary>
     /// <param name="model">A model folder or GGUF file.</param>
@@ -46,8 +47,7 @@ public static class ForwardPass
     {
         foreach (string name in options.Outputs)
         {
-            if (name == "image_features") throw new NotSupportedException("the output image_features needs a vision tower, which is not supported yet");
-            if (!Known.Contains(name)) throw new ArgumentException($"there is no output '{name}'; there are {string.Join(", ", Known)}", nameof(options));
+            if (!OutputNames.Contains(name)) throw new ArgumentException($"there is no output '{name}'; there are {string.Join(", ", OutputNames)}", nameof(options));
         }
 
         if (input.Contains("pixel_values")) throw new NotSupportedException($"{input.Path}: tensor 'pixel_values': images are not supported yet; leave it out to run the text network");
@@ -152,5 +152,12 @@ public static class ForwardPass
 
     private static T As<T>(PretrainedModel model, string output)
         where T : PretrainedModel =>
-        model as T ?? throw new ArgumentException($"{model.Path} is used as a {model.GetType().Name}, which gives no {output}");
+        model as T ?? throw new NotSupportedException($"{model.Path} is used as {Kind(model)}, which gives no {output}; ask for another output or model");
+
+    private static string Kind(PretrainedModel model) => model switch
+    {
+        CausalModel => "a causal language model",
+        CrossEncoder => "a reranker",
+        _ => "an embedding model",
+    };
 }

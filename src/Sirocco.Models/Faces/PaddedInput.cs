@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using Sirocco.Formats;
 
 namespace Sirocco.Models;
@@ -22,8 +23,10 @@ internal sealed class PaddedInput
         {
             if (embeddings.Shape.Length != 3 || embeddings.Shape[2] != config.HiddenSize)
                 throw new InvalidDataException($"{input.Path}: tensor 'inputs_embeds' is {embeddings.ShapeText}, expected [sequences, tokens, {config.HiddenSize}]");
-            PaddedBatch shape = Batch(input, embeddings.Shape[0], embeddings.Shape[1], "attention_mask", positions);
-            return new PaddedInput { Shape = shape, Ids = [], Embeddings = shape.TokenRows(embeddings.ToSingleArray(), config.HiddenSize), Labels = ReadLabels(input, shape, config) };
+            PaddedBatch shape = Batch(input, "inputs_embeds", embeddings.Shape[0], embeddings.Shape[1], "attention_mask", positions);
+            float[] rows = shape.TokenRows(embeddings.ToSingleArray(), config.HiddenSize);
+            RequireFinite(input, rows, shape, config.HiddenSize);
+            return new PaddedInput { Shape = shape, Ids = [], Embeddings = rows, Labels = ReadLabels(input, shape, config) };
         }
 
         if (embeddings is not null) throw new InvalidDataException($"{input.Path}: give either input_ids or inputs_embeds, not both");
@@ -33,9 +36,9 @@ internal sealed class PaddedInput
 
     public static PaddedInput Read(TensorArchive input, string ids, string mask, ModelConfig config, PositionCount positions)
     {
-        StoredTensor tensor = input[ids];
+        if (!input.TryGet(ids, out StoredTensor? tensor)) throw new InvalidDataException($"{input.Path}: tensor '{ids}' is missing, expected token ids [sequences, tokens]");
         if (tensor.Shape.Length != 2) throw new InvalidDataException($"{input.Path}: tensor '{ids}' is {tensor.ShapeText}, expected [sequences, tokens]");
-        PaddedBatch shape = Batch(input, tensor.Shape[0], tensor.Shape[1], mask, positions);
+        PaddedBatch shape = Batch(input, ids, tensor.Shape[0], tensor.Shape[1], mask, positions);
         long[] values = tensor.ToInt64Array();
         foreach (int cell in shape.Cells)
         {
@@ -46,22 +49,34 @@ internal sealed class PaddedInput
         return new PaddedInput { Shape = shape, Ids = shape.Tokens(values, ids) };
     }
 
-    private static PaddedBatch Batch(TensorArchive input, long rows, long columns, string mask, PositionCount positions)
+    private static PaddedBatch Batch(TensorArchive input, string name, long rows, long columns, string mask, PositionCount positions)
     {
         if (rows > int.MaxValue || columns > int.MaxValue || rows * columns > Array.MaxLength) throw new InvalidDataException($"{input.Path}: a batch of {rows} x {columns} tokens is too large");
-        long[] Integers(string name)
+        if (rows == 0 || columns == 0) throw new InvalidDataException($"{input.Path}: tensor '{name}' holds no token ([{rows}, {columns}]); give at least one sequence of one token");
+        long[] Integers(string key)
         {
-            if (!input.TryGet(name, out StoredTensor? tensor)) return [];
-            return tensor.Shape is [var r, var c] && r == rows && c == columns ? tensor.ToInt64Array() : throw new InvalidDataException($"{input.Path}: tensor '{name}' is {tensor.ShapeText}, expected [{rows}, {columns}]");
+            if (!input.TryGet(key, out StoredTensor? tensor)) return [];
+            return tensor.Shape is [var r, var c] && r == rows && c == columns ? tensor.ToInt64Array() : throw new InvalidDataException($"{input.Path}: tensor '{key}' is {tensor.ShapeText}, expected [{rows}, {columns}]");
         }
 
         try
         {
-            return PaddedBatch.Create((int)rows, (int)columns, Integers(mask), positions, Integers("position_ids"));
+            PaddedBatch batch = PaddedBatch.Create((int)rows, (int)columns, Integers(mask), positions, Integers("position_ids"));
+            return batch.Segments.Tokens > 0 ? batch : throw new InvalidDataException($"{input.Path}: tensor '{mask}' is 0 everywhere, so there is no token; mark tokens with 1");
         }
         catch (InvalidDataException e) when (!e.Message.StartsWith(input.Path, StringComparison.Ordinal))
         {
             throw new InvalidDataException($"{input.Path}: {e.Message}", e);
+        }
+    }
+
+    private static void RequireFinite(TensorArchive input, ReadOnlySpan<float> rows, PaddedBatch shape, int features)
+    {
+        for (int token = 0; token < shape.Cells.Length; token++)
+        {
+            if (TensorPrimitives.IsFiniteAll(rows.Slice(token * features, features))) continue;
+            int cell = shape.Cells[token];
+            throw new InvalidDataException($"{input.Path}: tensor 'inputs_embeds' holds a value that is not a finite number at [{cell / shape.Columns}, {cell % shape.Columns}]");
         }
     }
 

@@ -94,7 +94,7 @@ public sealed class Reranker : IDisposable
         if (loaded is not CrossEncoder encoder)
         {
             loaded.Dispose();
-            throw new NotSupportedException($"{model} has no score head, so it is no reranker; use Embedder, or train one");
+            throw new NotSupportedException($"{model} has no score head, so it is no reranker; embed with it, or rerank with another model");
         }
 
         try
@@ -143,7 +143,7 @@ public sealed class Reranker : IDisposable
     /// <exception cref="NotSupportedException">The model gives several scores for a pair, which makes no order.</exception>
     public IReadOnlyList<RankedDocument> Rank(string query, IReadOnlyList<string> documents, int? top = null, CancellationToken cancellation = default)
     {
-        if (Labels != 1) throw new NotSupportedException($"{encoder.Path} gives {Labels} scores for a pair ({string.Join(", ", encoder.Config.Labels)}), which makes no order; use Score");
+        if (Labels != 1) throw new NotSupportedException($"{encoder.Path} gives {Labels} scores for a pair ({string.Join(", ", encoder.Config.Labels)}), which makes no order; rerank with a model that gives one");
         float[][] scores = Score([.. documents.Select(document => (query, document))], null, cancellation);
         IEnumerable<RankedDocument> ranked = scores.Select((score, i) => new RankedDocument(i, score[0], documents[i])).OrderByDescending(hit => hit.Score);
         return [.. top is { } most ? ranked.Take(most) : ranked];

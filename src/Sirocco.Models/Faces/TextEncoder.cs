@@ -20,12 +20,12 @@ internal sealed class TextEncoder
         MaxLength = Math.Max(1, new[] { maxLength, tokenizer.Settings.MaxLength, config.MaxPositions }.OfType<int>().Min());
     }
 
-    /// <summary>Refuses a limit that the special tokens around a text, or a pair of texts, exceed by themselves.</summary>
+    /// <summary>Refuses a limit that the special tokens around a text, or a pair of texts, reach by themselves.</summary>
     /// <exception cref="ArgumentException">The limit is too small.</exception>
     public void RequireRoom(bool pair)
     {
         int special = tokenizer.Encode("", pair ? "" : null, true, Truncation.None, new Padding(0, 0)).Ids.Length;
-        if (special > MaxLength) throw new ArgumentException($"--max-length {MaxLength} is too small: {path} puts {special} special tokens around a {(pair ? "pair" : "text")}; give more than {special}");
+        if (special >= MaxLength) throw new ArgumentException($"a length of {MaxLength} tokens leaves no room for text: {path} puts {special} special tokens around a {(pair ? "pair" : "text")}; allow more than {special}");
     }
 
     /// <summary>Most tokens of a text, special ones included.</summary>

@@ -21,5 +21,7 @@ internal sealed record BenchSettings
 
     public bool Neighbour { get; init; }
 
+    public bool Deterministic { get; init; }
+
     public CancellationToken Cancellation { get; init; }
 }

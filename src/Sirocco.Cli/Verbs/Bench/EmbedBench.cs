@@ -13,7 +13,7 @@ internal static class EmbedBench
         ModelConfig config = Directory.Exists(shape) ? ModelConfig.Load(shape) : ModelShapes.Find(shape);
         Precision precision = ComputeChoice.ParsePrecision(settings.Precision) ?? Precision.BF16;
         int tokens = settings.Tokens ?? 512, sequences = settings.Sequences ?? 1;
-        using EncoderBenchmark benchmark = new(config, tokens, sequences, precision, new ComputeOptions { Threads = settings.Threads });
+        using EncoderBenchmark benchmark = new(config, tokens, sequences, precision, new ComputeOptions { Threads = settings.Threads, Deterministic = settings.Deterministic });
         List<double> seconds = Measurement.Time(() => benchmark.Run(settings.Cancellation), settings.Runs, settings.Cancellation);
         return new Measurement
         {
