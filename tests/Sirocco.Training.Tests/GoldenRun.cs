@@ -21,7 +21,7 @@ internal sealed class GoldenRun
         losses = json.GetProperty("losses").Doubles();
         norms = json.GetProperty("grad_norms").Doubles();
         rates = json.GetProperty("lrs").Doubles();
-        AdamWOptions options = new()
+        OptimizerOptions options = new()
         {
             Beta1 = optimizer.GetProperty("betas")[0].GetDouble(),
             Beta2 = optimizer.GetProperty("betas")[1].GetDouble(),
@@ -36,7 +36,7 @@ internal sealed class GoldenRun
             TotalSteps = schedule.GetProperty("total_steps").GetInt32(),
         };
         double? clip = json.TryGetProperty("clip_norm", out JsonElement norm) && norm.ValueKind == JsonValueKind.Number ? norm.GetDouble() : null;
-        descent = new GradientDescent(context, new AdamW(context, arena, options), rate, clip);
+        descent = new GradientDescent(context, new Adam(context, arena, options), rate, clip);
     }
 
     public int Steps => losses.Length;

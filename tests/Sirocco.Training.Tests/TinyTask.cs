@@ -45,7 +45,7 @@ internal static class TinyTask
         MicroBatchSize = microBatch,
         Loss = new ContrastiveLoss { Temperature = 0.05f, InBatchNegatives = true, BothDirections = true },
         Schedule = new LearningRateSchedule { Peak = 0.01, WarmupSteps = 2, TotalSteps = steps },
-        AdamW = new AdamWOptions { WeightDecay = 0.01 },
+        Optimizer = new OptimizerOptions { WeightDecay = 0.01 },
         Precision = Precision.F32,
     };
 

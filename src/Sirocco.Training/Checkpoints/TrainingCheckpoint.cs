@@ -42,9 +42,9 @@ public sealed class TrainingCheckpoint(string folder, int keep = 2)
         string name = string.Create(CultureInfo.InvariantCulture, $"step_{trainer.State.Step}");
         using (AtomicFolder staged = AtomicFolder.Create(Path.Combine(folder, name)))
         {
-            AdamW optimizer = trainer.Optimizer;
+            Optimizer optimizer = trainer.Optimizer;
             SafetensorsWriter.Write(staged.PathOf(WeightsFile), Tensors(optimizer.Arena, optimizer.Arena.Masters, ""));
-            SafetensorsWriter.Write(staged.PathOf(MomentsFile), [.. Tensors(optimizer.Arena, optimizer.FirstMoments, "first."), .. Tensors(optimizer.Arena, optimizer.SecondMoments, "second.")]);
+            SafetensorsWriter.Write(staged.PathOf(MomentsFile), [.. optimizer.States.SelectMany(state => Tensors(optimizer.Arena, state.Values, state.Name + "."))]);
             SavedState state = new(trainer.State, [.. optimizer.Steps]);
             AtomicFile.WriteAllBytes(staged.PathOf(StateFile), JsonSerializer.SerializeToUtf8Bytes(state, StateContext.Default.SavedState));
             staged.Commit();
@@ -60,7 +60,7 @@ public sealed class TrainingCheckpoint(string folder, int keep = 2)
     public bool Resume(ContrastiveTrainer trainer)
     {
         if (Latest is not { } place) return false;
-        AdamW optimizer = trainer.Optimizer;
+        Optimizer optimizer = trainer.Optimizer;
         string file = Path.Combine(place, StateFile);
         SavedState state;
         try
@@ -76,8 +76,7 @@ public sealed class TrainingCheckpoint(string folder, int keep = 2)
         using (TensorArchive weights = TensorArchive.Open(Path.Combine(place, WeightsFile))) Read(weights, optimizer.Arena, optimizer.Arena.Masters, "");
         using (TensorArchive moments = TensorArchive.Open(Path.Combine(place, MomentsFile)))
         {
-            Read(moments, optimizer.Arena, optimizer.FirstMoments, "first.");
-            Read(moments, optimizer.Arena, optimizer.SecondMoments, "second.");
+            foreach (OptimizerState moment in optimizer.States) Read(moments, optimizer.Arena, moment.Values, moment.Name + ".");
         }
 
         optimizer.RestoreSteps(state.Updates);

@@ -21,7 +21,7 @@ public sealed record ContrastiveOptions
     public ContrastiveLoss Loss { get; init; } = new();
 
     /// <summary>Betas, epsilon, decay.</summary>
-    public AdamWOptions AdamW { get; init; } = new();
+    public OptimizerOptions Optimizer { get; init; } = new();
 
     /// <summary>How each parameter is trained; null means <see cref="ParameterGroup.MatricesDecay"/>.</summary>
     public Func<Parameter, ParameterGroup>? Group { get; init; }
@@ -57,7 +57,7 @@ public sealed record ContrastiveOptions
         if (!(Schedule.TotalSteps >= 1)) throw new ArgumentException($"the schedule has {Schedule.TotalSteps} steps; it must have at least one");
         if (Precision == Precision.Int8) throw new ArgumentException("int8 has no gradient; train in f32 or bf16");
         Loss.Validate();
-        AdamW.Validate();
+        Optimizer.Validate();
     }
 
     private static void Positive(int value, string name)

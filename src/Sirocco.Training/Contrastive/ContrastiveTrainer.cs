@@ -30,7 +30,7 @@ public sealed class ContrastiveTrainer
         (this.data, this.options) = (data, options);
         ParameterArena arena = new(model.Parameters);
         objective = new ContrastiveObjective(context, model, options.Loss, options.Precision);
-        descent = new GradientDescent(context, new AdamW(context, arena, options.AdamW, options.Group), options.Schedule, options.ClipNorm);
+        descent = new GradientDescent(context, Optimizer.Create(context, arena, options.Optimizer, options.Group), options.Schedule, options.ClipNorm);
         State = new TrainingState { Seed = options.Seed };
         order = ExampleOrder.Permutation(data.Examples.Count, options.Seed, 0);
     }
@@ -39,7 +39,7 @@ public sealed class ContrastiveTrainer
     public TrainingState State { get; private set; }
 
     /// <summary>Weights, gradients and moments.</summary>
-    public AdamW Optimizer => descent.Optimizer;
+    public Optimizer Optimizer => descent.Optimizer;
 
     /// <summary>Share of the run that is done, 0 to 1: by the clock where the run is limited by time, otherwise by steps.</summary>
     public double Progress => Math.Min(1, options.Duration is { } duration ? State.Elapsed / duration : State.Step / options.Schedule.TotalSteps);

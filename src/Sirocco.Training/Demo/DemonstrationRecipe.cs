@@ -95,7 +95,7 @@ internal sealed record DemonstrationRecipe
             QueryLength = QueryLength,
             PassageLength = PassageLength,
             Loss = new ContrastiveLoss { Temperature = Temperature, InBatchNegatives = true, BothDirections = true },
-            AdamW = new AdamWOptions { Beta2 = 0.98, WeightDecay = 0 },
+            Optimizer = new OptimizerOptions { Beta2 = 0.98, WeightDecay = 0 },
             Group = parameter => new ParameterGroup(Factor(parameter), WeightDecayFactor: 1),
             Schedule = new LearningRateSchedule { Peak = PeakLearningRate, WarmupSteps = WarmupShare * steps, TotalSteps = steps },
             Duration = options.Steps is null ? options.Duration : null,

@@ -16,7 +16,7 @@ public sealed class GradientDescent
     /// <param name="optimizer">Holds the moments.</param>
     /// <param name="schedule">Gives the learning rate.</param>
     /// <param name="clipNorm">Largest global norm of a gradient; null switches clipping off.</param>
-    public GradientDescent(ComputeContext context, AdamW optimizer, LearningRateSchedule schedule, double? clipNorm)
+    public GradientDescent(ComputeContext context, Optimizer optimizer, LearningRateSchedule schedule, double? clipNorm)
     {
         this.context = context;
         Optimizer = optimizer;
@@ -25,7 +25,7 @@ public sealed class GradientDescent
     }
 
     /// <summary>Holds the moments.</summary>
-    public AdamW Optimizer { get; }
+    public Optimizer Optimizer { get; }
 
     /// <summary>Gives the learning rate.</summary>
     public LearningRateSchedule Schedule { get; }

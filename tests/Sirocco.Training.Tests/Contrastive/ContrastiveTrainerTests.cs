@@ -52,7 +52,7 @@ public class ContrastiveTrainerTests
             ContrastiveOptions options = TinyTask.Options(10, microBatch) with { Loss = new ContrastiveLoss { Temperature = 0.1f } };
             ContrastiveTrainer trainer = new(context, model, data, options with { Schedule = options.Schedule with { WarmupSteps = 0 } });
             trainer.Step();
-            return [.. trainer.Optimizer.FirstMoments.Span(0, (int)trainer.Optimizer.Arena.Length).ToArray().Select(moment => moment * 10)];
+            return [.. trainer.Optimizer.States[0].Values.Span(0, (int)trainer.Optimizer.Arena.Length).ToArray().Select(moment => moment * 10)];
         }
     }
 

@@ -4,7 +4,7 @@ using Sirocco.Formats;
 
 namespace Sirocco.Training.Tests.Optimizers;
 
-public class AdamWTests
+public class OptimizerTests
 {
     [Theory]
     [InlineData("adamw-default")]
@@ -14,6 +14,12 @@ public class AdamWTests
     [InlineData("adamw-schedule")]
     [InlineData("adamw-maximize-zero-decay")]
     [InlineData("adamw-bf16-master")]
+    [InlineData("adamw-amsgrad")]
+    [InlineData("adam-l2")]
+    [InlineData("sgd-plain")]
+    [InlineData("sgd-momentum")]
+    [InlineData("sgd-nesterov")]
+    [InlineData("sgd-dampening")]
     public void Ten_steps_follow_torch(string trajectory)
     {
         JsonElement golden = GoldenFile.Json("optimizers.json").GetProperty("trajectories").GetProperty(trajectory);
@@ -24,17 +30,23 @@ public class AdamWTests
         int[][] shapes = [.. golden.GetProperty("shapes").EnumerateArray().Select(shape => shape.Extents())];
         ParameterArena arena = new(shapes.Select((shape, i) => Parameter.FromValues($"{i}", [shape.Aggregate(1, (a, b) => a * b)], tensors.Values($"init.{i}"))));
         bool groups = trajectory == "adamw-groups";
-        AdamW optimizer = new(
+        Optimizer optimizer = Optimizer.Create(
             context,
             arena,
-            new AdamWOptions
+            new OptimizerOptions
             {
-                Beta1 = settings.GetProperty("betas")[0].GetDouble(),
-                Beta2 = settings.GetProperty("betas")[1].GetDouble(),
-                Epsilon = settings.GetProperty("eps").GetDouble(),
-                WeightDecay = groups ? 0.1 : settings.GetProperty("weight_decay").GetDouble(),
+                Kind = trajectory.StartsWith("sgd", StringComparison.Ordinal) ? OptimizerKind.Sgd : trajectory.StartsWith("adam-", StringComparison.Ordinal) ? OptimizerKind.Adam : OptimizerKind.AdamW,
+                Beta1 = settings.TryGetProperty("betas", out JsonElement betas) ? betas[0].GetDouble() : 0.9,
+                Beta2 = settings.TryGetProperty("betas", out _) ? betas[1].GetDouble() : 0.999,
+                Epsilon = Setting("eps", 1e-8),
+                WeightDecay = groups ? 0.1 : Setting("weight_decay", 0),
+                Momentum = Setting("momentum", 0),
+                Dampening = Setting("dampening", 0),
+                Nesterov = settings.TryGetProperty("nesterov", out JsonElement nesterov) && nesterov.GetBoolean(),
+                AmsGrad = settings.TryGetProperty("amsgrad", out JsonElement maxima) && maxima.GetBoolean(),
             },
             parameter => groups && shapes[int.Parse(parameter.Name, System.Globalization.CultureInfo.InvariantCulture)].Length < 2 ? new ParameterGroup(0.5, 0) : new ParameterGroup(1, 1));
+        double Setting(string key, double otherwise) => settings.TryGetProperty(key, out JsonElement value) ? value.GetDouble() : otherwise;
 
         for (int step = 0; step < golden.GetProperty("steps").GetInt32(); step++)
         {
@@ -46,7 +58,7 @@ public class AdamWTests
             }
 
             int present = step;
-            optimizer.Step(golden.GetProperty("lr_per_step_and_group")[step][0].GetDouble(), 1, parameter => tensors.Contains($"grad.{present}.{parameter.Name}"));
+            optimizer.Step(golden.GetProperty("lr_per_step_and_group")[step][0].GetDouble(), optimizer.Options.WeightDecay, 1, parameter => tensors.Contains($"grad.{present}.{parameter.Name}"));
             foreach (Parameter parameter in arena.Parameters)
             {
                 float[] values = new float[parameter.Count];
@@ -70,7 +82,7 @@ public class AdamWTests
             using ComputeContext context = new(new ComputeOptions { Threads = threads });
             float[] start = [.. Enumerable.Range(0, 50_021).Select(i => MathF.Sin(i))];
             ParameterArena arena = new([Parameter.FromValues("a", [50_021], start), Parameter.FromValues("b", [7, 3], start.AsSpan(0, 21))]);
-            AdamW optimizer = new(context, arena);
+            Adam optimizer = new(context, arena);
             for (int step = 0; step < 3; step++)
             {
                 Span<float> gradients = arena.Gradients.Span(0, (int)arena.Length);

@@ -3,31 +3,8 @@ using Sirocco.Compute.Backends.Cpu;
 
 namespace Sirocco.Compute;
 
-/// <summary>A part of an arena that one thread updates: whole cache lines of one parameter.</summary>
-/// <param name="Parameter">Index of the parameter in the arena.</param>
-/// <param name="Start">First float in the arena.</param>
-/// <param name="Length">Floats.</param>
-public readonly record struct ArenaRange(int Parameter, long Start, int Length)
-{
-    /// <summary>Floats that one thread takes at a time: four streams of it fit a second-level cache.</summary>
-    private const int Chunk = 1 << 14;
-
-    /// <summary>Every parameter of an arena, cut into ranges.</summary>
-    public static ArenaRange[] Of(ParameterArena arena)
-    {
-        List<ArenaRange> ranges = [];
-        for (int i = 0; i < arena.Parameters.Count; i++)
-        {
-            long count = arena.Parameters[i].Count;
-            for (long start = 0; start < count; start += Chunk) ranges.Add(new ArenaRange(i, arena.Offsets[i] + start, (int)Math.Min(Chunk, count - start)));
-        }
-
-        return [.. ranges];
-    }
-}
-
-/// <summary>The scalars of one AdamW step for one parameter.</summary>
-public readonly record struct AdamWCoefficients
+/// <summary>The scalars of one step of Adam for one parameter.</summary>
+public readonly record struct AdamCoefficients
 {
     /// <summary>1 − β1, rounded once: 1 − 0.999f would be wrong in its fifth digit.</summary>
     public required float OneMinusBeta1 { get; init; }
@@ -38,8 +15,11 @@ public readonly record struct AdamWCoefficients
     /// <summary>1 − β2.</summary>
     public required float OneMinusBeta2 { get; init; }
 
-    /// <summary>1 − lr · weight decay.</summary>
+    /// <summary>1 − lr · weight decay where decay is decoupled (AdamW), else 1.</summary>
     public required float Keep { get; init; }
+
+    /// <summary>Weight decay where it joins the gradient (Adam), else 0.</summary>
+    public required float CoupledDecay { get; init; }
 
     /// <summary>lr / (1 − β1ᵗ); 0 leaves a parameter as it is, moments included (it had no gradient).</summary>
     public required float StepSize { get; init; }
@@ -54,32 +34,36 @@ public readonly record struct AdamWCoefficients
     public required bool Active { get; init; }
 }
 
-/// <summary>The update of AdamW as one pass over memory.</summary>
-public static class AdamWUpdates
+/// <summary>The update of Adam, with decoupled or coupled decay, as one pass over memory.</summary>
+public static class AdamUpdates
 {
     /// <summary>
-    /// For each element, with ĝ = <paramref name="gradientScale"/> · g (Loshchilov and Hutter 2019, in the order of operations of torch.optim.AdamW):
-    /// p ← p·keep; m ← m + (1−β1)(ĝ − m); v ← β2·v + (1−β2)ĝ²; p ← p − step · m / (√v / √(1−β2ᵗ) + ε); and g ← 0.
+    /// For each element, with ĝ = <paramref name="gradientScale"/> · g + coupled · p (Kingma and Ba 2015; Loshchilov and Hutter 2019; in the order of operations
+    /// of torch.optim): p ← p·keep; m ← m + (1−β1)(ĝ − m); v ← β2·v + (1−β2)ĝ²; p ← p − step · m / (√v̄ / √(1−β2ᵗ) + ε); and g ← 0. v̄ is v, or its largest value so
+    /// far where <paramref name="maxima"/> are kept (Reddi et al. 2018).
     /// </summary>
     /// <param name="context">Whose threads share the ranges.</param>
     /// <param name="arena">Parameters and gradients. Gradients are zero afterwards.</param>
     /// <param name="firstMoments">A block of the arena's layout.</param>
     /// <param name="secondMoments">A block of the arena's layout.</param>
+    /// <param name="maxima">A block of the arena's layout for AMSGrad, or null.</param>
     /// <param name="ranges">From <see cref="ArenaRange.Of"/>.</param>
     /// <param name="coefficients">One for each parameter of the arena.</param>
     /// <param name="gradientScale">The factor of gradient clipping.</param>
     /// <remarks>Reads and writes 32 bytes a parameter (zeroing the gradients included), so it runs at the speed of memory.</remarks>
-    public static unsafe void AdamW(
+    public static unsafe void Adam(
         this ComputeContext context,
         ParameterArena arena,
         ArenaSlice firstMoments,
         ArenaSlice secondMoments,
+        ArenaSlice? maxima,
         ArenaRange[] ranges,
-        AdamWCoefficients[] coefficients,
+        AdamCoefficients[] coefficients,
         float gradientScale)
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual(firstMoments.Length, arena.Length, nameof(firstMoments));
         ArgumentOutOfRangeException.ThrowIfNotEqual(secondMoments.Length, arena.Length, nameof(secondMoments));
+        if (maxima is not null) ArgumentOutOfRangeException.ThrowIfNotEqual(maxima.Length, arena.Length, nameof(maxima));
         ArgumentOutOfRangeException.ThrowIfNotEqual(coefficients.Length, arena.Parameters.Count, nameof(coefficients));
         Work work = new()
         {
@@ -87,6 +71,7 @@ public static class AdamWUpdates
             Gradients = arena.Gradients.Pointer,
             First = firstMoments.Pointer,
             Second = secondMoments.Pointer,
+            Maxima = maxima is null ? null : maxima.Pointer,
             Ranges = ranges,
             Coefficients = coefficients,
             GradientScale = gradientScale,
@@ -101,15 +86,17 @@ public static class AdamWUpdates
         public float* Gradients;
         public float* First;
         public float* Second;
+        public float* Maxima;
         public ArenaRange[] Ranges;
-        public AdamWCoefficients[] Coefficients;
+        public AdamCoefficients[] Coefficients;
         public float GradientScale;
 
         public readonly void Execute(int item, int worker)
         {
             ArenaRange range = Ranges[item];
-            ref readonly AdamWCoefficients c = ref Coefficients[range.Parameter];
+            ref readonly AdamCoefficients c = ref Coefficients[range.Parameter];
             float* p = Parameters + range.Start, g = Gradients + range.Start, m = First + range.Start, v = Second + range.Start;
+            float* most = Maxima is null ? null : Maxima + range.Start;
             if (!c.Active)
             {
                 new Span<float>(g, range.Length).Clear();
@@ -119,24 +106,36 @@ public static class AdamWUpdates
             int i = 0;
             for (; i <= range.Length - Vector256<float>.Count; i += Vector256<float>.Count)
             {
+                Vector256<float> value = Vector256.Load(p + i);
                 Vector256<float> gradient = Vector256.Load(g + i) * GradientScale;
+                if (c.CoupledDecay != 0) gradient = Vector256.FusedMultiplyAdd(value, Vector256.Create(c.CoupledDecay), gradient);
                 Vector256<float> first = Vector256.Load(m + i);
                 first += (gradient - first) * c.OneMinusBeta1;
-                Vector256<float> second = (Vector256.Load(v + i) * c.Beta2) + (gradient * gradient * c.OneMinusBeta2);
-                Vector256<float> divisor = (Vector256.Sqrt(second) / Vector256.Create(c.RootOfSecondCorrection)) + Vector256.Create(c.Epsilon);
+                Vector256<float> second = (Vector256.Load(v + i) * c.Beta2) + (c.OneMinusBeta2 * gradient * gradient);
+                Vector256<float> root = second;
+                if (most is not null)
+                {
+                    root = Vector256.Max(second, Vector256.Load(most + i));
+                    root.Store(most + i);
+                }
+
+                Vector256<float> divisor = (Vector256.Sqrt(root) / Vector256.Create(c.RootOfSecondCorrection)) + Vector256.Create(c.Epsilon);
                 first.Store(m + i);
                 second.Store(v + i);
-                ((Vector256.Load(p + i) * c.Keep) - (c.StepSize * (first / divisor))).Store(p + i);
+                ((value * c.Keep) - ((c.StepSize * first) / divisor)).Store(p + i);
                 Vector256<float>.Zero.Store(g + i);
             }
 
             for (; i < range.Length; i++)
             {
                 float gradient = g[i] * GradientScale;
+                if (c.CoupledDecay != 0) gradient = MathF.FusedMultiplyAdd(p[i], c.CoupledDecay, gradient);
                 m[i] += (gradient - m[i]) * c.OneMinusBeta1;
-                v[i] = (v[i] * c.Beta2) + (gradient * gradient * c.OneMinusBeta2);
-                float divisor = (MathF.Sqrt(v[i]) / c.RootOfSecondCorrection) + c.Epsilon;
-                p[i] = (p[i] * c.Keep) - (c.StepSize * (m[i] / divisor));
+                v[i] = (v[i] * c.Beta2) + (c.OneMinusBeta2 * gradient * gradient);
+                float root = v[i];
+                if (most is not null) root = most[i] = MathF.Max(v[i], most[i]);
+                float divisor = (MathF.Sqrt(root) / c.RootOfSecondCorrection) + c.Epsilon;
+                p[i] = (p[i] * c.Keep) - (c.StepSize * m[i] / divisor);
                 g[i] = 0;
             }
         }
