@@ -45,6 +45,7 @@ public sealed record TokenizerSettings
         {
             string path = Path.Combine(folder, name);
             if (!File.Exists(path)) continue;
+            if (new FileInfo(path).Length == 0) throw new InvalidDataException($"{path}: is empty or no regular file, expected a JSON object"); // opening a pipe would wait for its writer
             try
             {
                 using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(path));

@@ -225,8 +225,8 @@ public sealed class EmbedderTests : IDisposable
     [SkippableFact]
     public void A_reranker_is_no_embedder_and_an_embedder_no_reranker()
     {
-        Assert.Contains("use Reranker", Assert.Throws<NotSupportedException>(() => Embedder.FromPretrained(Golden.SentenceTransformers("cross-encoder", temporary))).Message, StringComparison.Ordinal);
-        Assert.Contains("use Embedder", Assert.Throws<NotSupportedException>(() => Reranker.FromPretrained(Golden.SentenceTransformers("dense", temporary))).Message, StringComparison.Ordinal);
+        Assert.Contains("is a reranker, which scores pairs and gives no vectors", Assert.Throws<NotSupportedException>(() => Embedder.FromPretrained(Golden.SentenceTransformers("cross-encoder", temporary))).Message, StringComparison.Ordinal);
+        Assert.Contains("has no score head, so it is no reranker", Assert.Throws<NotSupportedException>(() => Reranker.FromPretrained(Golden.SentenceTransformers("dense", temporary))).Message, StringComparison.Ordinal);
     }
 
     /// <summary>A tiny recorded network with the tokenizer of the sentence-transformers recordings, whose ids it covers.</summary>

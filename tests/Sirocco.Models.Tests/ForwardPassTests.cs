@@ -152,9 +152,14 @@ public sealed class ForwardPassTests : IDisposable
         Refused<InvalidDataException>("attention_mask[0] has a hole", Tensor("input_ids", [1, 3], 1, 2, 3), Tensor("attention_mask", [1, 3], 1, 0, 1));
         Refused<InvalidDataException>("tensor 'attention_mask' is [1, 2], expected [1, 3]", Tensor("input_ids", [1, 3], 1, 2, 3), Tensor("attention_mask", [1, 2], 1, 1));
         Refused<InvalidDataException>("tensor 'input_ids' is [3], expected [sequences, tokens]", Tensor("input_ids", [3], 1, 2, 3));
-        Refused<InvalidDataException>("input_ids", Tensor("something", [1], 1));
+        Refused<InvalidDataException>("tensor 'input_ids' is missing, expected token ids [sequences, tokens]", Tensor("something", [1], 1));
+        Refused<InvalidDataException>("tensor 'input_ids' holds no token ([0, 3])", Tensor("input_ids", [0, 3]));
+        Refused<InvalidDataException>("tensor 'attention_mask' is 0 everywhere", Tensor("input_ids", [1, 2], 1, 2), Tensor("attention_mask", [1, 2], 0, 0));
+        float[] embeddings = new float[2 * ModelConfig.Load(folder).HiddenSize];
+        embeddings[^1] = float.NaN;
+        Refused<InvalidDataException>("tensor 'inputs_embeds' holds a value that is not a finite number at [0, 1]", OutgoingTensor.Create<float>("inputs_embeds", [1, 2, embeddings.Length / 2], embeddings));
         Refused<InvalidDataException>("tensor 'labels' is missing", new[] { "loss" }, Tensor("input_ids", [1, 1], 1));
-        Refused<ArgumentException>("gives no logits", new[] { "logits", "embedding" }, Tensor("input_ids", [1, 1], 1));
+        Refused<NotSupportedException>("gives no logits", new[] { "logits", "embedding" }, Tensor("input_ids", [1, 1], 1));
         Refused<ArgumentException>("there is no output 'logit'", new[] { "logit" }, Tensor("input_ids", [1, 1], 1));
         Refused<ArgumentException>("outside the context of 1024 positions", Tensor("input_ids", [1, 1025], new long[1025]));
 

@@ -9,6 +9,43 @@ public sealed class SentenceTransformersTests : IDisposable
     private static readonly EmbedderOptions F32 = new() { Precision = Precision.F32, Threads = 2 };
     private readonly TemporaryFolder temporary = new();
 
+    /// <summary>Texts and what CPython 3.11's str.lower makes of them: sigma at the ends of words, after and before what is case-ignorable.</summary>
+    public static TheoryData<string, string> PythonLower => new()
+    {
+        { "\u039F\u0394\u03A5\u03A3\u03A3\u0395\u03A5\u03A3", "\u03BF\u03B4\u03C5\u03C3\u03C3\u03B5\u03C5\u03C2" },
+        { "\u03A3\u0391\u03A3 \u03A3\u0391\u03A3", "\u03C3\u03B1\u03C2 \u03C3\u03B1\u03C2" },
+        { "\u03A3", "\u03C3" },
+        { "\u0391\u03A3", "\u03B1\u03C2" },
+        { "\u0391 \u03A3", "\u03B1 \u03C3" },
+        { "\u0391\u03A3.", "\u03B1\u03C2." },
+        { "\u0391\u03A3.\u0391", "\u03B1\u03C3.\u03B1" },
+        { "\u0391\u03A3'", "\u03B1\u03C2'" },
+        { "\u0391'\u03A3", "\u03B1'\u03C2" },
+        { "\u0391\u03A3\u0301", "\u03B1\u03C2\u0301" },
+        { "\u0391\u03A3\u0301\u0392", "\u03B1\u03C3\u0301\u03B2" },
+        { "\u0391\u03A31", "\u03B1\u03C21" },
+        { "1\u03A3", "1\u03C3" },
+        { "\u00AA\u03A3", "\u00AA\u03C2" },
+        { "\u0391\u03A3\u00AA", "\u03B1\u03C3\u00AA" },
+        { "\u2163\u03A3", "\u2173\u03C2" },
+        { "\u24B6\u03A3\u24B6", "\u24D0\u03C3\u24D0" },
+        { "\U00010400\u03A3", "\U00010428\u03C2" },
+        { "\u0391\u03A3\U00010400", "\u03B1\u03C3\U00010428" },
+        { "\u02B0\u03A3", "\u02B0\u03C3" },
+        { "\u0391\u02B0\u03A3\u02B0", "\u03B1\u02B0\u03C2\u02B0" },
+        { "\u0130\u03A3", "i\u0307\u03C2" },
+        { "\u0130STANBUL \u0391\u03A3", "i\u0307stanbul \u03B1\u03C2" },
+        { "\u0391\u00AD\u03A3", "\u03B1\u00AD\u03C2" },
+        { "\u65E5\u03A3", "\u65E5\u03C3" },
+        { "\u0391\u65E5\u03A3", "\u03B1\u65E5\u03C3" },
+        { "\u01C5\u03A3", "\u01C6\u03C2" },
+        { "\u03A3\u03A3\u03A3", "\u03C3\u03C3\u03C2" },
+        { "\U0001F170\u03A3", "\U0001F170\u03C2" },
+        { "\u0391:\u03A3:", "\u03B1:\u03C2:" },
+        { "\u0391;\u03A3", "\u03B1;\u03C3" },
+        { "\u1E9E\u03A3", "\u00DF\u03C2" },
+    };
+
     public void Dispose() => temporary.Dispose();
 
     [SkippableTheory]
@@ -81,6 +118,33 @@ public sealed class SentenceTransformersTests : IDisposable
         using Reranker three = Reranker.FromPretrained(Golden.SentenceTransformers("cross-encoder-three-labels", temporary));
         Assert.Contains("3 scores for a pair", Assert.Throws<NotSupportedException>(() => three.Rank("q", ["d"])).Message, StringComparison.Ordinal);
     }
+
+    [SkippableTheory]
+    [InlineData("modules.json", "[]", "lists no modules")]
+    [InlineData("modules.json", """[{"type": "x.Transformer", "path": ""}, {"type": "x.Transformer", "path": ""}, {"type": "x.Pooling", "path": "1_Pooling"}]""", "lists 2 Transformer modules, expected one")]
+    [InlineData("modules.json", """[{"type": "x.Pooling", "path": "1_Pooling"}]""", "begins with module Pooling")]
+    [InlineData("modules.json", """[{"type": "x.Transformer", "path": ""}, {"type": "x.Pooling"}]""", "module Pooling has no path")]
+    [InlineData("modules.json", """[{"type": "x.Transformer", "path": ""}, {"type": "x.Normalize", "path": "2"}, {"type": "x.Pooling", "path": "1_Pooling"}]""", "module Normalize comes before Pooling")]
+    [InlineData("1_Pooling/config.json", """{"word_embedding_dimension": 33, "pooling_mode_mean_tokens": true}""", "word_embedding_dimension is 33, expected 32")]
+    [InlineData("1_Pooling/config.json", """{"embedding_dimension": 16, "pooling_mode": "mean"}""", "embedding_dimension is 16, expected 32")]
+    [InlineData("2_Dense/config.json", """{"in_features": 31, "out_features": 20, "bias": true}""", "in_features is 31, expected 32, the features that the module before it gives")]
+    [InlineData("2_Dense/config.json", """{"in_features": 32, "out_features": 21, "bias": true}""", "but config.json asks for [21, 32]")]
+    [InlineData("config_sentence_transformers.json", """{"similarity_fn_name": "jaccard"}""", "similarity_fn_name is \"jaccard\", expected one of cosine, dot, euclidean, manhattan")]
+    [InlineData("1_Pooling/config.json", "", "is empty or no regular file")]
+    public void Mistakes_in_the_folders_files_are_named(string file, string content, string message)
+    {
+        string folder = temporary.Copy(Golden.SentenceTransformers("dense", temporary));
+        Assert.True(File.Exists(Path.Combine(folder, file)));
+        File.WriteAllText(Path.Combine(folder, file), content);
+        Exception error = Assert.ThrowsAny<Exception>(() => Embedder.FromPretrained(folder, F32));
+        Assert.True(error is InvalidDataException or NotSupportedException, error.ToString());
+        Assert.Contains(message, error.Message, StringComparison.Ordinal);
+        Assert.Contains(Path.GetFileName(file), error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [MemberData(nameof(PythonLower))]
+    public void Lower_case_is_that_of_Python(string text, string expected) => Assert.Equal(expected, LowerCasing.Lower(text));
 
     [SkippableFact]
     public void Quantised_embeddings_are_the_librarys()

@@ -5,6 +5,9 @@ namespace Sirocco.Formats;
 /// <summary>Translates the metadata of a GGUF file into what the model's config.json says.</summary>
 internal static class GgufConfiguration
 {
+    // As many as a config.json may ask for.
+    private const long MostFeatures = 1 << 20;
+
     // GGUF architecture → Hugging Face model type and class.
     private static readonly (string Architecture, string ModelType, string Class)[] Architectures =
     [
@@ -13,7 +16,7 @@ internal static class GgufConfiguration
     ];
 
     /// <summary>The shape of the network that names and rows depend on.</summary>
-    internal readonly record struct Dimensions(long Layers, long Hidden, long Heads, long KeyValueHeads, long HeadSize);
+    internal readonly record struct Dimensions(long Layers, long Hidden, long Intermediate, long Context, long Heads, long KeyValueHeads, long HeadSize);
 
     internal static Dimensions Read(string path, GgufMetadata values)
     {
@@ -28,17 +31,20 @@ internal static class GgufConfiguration
         if (values.IntegerOrNull($"{architecture}.expert_count") is > 0 and long experts)
             throw new InvalidDataException($"{path}: key '{architecture}.expert_count' is {experts}; mixtures of experts are not supported");
 
-        long layers = Positive($"{architecture}.block_count", 1 << 16), hidden = Positive($"{architecture}.embedding_length", 1 << 24);
+        long layers = Positive($"{architecture}.block_count", 1 << 12), hidden = Positive($"{architecture}.embedding_length", MostFeatures);
+        long intermediate = Positive($"{architecture}.feed_forward_length", MostFeatures), context = Positive($"{architecture}.context_length", 1 << 30);
         long heads = Positive($"{architecture}.attention.head_count", 1 << 16);
         long keyValueHeads = values.Contains($"{architecture}.attention.head_count_kv") ? Positive($"{architecture}.attention.head_count_kv", heads) : heads;
         long headSize = values.Contains($"{architecture}.attention.key_length") ? Positive($"{architecture}.attention.key_length", 1 << 16) : hidden / heads;
         if (heads % keyValueHeads != 0) throw new InvalidDataException($"{path}: key '{architecture}.attention.head_count_kv' is {keyValueHeads}, which does not divide the {heads} heads");
         if (headSize % 2 != 0 || headSize == 0) throw new InvalidDataException($"{path}: the head size {headSize} is not even, as rotary pairs need; check key '{architecture}.attention.key_length'");
+        if (heads * headSize > MostFeatures)
+            throw new InvalidDataException($"{path}: key '{architecture}.attention.head_count' is {heads}, with heads of {headSize} more than the {MostFeatures} features that are supported");
         if (values.IntegerOrNull($"{architecture}.attention.value_length") is long valueSize && valueSize != headSize)
             throw new InvalidDataException($"{path}: key '{architecture}.attention.value_length' is {valueSize} but keys have {headSize}; they must be equal");
         if (values.IntegerOrNull($"{architecture}.rope.dimension_count") is long rotated && rotated != headSize)
             throw new InvalidDataException($"{path}: key '{architecture}.rope.dimension_count' is {rotated} but heads have {headSize}; partly rotated heads are not supported");
-        return new Dimensions(layers, hidden, heads, keyValueHeads, headSize);
+        return new Dimensions(layers, hidden, intermediate, context, heads, keyValueHeads, headSize);
 
         long Positive(string key, long most)
         {
@@ -58,8 +64,8 @@ internal static class GgufConfiguration
             ["head_dim"] = sizes.HeadSize,
             ["hidden_act"] = "silu",
             ["hidden_size"] = sizes.Hidden,
-            ["intermediate_size"] = values.Integer($"{architecture}.feed_forward_length"),
-            ["max_position_embeddings"] = values.Integer($"{architecture}.context_length"),
+            ["intermediate_size"] = sizes.Intermediate,
+            ["max_position_embeddings"] = sizes.Context,
             ["model_type"] = modelType,
             ["num_attention_heads"] = sizes.Heads,
             ["num_hidden_layers"] = sizes.Layers,

@@ -52,14 +52,15 @@ public sealed class GgufMetadata
         return first;
     }
 
-    /// <summary>A number, or null where there is no such entry.</summary>
+    /// <summary>A finite number, or null where there is no such entry.</summary>
     public double? NumberOrNull(string key)
     {
         if (!values.TryGetValue(key, out object? value)) return null;
         return value switch
         {
-            float f => f,
-            double d => d,
+            float f when float.IsFinite(f) => f,
+            double d when double.IsFinite(d) => d,
+            float or double => throw Wrong(key, value, "a finite number"),
             _ => AsInteger(value) ?? throw Wrong(key, value, "a number"),
         };
     }

@@ -12,6 +12,7 @@ internal static class ShardIndex
     internal static List<(string Tensor, string Shard)> Read(string path)
     {
         if (!File.Exists(path)) throw new FileNotFoundException($"{path}: no such file", path);
+        if (new FileInfo(path).Length == 0) throw new InvalidDataException($"{path}: is not valid JSON: it is empty or no regular file; download the index again"); // opening a pipe would wait for its writer
         if (new FileInfo(path).Length > SafetensorsHeader.MaximumLength)
             throw new InvalidDataException($"{path}: is over {SafetensorsHeader.MaximumLength} bytes long, which no index is; download it again");
         try

@@ -36,7 +36,9 @@ internal sealed class ConfigReader
     public static JsonElement LoadElement(string file)
     {
         FileInfo found = new(file);
+        if (Directory.Exists(file)) throw new InvalidDataException($"{file}: is a folder, not a file");
         if (!found.Exists) throw new FileNotFoundException($"{file}: no such file", file);
+        if (found.Length == 0) throw new InvalidDataException($"{file}: is empty or no regular file, expected a JSON document"); // opening a pipe would wait for its writer
         if (found.Length > LongestFile) throw new InvalidDataException($"{file}: {found.Length} bytes are too many for a configuration");
         byte[] bytes = System.IO.File.ReadAllBytes(file);
         return Parse(file, bytes);

@@ -75,10 +75,13 @@ public sealed class DenseModule : EncoderModule
     }
 
     /// <summary>Reads a module's folder: config.json and model.safetensors.</summary>
-    internal static DenseModule Load(string folder)
+    /// <param name="folder">The module's folder.</param>
+    /// <param name="features">What the module before it gives.</param>
+    internal static DenseModule Load(string folder, int features)
     {
         ConfigReader config = ConfigReader.Load(Path.Combine(folder, "config.json"));
         int input = config.Int("in_features", 1, 1 << 20), output = config.Int("out_features", 1, 1 << 20);
+        if (input != features) throw config.Wrong("in_features", $"{features}, the features that the module before it gives");
         string activation = config.Text("activation_function") ?? "torch.nn.modules.activation.Tanh";
         if (!Activations.TryGetValue(activation[(activation.LastIndexOf('.') + 1)..], out Func<Scope, Tensor, Tensor>? function))
             throw new NotSupportedException($"{config.File}: activation_function '{(activation.Length > 60 ? activation[..57] + "..." : activation)}' is not supported; supported are {string.Join(", ", Activations.Keys)}");

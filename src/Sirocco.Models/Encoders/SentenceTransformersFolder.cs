@@ -11,6 +11,8 @@ internal sealed class SentenceTransformersFolder
     // The library gives every model these, so asking for them is no error.
     private static readonly Dictionary<string, string> NoPrompts = new(StringComparer.Ordinal) { ["query"] = "", ["document"] = "" };
 
+    private static readonly string[] Similarities = ["cosine", "dot", "euclidean", "manhattan"];
+
     private SentenceTransformersFolder(EncoderSettings settings, IReadOnlyList<EncoderModule> modules)
     {
         Settings = settings;
@@ -27,23 +29,32 @@ internal sealed class SentenceTransformersFolder
         EncoderSettings settings = new() { IsSentenceTransformers = true, Normalize = false, Poolings = [], Prompts = NoPrompts };
         List<EncoderModule> modules = [];
         string index = Path.Combine(folder, "modules.json");
-        foreach (var (type, path) in ModuleList(index))
+        List<(string Type, string Path)> list = ModuleList(index);
+        RequireOrder(index, [.. list.Select(module => ClassName(module.Type))]);
+        int features = 0;
+        foreach (var (type, path) in list)
         {
-            string place = Path.Combine(folder, path);
-            switch (type[(type.LastIndexOf('.') + 1)..])
+            string place = Path.Combine(folder, path), name = ClassName(type);
+            if (path.Length == 0 && name is "Pooling" or "Dense") throw new InvalidDataException($"{index}: module {name} has no path, expected the folder with its config.json, such as 1_{name}");
+            switch (name)
             {
                 case "Transformer":
                     settings = ReadTransformer(place, settings);
                     break;
                 case "Pooling":
                     ConfigReader pooling = ConfigReader.Load(Path.Combine(place, "config.json"));
+                    RequireFeatures(pooling, "word_embedding_dimension", hiddenSize);
+                    RequireFeatures(pooling, "embedding_dimension", hiddenSize);
                     settings = settings with { Poolings = PoolingNames.Read(pooling), IncludePrompt = pooling.Bool("include_prompt", true) };
+                    features = hiddenSize * settings.Poolings.Count;
                     break;
                 case "Normalize":
                     modules.Add(new NormalizeModule());
                     break;
                 case "Dense":
-                    modules.Add(DenseModule.Load(place));
+                    DenseModule dense = DenseModule.Load(place, features);
+                    features = dense.Output(features);
+                    modules.Add(dense);
                     break;
                 case "Dropout":
                     break; // the identity outside training
@@ -52,10 +63,30 @@ internal sealed class SentenceTransformersFolder
             }
         }
 
-        if (settings.Poolings.Count == 0) throw new NotSupportedException($"{index}: has no Pooling module; models that give a vector for each token are not supported");
-        int features = hiddenSize * settings.Poolings.Count;
-        foreach (EncoderModule module in modules) features = module.Output(features);
         return new SentenceTransformersFolder(ReadPrompts(folder, settings), modules);
+    }
+
+    private static string ClassName(string type) => type[(type.LastIndexOf('.') + 1)..];
+
+    /// <summary>One transformer, then one pooling, then whatever works on vectors: in any other order the library itself fails when it is run.</summary>
+    private static void RequireOrder(string index, string[] names)
+    {
+        if (names.Length == 0) throw new InvalidDataException($"{index}: lists no modules, expected a Transformer and a Pooling");
+        if (names[0] != "Transformer") throw new NotSupportedException($"{index}: begins with module {(names[0].Length > 80 ? names[0][..77] + "..." : names[0])}; only models that begin with a Transformer are supported");
+        foreach (string once in (string[])["Transformer", "Pooling"])
+        {
+            int count = names.Count(name => name == once);
+            if (count > 1) throw new InvalidDataException($"{index}: lists {count} {once} modules, expected one");
+        }
+
+        if (!names.Contains("Pooling")) throw new NotSupportedException($"{index}: has no Pooling module; models that give a vector for each token are not supported");
+        int early = Array.FindIndex(names, name => name is "Dense" or "Normalize");
+        if (early >= 0 && early < Array.IndexOf(names, "Pooling")) throw new InvalidDataException($"{index}: module {names[early]} comes before Pooling, expected after it");
+    }
+
+    private static void RequireFeatures(ConfigReader pooling, string key, int hiddenSize)
+    {
+        if (pooling.Has(key) && pooling.Int(key, 1, int.MaxValue) != hiddenSize) throw pooling.Wrong(key, $"{hiddenSize}, the transformer's hidden size");
     }
 
     /// <summary>Whether modules.json ends with pooling left out: a cross-encoder keeps its head in the transformer.</summary>
@@ -74,18 +105,20 @@ internal sealed class SentenceTransformersFolder
         foreach ((string name, string prompt) in config.Map("prompts")) prompts[name] = prompt;
         string? standard = config.Text("default_prompt_name");
         if (standard is not null && !prompts.ContainsKey(standard)) throw config.Wrong("default_prompt_name", "the name of one of its prompts");
+        string? similarity = config.Text("similarity_fn_name");
+        if (similarity is not null && !Similarities.Contains(similarity)) throw config.Wrong("similarity_fn_name", "one of " + string.Join(", ", Similarities));
         return settings with
         {
             Prompts = prompts,
             DefaultPromptName = standard,
-            Similarity = config.Text("similarity_fn_name"),
+            Similarity = similarity,
             Dimensions = config.Has("truncate_dim") ? config.Int("truncate_dim", 1, 1 << 24) : null,
         };
     }
 
     /// <summary>Where the transformer itself lies within the folder: nowhere deeper, since version 2.</summary>
     public static string TransformerPath(string folder) =>
-        ModuleList(Path.Combine(folder, "modules.json")).FirstOrDefault(module => module.Type.EndsWith(".Transformer", StringComparison.Ordinal)).Path ?? "";
+        ModuleList(Path.Combine(folder, "modules.json")).FirstOrDefault(module => ClassName(module.Type) == "Transformer").Path ?? "";
 
     private static List<(string Type, string Path)> ModuleList(string index)
     {

@@ -35,14 +35,14 @@ internal sealed class TextEncoder
     public int[] Encode(string text, out bool cut)
     {
         List<int> ids = [];
-        cut = tokenizer.EncodeInto(lowerCase ? Lower(text) : text, ids, true, MaxLength, tokenizer.Settings.TruncationSide);
+        cut = tokenizer.EncodeInto(lowerCase ? LowerCasing.Lower(text) : text, ids, true, MaxLength, tokenizer.Settings.TruncationSide);
         return Checked(ids);
     }
 
     /// <summary>Ids of a pair, the longer text cut first.</summary>
     public int[] Encode(string text, string pair, out bool cut)
     {
-        if (lowerCase) (text, pair) = (Lower(text), Lower(pair));
+        if (lowerCase) (text, pair) = (LowerCasing.Lower(text), LowerCasing.Lower(pair));
         Truncation truncation = new(MaxLength, 0, TruncationStrategy.LongestFirst, tokenizer.Settings.TruncationSide);
         TokenEncoding encoding = tokenizer.Encode(text, pair, true, truncation, new Padding(0, 0));
         cut = encoding.Overflowing.Count > 0;
@@ -82,9 +82,6 @@ internal sealed class TextEncoder
         int[] ids = Encode(prompt, out _);
         return ids.Length > 0 && tokenizer.IsSpecial(ids[^1]) ? ids.Length - 1 : ids.Length;
     }
-
-    /// <summary>Python's str.lower: the runtime's own mapping but for the one letter whose lower case is two characters.</summary>
-    private static string Lower(string text) => text.Replace("İ", "i̇", StringComparison.Ordinal).ToLowerInvariant();
 
     private int[] Checked(IReadOnlyList<int> ids)
     {

@@ -14,6 +14,7 @@ public sealed unsafe class Checkpoint : IParameterSource, IDisposable
     private readonly CheckpointLayout layout;
     private readonly ElementType converted;
     private readonly int headSize;
+    private readonly HashSet<string> taken = new(StringComparer.Ordinal);
 
     private Checkpoint(TensorArchive archive, CheckpointLayout layout, ElementType converted, int headSize)
     {
@@ -61,14 +62,18 @@ public sealed unsafe class Checkpoint : IParameterSource, IDisposable
     /// <summary>The precision of products that keeps what the file stores: f32 for f32, bf16 for everything narrower.</summary>
     public Precision NaturalPrecision => archive[layout.NameOf("layers.0.mlp.down_proj.weight")].Type is StorageType.F32 or StorageType.F64 ? Precision.F32 : Precision.BF16;
 
+    /// <summary>Where the network's shape is written, for messages.</summary>
+    private string Settings => archive is GgufCheckpoint ? "the file's metadata" : layout.IsNative ? "params.json" : "config.json";
+
     /// <inheritdoc/>
     public Parameter Take(string name, int[] shape, ShardAxis axis)
     {
         string stored = layout.NameOf(name);
         if (!archive.TryGet(stored, out StoredTensor? tensor))
-            throw new InvalidDataException($"{archive.Path}: tensor '{stored}' is missing, expected [{string.Join(", ", shape)}]; the checkpoint is incomplete or its config.json is another model's");
+            throw new InvalidDataException($"{archive.Path}: tensor '{stored}' is missing, expected [{string.Join(", ", shape)}]; the checkpoint is incomplete or {Settings} is another model's");
         if (!tensor.Shape.SequenceEqual(Array.ConvertAll(shape, extent => (long)extent)))
-            throw new InvalidDataException($"{tensor.FilePath}: tensor '{stored}' is {tensor.ShapeText}, but config.json asks for [{string.Join(", ", shape)}]");
+            throw new InvalidDataException($"{tensor.FilePath}: tensor '{stored}' is {tensor.ShapeText}, but {Settings} asks for [{string.Join(", ", shape)}]");
+        taken.Add(stored);
         RowOrder order = layout.RowsOf(name, headSize);
         bool sameType = tensor.Type is StorageType.F32 or StorageType.BF16 or StorageType.F16;
         ElementType type = tensor.Type switch
@@ -89,8 +94,24 @@ public sealed unsafe class Checkpoint : IParameterSource, IDisposable
         return Parameter.FromMemory(stored, shape, type, block.Address, block, axis);
     }
 
+    /// <summary>
+    /// Refuses a checkpoint with more of the network than was taken, such as further layers, biases or norms: without them it would compute something else than
+    /// the model it was saved from.
+    /// </summary>
+    /// <exception cref="InvalidDataException">A tensor under the network's names was left over.</exception>
+    internal void RequireAllTaken()
+    {
+        foreach (StoredTensor tensor in archive.Tensors)
+        {
+            if (layout.IsOfNetwork(tensor.Name) && !taken.Contains(tensor.Name))
+                throw new InvalidDataException($"{tensor.FilePath}: tensor '{Shown(tensor.Name)}' is no part of the network that {Settings} describes; the checkpoint is another model's, or {Settings} is");
+        }
+    }
+
     /// <summary>Closes the files. Parameters taken from here must not be used afterwards.</summary>
     public void Dispose() => archive.Dispose();
+
+    private static string Shown(string name) => (name.Length > 80 ? name[..77] + "..." : name).ReplaceLineEndings(" ");
 
     private void Convert(StoredTensor tensor, RowOrder order, string name, ElementType type, NativeMemoryBlock block)
     {

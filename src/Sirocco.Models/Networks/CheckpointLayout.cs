@@ -57,6 +57,18 @@ internal sealed partial record CheckpointLayout(string Body, string Head, bool I
         return match.Groups["layer"].Value + NativeNames[match.Groups["module"].Value] + match.Groups["kind"].Value;
     }
 
+    /// <summary>
+    /// Whether a tensor of the file is one of the decoder's weights, known here or not. Heads, vision towers and projectors lie elsewhere; frequencies
+    /// of the rotary embedding are computed anew, and scales of quantised weights are read with these.
+    /// </summary>
+    public bool IsOfNetwork(string name)
+    {
+        if (!name.StartsWith(Body, StringComparison.Ordinal)) return false;
+        ReadOnlySpan<char> rest = name.AsSpan(Body.Length), last = rest[(rest.LastIndexOf('.') + 1)..];
+        return (rest.StartsWith("layers.") || rest.StartsWith("norm.") || rest.StartsWith("embed_tokens.") || (IsNative && rest.StartsWith("tok_embeddings.")))
+            && last is not "inv_freq" && !last.Contains("scale", StringComparison.Ordinal);
+    }
+
     /// <summary>How rows of a parameter lie in the file.</summary>
     public RowOrder RowsOf(string parameter, int headSize) =>
         IsNative && (parameter.Contains(".q_proj.", StringComparison.Ordinal) || parameter.Contains(".k_proj.", StringComparison.Ordinal)) ? new RowOrder(headSize) : default;

@@ -68,7 +68,9 @@ internal sealed class ModelFolder
         Checkpoint checkpoint = Checkpoint.Open(Path, convertTo, Config.HeadSize);
         try
         {
-            return (new Decoder(Config, checkpoint), checkpoint);
+            Decoder decoder = new(Config, checkpoint);
+            checkpoint.RequireAllTaken();
+            return (decoder, checkpoint);
         }
         catch
         {

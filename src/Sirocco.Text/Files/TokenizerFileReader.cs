@@ -15,6 +15,9 @@ internal static class TokenizerFileReader
     /// <exception cref="InvalidDataException">Not a tokenizer file, or a damaged one; the message names the file and the key.</exception>
     public static TokenizerParts Read(string path)
     {
+        if (Directory.Exists(path)) throw new InvalidDataException($"{path}: is a folder; name a tokenizer file in it");
+        FileInfo file = new(path);
+        if (file is { Exists: true, Length: 0 }) throw new InvalidDataException($"{path}: the file is empty or no regular file; expected tokenizer.json or tekken.json"); // opening a pipe would wait for its writer
         byte[] content = File.ReadAllBytes(path);
         try
         {
