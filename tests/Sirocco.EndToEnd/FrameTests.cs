@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Sirocco.Cli.Frame;
+using Sirocco.Formats;
 
 namespace Sirocco.EndToEnd;
 
@@ -114,7 +115,7 @@ public sealed class FrameTests
     [InlineData("quux", null)]
     public void The_nearest_word_is_the_one_with_the_fewest_edits(string typed, string? expected)
     {
-        Assert.Equal(expected, Spelling.Nearest(typed, ["embed", "tokenize", "info"]));
+        Assert.Equal(expected, NearestWord.Find(typed, ["embed", "tokenize", "info"]));
     }
 
     [Fact]

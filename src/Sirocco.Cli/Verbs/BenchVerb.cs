@@ -2,6 +2,7 @@ using System.CommandLine;
 using Sirocco.Cli.Frame;
 using Sirocco.Cli.Records;
 using Sirocco.Cli.Verbs.Bench;
+using Sirocco.Formats;
 
 namespace Sirocco.Cli.Verbs;
 
@@ -58,7 +59,7 @@ internal sealed class BenchVerb : Verb
             "embed" => EmbedBench.Run(settings),
             "train" => TrainBench.Run(settings),
             "tokenize" => TokenizeBench.Run(settings),
-            _ => throw new UsageException($"there is no benchmark '{what}'; {(Spelling.Nearest(what, Kinds) is { } near ? $"did you mean {near}?" : $"there are {string.Join(", ", Kinds)}")}"),
+            _ => throw new UsageException($"there is no benchmark '{what}'; {(NearestWord.Find(what, Kinds) is { } near ? $"did you mean {near}?" : $"there are {string.Join(", ", Kinds)}")}"),
         };
         Facts facts = new Facts().Add("bench", what);
         foreach ((string name, object value) in found.Settings) facts.Add(name, value);

@@ -1,0 +1,32 @@
+using Sirocco.Compute;
+
+namespace Sirocco.Training;
+
+/// <summary>How ranks share the work. One process is one rank.</summary>
+public enum DistributedStrategy
+{
+    /// <summary>Parameters split over the ranks.</summary>
+    Fsdp2,
+
+    /// <summary>Every rank has all parameters.</summary>
+    Ddp,
+
+    /// <summary>Megatron's form of split parameters.</summary>
+    MegatronFsdp,
+}
+
+/// <summary>The <c>distributed</c> section.</summary>
+public sealed record DistributedOptions
+{
+    /// <summary>strategy</summary>
+    public DistributedStrategy Strategy { get; init; }
+
+    /// <summary>dp_size: data-parallel ranks; null: as many as there are.</summary>
+    public int? DataParallelSize { get; init; }
+
+    /// <summary>mp_policy.param_dtype: how FSDP2 holds parameters outside the optimizer.</summary>
+    public ElementType ParameterType { get; init; } = ElementType.BF16;
+
+    /// <summary>Whether activations are computed again in the backward pass instead of kept.</summary>
+    public bool RecomputeActivations { get; init; }
+}
