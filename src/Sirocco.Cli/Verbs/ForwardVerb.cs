@@ -53,6 +53,6 @@ internal sealed class ForwardVerb : Verb
         if (names.Length == 0) throw new UsageException($"--outputs names no output; there are {known}");
         if (names.FirstOrDefault(name => !ForwardPass.OutputNames.Contains(name)) is not { } unknown) return names;
         if (unknown == "image_features") throw new NotSupportedException("--outputs image_features needs a vision tower, which is not supported yet; leave it out");
-        throw new UsageException($"there is no output '{unknown}'; {(Spelling.Nearest(unknown, ForwardPass.OutputNames) is { } near ? $"did you mean {near}?" : $"there are {known}")}");
+        throw new UsageException($"there is no output '{unknown}'; {(NearestWord.Find(unknown, ForwardPass.OutputNames) is { } near ? $"did you mean {near}?" : $"there are {known}")}");
     }
 }
