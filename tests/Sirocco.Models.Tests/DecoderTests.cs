@@ -73,6 +73,38 @@ public sealed class DecoderTests : IDisposable
         Golden.AssertClose(pieces, whole, 1e-5, "hidden states");
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void A_pass_that_is_cancelled_leaves_the_cache_as_it_was(int completedLayers)
+    {
+        ModelConfig config = TinyModels.Ministral;
+        Decoder decoder = TinyModels.NewDecoder(config);
+        int[][] texts = [TinyModels.Tokens(30, 1), TinyModels.Tokens(20, 2)];
+        using KeyValueCache cache = new(context, config.Layers, sequences: 2), uninterrupted = new(context, config.Layers, sequences: 2);
+        float[] Pass(KeyValueCache into, int[] from, int[] count, CancellationTokenSource? stop = null)
+        {
+            using Scope f = context.BeginScope(Precision.F32, null, stop?.Token ?? default);
+            int[] ids = [.. texts[0].AsSpan(from[0], count[0]), .. texts[1].AsSpan(from[1], count[1])];
+            return decoder.Forward(f, ids, into.Continue(count), config.Mask(causal: true), into, (layer, _) =>
+            {
+                if (layer == completedLayers) stop?.Cancel();
+                stop?.Token.ThrowIfCancellationRequested();
+            }).ToArray();
+        }
+
+        // Once while the cache is empty, then twice in a row with other lengths, while it holds tokens.
+        int[] first = [11, 4], second = [19, 16];
+        Assert.Throws<OperationCanceledException>(() => Pass(cache, [0, 0], [3, 5], new CancellationTokenSource()));
+        Assert.Equal(Pass(uninterrupted, [0, 0], first), Pass(cache, [0, 0], first));
+        Assert.Throws<OperationCanceledException>(() => Pass(cache, first, [7, 2], new CancellationTokenSource()));
+        Assert.Throws<OperationCanceledException>(() => Pass(cache, first, [0, 9], new CancellationTokenSource()));
+        Assert.Equal(first, cache.Lengths.ToArray());
+        Assert.Equal(Pass(uninterrupted, first, second), Pass(cache, first, second));
+        Assert.Equal([30, 20], cache.Lengths.ToArray());
+    }
+
     [Fact]
     public void Input_embeddings_give_what_their_ids_give()
     {

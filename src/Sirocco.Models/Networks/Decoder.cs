@@ -114,7 +114,7 @@ public sealed class Decoder
 
         x = inner.RmsNorm(x, FinalNorm, epsilon);                                       // [tokens, hidden]
         observe?.Invoke(layers.Length, x);
-        cache?.Advance(segments);
+        cache?.Commit(segments);
         return inner.Keep(x);
     }
 

@@ -6,10 +6,11 @@ namespace Sirocco.Models;
 /// Rotated keys and plain values of the tokens that a causal network has seen, for every layer, so that later tokens need only their own pass.
 /// Belongs to one context and one set of sequences; grows with each forward pass that is given it.
 /// </summary>
+/// <remarks>A pass that is cancelled or fails leaves the cache as it was: tokens count as cached only when all layers have them.</remarks>
 public sealed class KeyValueCache : IDisposable
 {
     private readonly Scope scope;
-    private readonly (Tensor Keys, Tensor Values)?[] layers;
+    private readonly Rows?[] layers;
     private readonly int[] lengths;
     private readonly int[] nextPositions;
 
@@ -21,7 +22,7 @@ public sealed class KeyValueCache : IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(sequences, 1);
         scope = context.BeginScope();
-        this.layers = new (Tensor, Tensor)?[layers];
+        this.layers = new Rows?[layers];
         lengths = new int[sequences];
         nextPositions = new int[sequences];
     }
@@ -42,35 +43,31 @@ public sealed class KeyValueCache : IDisposable
     /// <inheritdoc/>
     public void Dispose() => scope.Dispose();
 
-    /// <summary>Appends a layer's new keys and values, sequence by sequence.</summary>
+    /// <summary>Appends a layer's new keys and values, sequence by sequence; they are cached once <see cref="Commit"/> is called.</summary>
     /// <returns>All keys and all values, [segments.KeyTokens, kvHeads·d], valid until the next call for this layer.</returns>
     internal (Tensor Keys, Tensor Values) Extend(int layer, Tensor keys, Tensor values, Segments segments)
     {
         if (segments.Count != lengths.Length || segments.KeyTokens != lengths.Sum() + segments.Tokens)
             throw new ArgumentException($"segments of {segments.Count} sequences and {segments.KeyTokens} keys do not continue a cache of {lengths.Length} sequences and {lengths.Sum()} keys; make them with Continue");
-        int past = lengths.Sum();
-        int[] order = Interleave(past, segments);
+        Rows? held = layers[layer];
+        int[] order = Interleave(held, segments);
         using Scope work = scope.BeginScope();
-        Tensor Grow(Tensor? old, Tensor added)
+        Tensor Grow(Tensor? old, Tensor added) => work.GatherRows(old is null ? added : work.Concatenate(old, added), order);
+        Tensor allKeys = Grow(held?.Keys, keys), allValues = Grow(held?.Values, values);
+        int[] starts = new int[lengths.Length];
+        for (int s = 1; s < starts.Length; s++) starts[s] = starts[s - 1] + lengths[s - 1] + segments.Length(s - 1);
+        layers[layer] = new Rows(work.Keep(allKeys), work.Keep(allValues), starts);
+        if (held is not null)
         {
-            Tensor all = old is null ? work.GatherRows(added, order) : work.GatherRows(work.Concatenate(old, added), order);
-            return work.Keep(all);
+            scope.Free(held.Keys);
+            scope.Free(held.Values);
         }
 
-        (Tensor Keys, Tensor Values)? before = past == 0 ? null : layers[layer];
-        (Tensor, Tensor) grown = (Grow(before?.Keys, keys), Grow(before?.Values, values));
-        if (layers[layer] is { } old)
-        {
-            scope.Free(old.Keys);
-            scope.Free(old.Values);
-        }
-
-        layers[layer] = grown;
-        return grown;
+        return (allKeys, allValues);
     }
 
-    /// <summary>Called once all layers were extended.</summary>
-    internal void Advance(Segments segments)
+    /// <summary>Counts the tokens of a pass as cached, once all layers were extended by them.</summary>
+    internal void Commit(Segments segments)
     {
         for (int s = 0; s < lengths.Length; s++)
         {
@@ -79,17 +76,23 @@ public sealed class KeyValueCache : IDisposable
         }
     }
 
-    /// <summary>Rows of [cached tokens of all sequences; new tokens of all sequences] in the order of sequences, cached before new.</summary>
-    private int[] Interleave(int past, Segments segments)
+    /// <summary>
+    /// Rows of [what the layer holds; new tokens of all sequences] in the order of sequences, cached before new. What a pass that never ended has left
+    /// behind a sequence's cached rows is passed over.
+    /// </summary>
+    private int[] Interleave(Rows? held, Segments segments)
     {
         int[] order = new int[segments.KeyTokens];
-        int next = 0, old = 0;
+        int next = 0, added = held?.Keys.Rows ?? 0;
         for (int s = 0; s < lengths.Length; s++)
         {
-            for (int i = 0; i < lengths[s]; i++) order[next++] = old++;
-            for (int row = segments.QueryStarts[s]; row < segments.QueryStarts[s + 1]; row++) order[next++] = past + row;
+            for (int i = 0; i < lengths[s]; i++) order[next++] = held!.Starts[s] + i;
+            for (int row = segments.QueryStarts[s]; row < segments.QueryStarts[s + 1]; row++) order[next++] = added + row;
         }
 
         return order;
     }
+
+    /// <summary>A layer's keys and values, and the row at which each sequence begins; only <see cref="Lengths"/> of the rows from there are cached.</summary>
+    private sealed record Rows(Tensor Keys, Tensor Values, int[] Starts);
 }
