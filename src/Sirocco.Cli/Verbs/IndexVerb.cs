@@ -62,24 +62,15 @@ internal sealed class IndexVerb : Verb
     private static long Fill(Invocation invocation, TextSource source, Embedder embedder, string prompt, VectorIndexBuilder builder)
     {
         using ProgressLine progress = invocation.Progress("indexing", "texts");
-        long done = 0;
-        foreach (TextRecord[] batch in TextBatches.Of(source.Read()))
+        long added = 0;
+        Callback<int> report = new(count => progress.Report(count, part: source.Part));
+        foreach ((TextRecord record, float[] vector) in embedder.Embed(source.Read(), record => record.Text, prompt: prompt, progress: report, cancellation: invocation.Cancellation))
         {
-            long before = done;
-            float[][] vectors = embedder.Embed(
-                [.. batch.Select(record => record.Text)],
-                prompt: prompt,
-                progress: new Callback<int>(count => progress.Report(before + count, part: source.Part)),
-                cancellation: invocation.Cancellation);
-            for (int i = 0; i < batch.Length; i++)
-            {
-                builder.Add(batch[i].Id ?? (done + i).ToString(CultureInfo.InvariantCulture), batch[i].Text, vectors[i]);
-            }
-
-            done += batch.Length;
+            builder.Add(record.Id ?? added.ToString(CultureInfo.InvariantCulture), record.Text, vector);
+            added++;
         }
 
-        return done;
+        return added;
     }
 
     private static string PromptNamed(Embedder embedder, string name) => embedder.Prompts.TryGetValue(name, out string? found) ? found

@@ -18,7 +18,6 @@ namespace Sirocco.Models;
 /// </remarks>
 public sealed class Embedder : IDisposable
 {
-    private const int WindowTexts = 4096; // texts that are tokenized ahead and ordered by length together
     private readonly BiEncoder encoder;
     private readonly ComputeContext context;
     private readonly TextEncoder texts;
@@ -139,18 +138,24 @@ public sealed class Embedder : IDisposable
     /// <exception cref="ArgumentException">The model has no prompt of that name.</exception>
     public float[][] Embed(IReadOnlyList<string> inputs, string? promptName = null, string? prompt = null, IProgress<int>? progress = null, CancellationToken cancellation = default)
     {
-        string before = Prompt(promptName, prompt);
         float[][] vectors = new float[inputs.Count][];
-        int done = 0;
-        for (int start = 0; start < inputs.Count; start += WindowTexts)
-        {
-            int count = Math.Min(WindowTexts, inputs.Count - start);
-            int from = start;
-            EmbedWindow(count, i => inputs[from + i], before, (i, vector) => vectors[from + i] = vector, batch => progress?.Report(done += batch), cancellation);
-        }
-
+        int next = 0;
+        foreach ((string Text, float[] Vector) pair in Embed(inputs, text => text, promptName, prompt, progress, cancellation)) vectors[next++] = pair.Vector;
         return vectors;
     }
+
+    /// <summary>Embeds a stream of texts as its vectors are asked for, without holding more than a few thousand; texts are read and tokenized while others are computed.</summary>
+    /// <param name="items">What has texts, such as records of a corpus; read by one thread at a time, not always the caller's.</param>
+    /// <param name="text">The text of an item; called by several threads.</param>
+    /// <param name="promptName">Name of the prompt put before each; null takes the one of the options, or the model's default.</param>
+    /// <param name="prompt">The prompt itself; wins over the name.</param>
+    /// <param name="progress">Told the number of texts done.</param>
+    /// <param name="cancellation">Stops between layers.</param>
+    /// <returns>The items in their order, each with its vector, [<see cref="Dimensions"/>].</returns>
+    /// <exception cref="ArgumentException">The model has no prompt of that name.</exception>
+    public IEnumerable<(T Item, float[] Vector)> Embed<T>(
+        IEnumerable<T> items, Func<T, string> text, string? promptName = null, string? prompt = null, IProgress<int>? progress = null, CancellationToken cancellation = default) =>
+        Batcher(text, Prompt(promptName, prompt)).Run(items, progress is null ? null : progress.Report, cancellation);
 
     /// <summary>Embeds one text.</summary>
     public float[] Embed(string text, string? promptName = null, string? prompt = null, CancellationToken cancellation = default) => Embed([text], promptName, prompt, null, cancellation)[0];
@@ -162,16 +167,7 @@ public sealed class Embedder : IDisposable
     /// <summary>Embeds a stream of texts without holding more than a few thousand; vectors come in the order of the texts.</summary>
     public async IAsyncEnumerable<float[]> EmbedAsync(IAsyncEnumerable<string> inputs, string? promptName = null, string? prompt = null, [EnumeratorCancellation] CancellationToken cancellation = default)
     {
-        List<string> window = [];
-        await foreach (string text in inputs.WithCancellation(cancellation).ConfigureAwait(false))
-        {
-            window.Add(text);
-            if (window.Count < WindowTexts) continue;
-            foreach (float[] vector in await EmbedAsync(window, promptName, prompt, null, cancellation).ConfigureAwait(false)) yield return vector;
-            window.Clear();
-        }
-
-        foreach (float[] vector in await EmbedAsync(window, promptName, prompt, null, cancellation).ConfigureAwait(false)) yield return vector;
+        await foreach ((string Text, float[] Vector) pair in Batcher<string>(text => text, Prompt(promptName, prompt)).RunAsync(inputs, null, cancellation).ConfigureAwait(false)) yield return pair.Vector;
     }
 
     /// <inheritdoc/>
@@ -190,50 +186,46 @@ public sealed class Embedder : IDisposable
     private string Prompt(string? name, string? text) =>
         name is null && text is null ? settings.Prompt(options.PromptName, options.Prompt) : settings.Prompt(name, text);
 
-    private void EmbedWindow(int count, Func<int, string> text, string prompt, Action<int, float[]> store, Action<int> report, CancellationToken cancellation)
+    private LengthBatcher<T, float[]> Batcher<T>(Func<T, string> text, string prompt)
     {
-        int[][] ids = TextEncoder.EncodeAll(count, i => (texts.Encode(prompt + text(i), out bool cut), cut), context.Threads, out int cutHere, cancellation);
-        Interlocked.Add(ref textsCut, cutHere);
         int skip = settings.IncludePrompt || prompt.Length == 0 ? 0 : texts.PromptTokens(prompt);
-
-        // Longest first: the batch that needs the most memory comes first, and rows of a batch are of like length.
-        int[] order = [.. Enumerable.Range(0, count).OrderByDescending(i => ids[i].Length)];
-        for (int start = 0; start < count;)
+        return new LengthBatcher<T, float[]>
         {
-            int end = start, tokens = 0;
-            while (end < count && (end == start || tokens + ids[order[end]].Length <= options.BatchTokens)) tokens += ids[order[end++]].Length;
-            EmbedBatch(order.AsSpan(start, end - start), ids, tokens, skip, store, cancellation);
-            report(end - start);
-            start = end;
-        }
+            Tokenize = item => Encode(prompt + text(item)),
+            Compute = (batch, cancellation) => EmbedBatch(batch, skip, cancellation),
+            BatchTokens = options.BatchTokens,
+            Threads = context.Threads,
+            Characters = item => text(item).Length,
+        };
     }
 
-    private void EmbedBatch(ReadOnlySpan<int> rows, int[][] ids, int tokens, int skip, Action<int, float[]> store, CancellationToken cancellation)
+    private int[] Encode(string text)
     {
-        int[] all = new int[tokens], lengths = new int[rows.Length];
-        for (int i = 0, next = 0; i < rows.Length; next += lengths[i++])
-        {
-            lengths[i] = ids[rows[i]].Length;
-            ids[rows[i]].CopyTo(all, next);
-        }
+        int[] ids = texts.Encode(text, out bool cut);
+        if (cut) Interlocked.Increment(ref textsCut);
+        return ids;
+    }
 
-        int[] skips = new int[skip == 0 ? 0 : rows.Length];
+    private float[][] EmbedBatch(TokenBatch batch, int skip, CancellationToken cancellation)
+    {
+        int[] skips = new int[skip == 0 ? 0 : batch.Count];
         Array.Fill(skips, skip);
-        float[] vectors;
-        lock (turn)
+        float[] rows;
+        lock (turn) // held until the last look at a weight, so that Dispose unmaps none under a reader
         {
             ObjectDisposedException.ThrowIf(disposed, this);
             using Scope f = context.BeginScope(precision, null, cancellation);
-            vectors = encoder.Encode(f, all, Segments.FromLengths(lengths), skips).ToArray();
+            rows = encoder.Encode(f, batch.Ids, batch.Segments, skips).ToArray();
+            encoder.RequireFinite(rows, "an embedding");
         }
 
-        encoder.RequireFinite(vectors, "an embedding");
-        int features = encoder.Features;
-        for (int i = 0; i < rows.Length; i++)
+        float[][] vectors = new float[batch.Count][];
+        for (int i = 0; i < vectors.Length; i++)
         {
-            float[] vector = vectors.AsSpan(i * features, Dimensions).ToArray();
+            float[] vector = vectors[i] = rows.AsSpan(i * encoder.Features, Dimensions).ToArray();
             if (normalize) TensorPrimitives.Divide(vector, Math.Max(TensorPrimitives.Norm<float>(vector), 1e-12f), vector);
-            store(rows[i], vector);
         }
+
+        return vectors;
     }
 }

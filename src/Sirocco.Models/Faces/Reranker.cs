@@ -119,20 +119,15 @@ public sealed class Reranker : IDisposable
     /// <returns>For each pair its scores, [<see cref="Labels"/>].</returns>
     public float[][] Score(IReadOnlyList<(string Query, string Document)> pairs, IProgress<int>? progress = null, CancellationToken cancellation = default)
     {
-        int[][] ids = TextEncoder.EncodeAll(pairs.Count, i => (Encode(pairs[i].Query, pairs[i].Document, out bool cut), cut), context.Threads, out int cutHere, cancellation);
-        Interlocked.Add(ref pairsCut, cutHere);
-        float[][] scores = new float[ids.Length][];
-        int[] order = [.. Enumerable.Range(0, ids.Length).OrderByDescending(i => ids[i].Length)];
-        for (int start = 0; start < order.Length;)
+        LengthBatcher<(string Query, string Document), float[]> batcher = new()
         {
-            int end = start, tokens = 0;
-            while (end < order.Length && (end == start || tokens + ids[order[end]].Length <= options.BatchTokens)) tokens += ids[order[end++]].Length;
-            ScoreBatch(order[start..end], ids, scores, cancellation);
-            start = end;
-            progress?.Report(end);
-        }
-
-        return scores;
+            Tokenize = pair => Encode(pair.Query, pair.Document),
+            Compute = ScoreBatch,
+            BatchTokens = options.BatchTokens,
+            Threads = context.Threads,
+            Characters = pair => pair.Query.Length + pair.Document.Length,
+        };
+        return [.. batcher.Run(pairs, progress is null ? null : progress.Report, cancellation).Select(scored => scored.Result)];
     }
 
     /// <summary>Scores documents for one query, best first; equal scores in the order given.</summary>
@@ -164,25 +159,28 @@ public sealed class Reranker : IDisposable
         }
     }
 
-    private int[] Encode(string query, string document, out bool cut) => template is null
-        ? texts.Encode(query, document, out cut)
-        : texts.Encode(Fill(template, query, document), out cut);
+    private int[] Encode(string query, string document)
+    {
+        int[] ids = template is null ? texts.Encode(query, document, out bool cut) : texts.Encode(Fill(template, query, document), out cut);
+        if (cut) Interlocked.Increment(ref pairsCut);
+        return ids;
+    }
 
     /// <summary>Both places are filled in one pass: a query that contains "{passage}" stays as it is.</summary>
     private static string Fill(string template, string query, string document) =>
         string.Join(document, template.Split("{passage}").Select(part => part.Replace("{query}", query, StringComparison.Ordinal)));
 
-    private void ScoreBatch(int[] rows, int[][] ids, float[][] scores, CancellationToken cancellation)
+    private float[][] ScoreBatch(TokenBatch batch, CancellationToken cancellation)
     {
         float[] all;
-        lock (turn)
+        lock (turn) // held until the last look at a weight, so that Dispose unmaps none under a reader
         {
             ObjectDisposedException.ThrowIf(disposed, this);
             using Scope f = context.BeginScope(precision, null, cancellation);
-            all = encoder.Score(f, rows.SelectMany(row => ids[row]).ToArray(), Segments.FromLengths([.. rows.Select(row => ids[row].Length)])).ToArray();
+            all = encoder.Score(f, batch.Ids, batch.Segments).ToArray();
+            encoder.RequireFinite(all, "a score");
         }
 
-        encoder.RequireFinite(all, "a score");
-        for (int i = 0; i < rows.Length; i++) scores[rows[i]] = Array.ConvertAll(all[(i * Labels)..((i + 1) * Labels)], score => activation(score));
+        return [.. all.Chunk(Labels).Select(scores => Array.ConvertAll(scores, score => activation(score)))];
     }
 }

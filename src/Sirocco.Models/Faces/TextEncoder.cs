@@ -1,4 +1,3 @@
-using System.Runtime.ExceptionServices;
 using Sirocco.Text;
 
 namespace Sirocco.Models;
@@ -47,33 +46,6 @@ internal sealed class TextEncoder
         TokenEncoding encoding = tokenizer.Encode(text, pair, true, truncation, new Padding(0, 0));
         cut = encoding.Overflowing.Count > 0;
         return Checked(encoding.Ids);
-    }
-
-    /// <summary>Ids of many texts, on several threads.</summary>
-    /// <param name="count">Texts.</param>
-    /// <param name="encode">Encodes the text of that number and says whether it was cut.</param>
-    /// <param name="threads">Most threads.</param>
-    /// <param name="cut">Texts that were cut.</param>
-    /// <param name="cancellation">Stops between texts.</param>
-    public static int[][] EncodeAll(int count, Func<int, (int[] Ids, bool Cut)> encode, int threads, out int cut, CancellationToken cancellation)
-    {
-        int[][] ids = new int[count][];
-        int shortened = 0;
-        try
-        {
-            Parallel.For(0, count, new ParallelOptions { CancellationToken = cancellation, MaxDegreeOfParallelism = threads }, i =>
-            {
-                (ids[i], bool shorter) = encode(i);
-                if (shorter) Interlocked.Increment(ref shortened);
-            });
-        }
-        catch (AggregateException e)
-        {
-            ExceptionDispatchInfo.Throw(e.InnerExceptions[0]); // one text's failure is the answer, however many threads met one
-        }
-
-        cut = shortened;
-        return ids;
     }
 
     /// <summary>Tokens of a prompt as they stand before a text: with the start token, without an end token.</summary>

@@ -18,7 +18,6 @@ public sealed record IndexRecord(string Id, string Text);
 /// <remarks>Safe to use from several threads.</remarks>
 public sealed class SemanticIndex : IDisposable
 {
-    private const int BuildRecords = 1024;
     private readonly VectorIndex index;
     private readonly Embedder embedder;
 
@@ -63,18 +62,15 @@ public sealed class SemanticIndex : IDisposable
             Settings = Settings(embedder.Options),
         };
         using VectorIndexBuilder builder = new(folder, description);
-        int done = 0;
-        foreach (IndexRecord[] part in records.Chunk(BuildRecords))
+        int count = 0;
+        foreach ((IndexRecord record, float[] vector) in embedder.Embed(records, record => record.Text, prompt: description.DocumentPrompt, progress: progress, cancellation: cancellation))
         {
-            int before = done;
-            Progress? within = progress is null ? null : new Progress(count => progress.Report(before + count));
-            float[][] vectors = embedder.Embed([.. part.Select(record => record.Text)], prompt: description.DocumentPrompt, progress: within, cancellation: cancellation);
-            for (int i = 0; i < part.Length; i++) builder.Add(part[i].Id, part[i].Text, vectors[i]);
-            done += part.Length;
+            builder.Add(record.Id, record.Text, vector);
+            count++;
         }
 
         builder.Commit();
-        return done;
+        return count;
     }
 
     /// <summary>Opens an index and the model that made it.</summary>
@@ -167,11 +163,5 @@ public sealed class SemanticIndex : IDisposable
             Dimensions = Number("dimensions"),
             MaxLength = Number("max-length"),
         };
-    }
-
-    /// <summary>Reports on the caller's thread, in order.</summary>
-    private sealed class Progress(Action<int> report) : IProgress<int>
-    {
-        public void Report(int value) => report(value);
     }
 }

@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Sirocco.Compute;
 using Sirocco.Models;
 
@@ -23,28 +22,19 @@ public static class CorpusEncoding
         BiEncoder model, ComputeContext context, TokenizedTexts texts, int length, Precision precision, Action<int>? progress = null, CancellationToken cancellation = default)
     {
         int features = model.Features;
-        float[] vectors = new float[checked(texts.Count * features)];
-        int[] byLength = [.. Enumerable.Range(0, texts.Count).OrderBy(text => Math.Min(texts[text].Length, length))];
-        List<int> ids = [], lengths = [];
-        for (int done = 0; done < byLength.Length;)
+        LengthBatcher<int, float[]> batcher = new()
         {
-            ids.Clear();
-            lengths.Clear();
-            int first = done;
-            while (done < byLength.Length && (lengths.Count == 0 || ids.Count + Math.Min(texts[byLength[done]].Length, length) <= TokensAtATime))
+            Tokenize = text => texts[text][..Math.Min(texts[text].Length, length)].ToArray(),
+            Compute = (batch, token) =>
             {
-                ReadOnlySpan<int> text = texts[byLength[done++]];
-                text = text[..Math.Min(text.Length, length)];
-                ids.AddRange(text);
-                lengths.Add(text.Length);
-            }
-
-            using Scope f = context.BeginScope(precision, null, cancellation);
-            float[] rows = model.Encode(f, CollectionsMarshal.AsSpan(ids), Segments.FromLengths(CollectionsMarshal.AsSpan(lengths))).ToArray();
-            for (int i = 0; i < lengths.Count; i++) rows.AsSpan(i * features, features).CopyTo(vectors.AsSpan(byLength[first + i] * features));
-            progress?.Invoke(done);
-        }
-
+                using Scope f = context.BeginScope(precision, null, token);
+                return [.. model.Encode(f, batch.Ids, batch.Segments).ToArray().Chunk(features)];
+            },
+            BatchTokens = TokensAtATime,
+            Threads = context.Threads,
+        };
+        float[] vectors = new float[checked(texts.Count * features)];
+        foreach ((int text, float[] vector) in batcher.Run(Enumerable.Range(0, texts.Count), progress, cancellation)) vector.CopyTo(vectors, text * features);
         return vectors;
     }
 }
