@@ -93,8 +93,11 @@ public sealed class BiEncoder : EncoderModel
     /// <param name="segments">One sequence for each text.</param>
     /// <param name="skip">[sequences] tokens of each sequence's prompt that are not pooled; empty pools all.</param>
     /// <returns>[sequences, features], not yet cut to <see cref="EncoderSettings.Dimensions"/></returns>
-    public Tensor Encode(Scope f, ReadOnlySpan<int> ids, Segments segments, ReadOnlySpan<int> skip = default) =>
-        Pool(f, Decoder.Forward(f, ids, segments, Mask), segments, skip);
+    public Tensor Encode(Scope f, ReadOnlySpan<int> ids, Segments segments, ReadOnlySpan<int> skip = default)
+    {
+        using SharedReads.Reading reading = BeginReading();
+        return PoolRead(f, Decoder.Forward(f, ids, segments, Mask), segments, skip);
+    }
 
     /// <summary>Vectors from the last hidden states.</summary>
     /// <param name="f">Where tensors are made.</param>
@@ -103,6 +106,12 @@ public sealed class BiEncoder : EncoderModel
     /// <param name="skip">See <see cref="Encode"/>.</param>
     /// <returns>[sequences, features]</returns>
     public Tensor Pool(Scope f, Tensor hidden, Segments segments, ReadOnlySpan<int> skip = default)
+    {
+        using SharedReads.Reading reading = BeginReading();
+        return PoolRead(f, hidden, segments, skip);
+    }
+
+    private Tensor PoolRead(Scope f, Tensor hidden, Segments segments, ReadOnlySpan<int> skip)
     {
         ReadOnlySpan<int> starts = segments.QueryStarts[..^1], ends = segments.QueryStarts[1..];
         if (!skip.IsEmpty)

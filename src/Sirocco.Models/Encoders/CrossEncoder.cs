@@ -71,7 +71,8 @@ public sealed class CrossEncoder : EncoderModel
     /// <returns>[sequences, labels]</returns>
     public Tensor Score(Scope f, ReadOnlySpan<int> ids, Segments segments)
     {
-        return Score(f, Decoder.Forward(f, ids, segments, Mask), ids, segments);
+        using SharedReads.Reading reading = BeginReading();
+        return ScoreRead(f, Decoder.Forward(f, ids, segments, Mask), ids, segments);
     }
 
     /// <summary>Raw scores from the last hidden states.</summary>
@@ -81,6 +82,12 @@ public sealed class CrossEncoder : EncoderModel
     /// <param name="segments">One sequence for each pair.</param>
     /// <returns>[sequences, labels]</returns>
     public Tensor Score(Scope f, Tensor hidden, ReadOnlySpan<int> ids, Segments segments)
+    {
+        using SharedReads.Reading reading = BeginReading();
+        return ScoreRead(f, hidden, ids, segments);
+    }
+
+    private Tensor ScoreRead(Scope f, Tensor hidden, ReadOnlySpan<int> ids, Segments segments)
     {
         int[] ends = ReadsLastToken && !ids.IsEmpty ? WithoutPadding(ids, segments) : segments.QueryStarts[1..].ToArray();
         Tensor pooled = f.Pool(hidden, segments.QueryStarts[..^1], ends, Pooling);      // [sequences, hidden]

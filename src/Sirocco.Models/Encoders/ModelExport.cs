@@ -19,6 +19,7 @@ internal static class ModelExport
     /// <summary>A bi-encoder: bare weight names, attention and pooling in config.json, and sentence-transformers' files where that library knows the pooling.</summary>
     public static void Write(BiEncoder encoder, string folder, ExportOptions options, CancellationToken cancellation)
     {
+        using SharedReads.Reading reading = encoder.BeginReading();
         using AtomicFolder output = AtomicFolder.Create(folder);
         EncoderSettings settings = encoder.Settings;
         bool library = !settings.Poolings.Contains(Pooling.Sum);
@@ -43,6 +44,7 @@ internal static class ModelExport
     /// <summary>A reranker: <c>model.</c> before the decoder's names, <c>score.weight</c>, labels, pooling and temperature in config.json.</summary>
     public static void Write(CrossEncoder encoder, string folder, ExportOptions options, CancellationToken cancellation)
     {
+        using SharedReads.Reading reading = encoder.BeginReading();
         using AtomicFolder output = AtomicFolder.Create(folder);
         ModelConfig config = encoder.Config with { IsCausal = encoder.IsCausal };
         if (config.Labels.Count != encoder.Labels) config = config with { Labels = [.. Enumerable.Range(0, encoder.Labels).Select(i => $"LABEL_{i}")] };
@@ -58,6 +60,7 @@ internal static class ModelExport
     /// <summary>A language model: <c>model.</c> before the decoder's names, <c>lm_head.weight</c> where untied.</summary>
     public static void Write(CausalModel model, string folder, ExportOptions options, CancellationToken cancellation)
     {
+        using SharedReads.Reading reading = model.BeginReading();
         using AtomicFolder output = AtomicFolder.Create(folder);
         string family = model.Config.Family.ToString();
         WriteConfig(output, model, model.Config with { TieWordEmbeddings = model.Head == model.Decoder.EmbeddingTable }, family.ToLowerInvariant(), family + "ForCausalLM", options);

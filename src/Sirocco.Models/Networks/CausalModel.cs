@@ -46,5 +46,9 @@ public sealed class CausalModel : PretrainedModel
     /// <param name="f">Where tensors are made.</param>
     /// <param name="hidden">[tokens, hidden] after the final norm.</param>
     /// <returns>[tokens, vocabulary]</returns>
-    public Tensor Logits(Scope f, Tensor hidden) => f.Linear(hidden, Head);
+    public Tensor Logits(Scope f, Tensor hidden)
+    {
+        using SharedReads.Reading reading = BeginReading();
+        return f.Linear(hidden, Head);
+    }
 }

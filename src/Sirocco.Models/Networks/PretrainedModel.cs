@@ -16,14 +16,20 @@ public enum ModelTask
 }
 
 /// <summary>A decoder with its weights, loaded from a folder or file, and whatever head its task needs. Disposing it closes the files.</summary>
+/// <remarks>
+/// A pass of the model itself (<see cref="BiEncoder.Encode"/>, <see cref="CrossEncoder"/>'s scores, logits, saving) that runs on another thread while it is disposed ends
+/// first; one that comes later throws <see cref="ObjectDisposedException"/>. Passes of its <see cref="Decoder"/> are the caller's to end before.
+/// </remarks>
 public abstract class PretrainedModel : IDisposable
 {
     private readonly Checkpoint? checkpoint;
+    private readonly SharedReads reads;
 
     private protected PretrainedModel(Decoder decoder, Checkpoint? checkpoint)
     {
         Decoder = decoder;
         this.checkpoint = checkpoint;
+        reads = new SharedReads(this, () => checkpoint?.Dispose());
     }
 
     /// <summary>The network.</summary>
@@ -53,6 +59,7 @@ public abstract class PretrainedModel : IDisposable
     /// <summary>The first weight that is not a finite number, for messages when a result is not; null where all are finite.</summary>
     public Parameter? FirstDamagedParameter()
     {
+        using SharedReads.Reading reading = BeginReading();
         foreach (Parameter parameter in Parameters)
         {
             float[] row = new float[parameter.Columns];
@@ -75,10 +82,14 @@ public abstract class PretrainedModel : IDisposable
             : $"{Path}: {what} is not a finite number although every weight is; the weights are too large for this precision, try --precision f32");
     }
 
+    /// <summary>Keeps the weights mapped until the result is disposed.</summary>
+    /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
+    internal SharedReads.Reading BeginReading() => reads.Begin();
+
     /// <inheritdoc/>
     public void Dispose()
     {
-        checkpoint?.Dispose();
+        reads.Close();
         GC.SuppressFinalize(this);
     }
 }
