@@ -6,10 +6,12 @@ namespace Sirocco.Formats;
 /// </summary>
 public sealed class AtomicFolder : IDisposable
 {
+    private readonly bool merges;
     private bool finished;
 
-    private AtomicFolder(string path, string temporary)
+    private AtomicFolder(string path, string temporary, bool merges)
     {
+        this.merges = merges;
         Path = path;
         TemporaryFolder = temporary;
     }
@@ -21,17 +23,23 @@ public sealed class AtomicFolder : IDisposable
     public string TemporaryFolder { get; }
 
     /// <summary>Starts a folder that will be called <paramref name="path"/> once committed; missing parents are made.</summary>
-    public static AtomicFolder Create(string path)
+    /// <param name="path">The final name.</param>
+    /// <param name="temporary">
+    /// A name in the same folder that the caller guards against other processes and whose leftovers it removes; the final name must then be free when the folder is
+    /// committed. Null makes a fresh name.
+    /// </param>
+    public static AtomicFolder Create(string path, string? temporary = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         string full = System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(path));
         if (File.Exists(full)) throw new IOException($"{path}: is a file; name a folder to write");
+        bool merges = temporary is null;
         try
         {
             // Inside an existing folder, so that a mount point or a folder without write access to its parent works too.
-            string temporary = Directory.Exists(full) ? TemporaryPath.Beside(System.IO.Path.Combine(full, "new")) : TemporaryPath.Beside(full);
+            temporary ??= Directory.Exists(full) ? TemporaryPath.Beside(System.IO.Path.Combine(full, "new")) : TemporaryPath.Beside(full);
             Directory.CreateDirectory(temporary);
-            return new AtomicFolder(full, temporary);
+            return new AtomicFolder(full, temporary, merges);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -55,7 +63,7 @@ public sealed class AtomicFolder : IDisposable
         ObjectDisposedException.ThrowIf(finished, this);
         try
         {
-            if (!Directory.Exists(Path))
+            if (!merges || !Directory.Exists(Path))
             {
                 Directory.Move(TemporaryFolder, Path);
             }

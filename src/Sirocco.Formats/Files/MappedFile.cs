@@ -5,14 +5,17 @@ namespace Sirocco.Formats;
 
 /// <summary>
 /// A whole file mapped read-only into memory: kernels read it where it lies, pages come from the system's cache and are shared
-/// between processes. The pointer is valid until <see cref="Dispose"/>; forgetting to dispose keeps the mapping, never unmaps it under a reader.
+/// between processes. Pointer and spans are valid until <see cref="Dispose"/>, and beyond it while a <see cref="Lease"/> is held: who reads on one thread what
+/// another may dispose takes a lease first. Forgetting to dispose keeps the mapping, never unmaps it under a reader.
 /// </summary>
 /// <remarks>The file must not be truncated while it is mapped: reading past its new end kills the process on Unix. Replacing it by a rename is safe.</remarks>
 public sealed unsafe class MappedFile : IDisposable
 {
     private readonly MemoryMappedFile? file;
     private readonly MemoryMappedViewAccessor? view;
-    private byte* pointer;
+    private readonly SafeMemoryMappedViewHandle? pages;
+    private readonly byte* pointer;
+    private int disposed;
 
     private MappedFile(string path, MemoryMappedFile? file, MemoryMappedViewAccessor? view, long length)
     {
@@ -20,7 +23,8 @@ public sealed unsafe class MappedFile : IDisposable
         Length = length;
         this.file = file;
         this.view = view;
-        view?.SafeMemoryMappedViewHandle.AcquirePointer(ref pointer);
+        pages = view?.SafeMemoryMappedViewHandle;
+        pages?.AcquirePointer(ref pointer);
     }
 
     /// <summary>The path as it was given to <see cref="Open"/>.</summary>
@@ -29,17 +33,21 @@ public sealed unsafe class MappedFile : IDisposable
     /// <summary>Bytes in the file.</summary>
     public long Length { get; }
 
-    /// <summary>The first byte; null when the file is empty or this was disposed.</summary>
-    public byte* Pointer => pointer;
+    /// <summary>The first byte; null when the file is empty or unmapped.</summary>
+    public byte* Pointer => pages is { IsClosed: false } ? pointer : null;
 
     /// <summary>Maps a file.</summary>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
-    /// <exception cref="IOException">It cannot be read.</exception>
+    /// <exception cref="IOException">It cannot be read, or is a pipe.</exception>
     public static MappedFile Open(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         if (Directory.Exists(path)) throw new IOException($"{path}: is a folder, not a file");
         if (!File.Exists(path)) throw new FileNotFoundException($"{path}: no such file", path);
+        // Pipes and devices have no length, and opening a pipe would wait for a writer: a file without bytes is not opened at all.
+        FileSystemInfo found = new FileInfo(path);
+        if (found.LinkTarget is not null) found = found.ResolveLinkTarget(returnFinalTarget: true) ?? found;
+        if (found is FileInfo { Length: 0 }) return new MappedFile(path, null, null, 0);
         SafeFileHandle? handle = null;
         try
         {
@@ -65,16 +73,23 @@ public sealed unsafe class MappedFile : IDisposable
         ArgumentOutOfRangeException.ThrowIfNegative(offset);
         ArgumentOutOfRangeException.ThrowIfNegative(count);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(count, Length - offset, nameof(count));
-        ObjectDisposedException.ThrowIf(pointer is null && Length > 0, this);
+        ObjectDisposedException.ThrowIf(pages is null ? Volatile.Read(ref disposed) != 0 : pages.IsClosed, this);
         return new ReadOnlySpan<byte>(pointer + offset, count);
     }
 
-    /// <summary>Unmaps the file; no pointer or span of it may be used afterwards.</summary>
+    /// <summary>Keeps the pages mapped until the lease is disposed, even if the file is disposed before.</summary>
+    /// <exception cref="ObjectDisposedException">The file is unmapped already.</exception>
+    public MappedLease Lease()
+    {
+        ObjectDisposedException.ThrowIf(pages is null && Volatile.Read(ref disposed) != 0, this);
+        return new MappedLease(pages);
+    }
+
+    /// <summary>Unmaps the file, at once or with the last lease; no pointer or span of it may be used afterwards.</summary>
     public void Dispose()
     {
-        if (view is null || pointer is null) return;
-        pointer = null;
-        view.SafeMemoryMappedViewHandle.ReleasePointer();
+        if (Interlocked.Exchange(ref disposed, 1) != 0 || view is null) return;
+        pages!.ReleasePointer();
         view.Dispose();
         file!.Dispose();
     }

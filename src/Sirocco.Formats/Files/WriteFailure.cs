@@ -1,13 +1,15 @@
 namespace Sirocco.Formats;
 
 /// <summary>Turns the system's write errors, which name temporary files, into one line about the file that the user asked for.</summary>
-internal static class WriteFailure
+public static class WriteFailure
 {
     // The values of HResult: ENOSPC, EDQUOT and EROFS as Unix sets them, ERROR_DISK_FULL and ERROR_HANDLE_DISK_FULL on Windows.
     private const int NoSpace = 28, Quota = 122, MacQuota = 69, ReadOnlySystem = 30;
     private const int WindowsDiskFull = unchecked((int)0x80070070), WindowsHandleDiskFull = unchecked((int)0x80070027);
 
-    internal static IOException Explain(string path, Exception cause)
+    /// <param name="path">The file or folder that the user asked for.</param>
+    /// <param name="cause">What the system said; a failure that is explained already is given back.</param>
+    public static IOException Explain(string path, Exception cause)
     {
         if (cause is IOException { Data: var data } explained && data.Contains(typeof(WriteFailure))) return explained;
         string why = cause switch

@@ -1,6 +1,6 @@
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Sirocco.Formats;
 
 namespace Sirocco.Models;
 
@@ -55,7 +55,7 @@ public sealed record IndexDescription
         };
     }
 
-    internal void Write(string path)
+    internal void Write(Stream stream)
     {
         JsonObject json = new()
         {
@@ -69,6 +69,6 @@ public sealed record IndexDescription
             ["document_prompt"] = DocumentPrompt,
             ["settings"] = new JsonObject(Settings.Select(entry => KeyValuePair.Create(entry.Key, (JsonNode?)entry.Value))),
         };
-        AtomicFile.WriteAllText(path, json.ToJsonString(Indented) + "\n");
+        stream.Write(Encoding.UTF8.GetBytes(json.ToJsonString(Indented) + "\n"));
     }
 }

@@ -16,6 +16,9 @@ internal sealed class TextColumn : IDisposable
         this.ends = ends;
     }
 
+    /// <summary>What is mapped.</summary>
+    public MappedFile[] Files => [bytes, ends];
+
     /// <summary>Names of the files that a column is kept in: its bytes, its ends.</summary>
     public static string[] FilesOf(string name) => [name + ".utf8", name + ".ends"];
 
@@ -43,6 +46,7 @@ internal sealed class TextColumn : IDisposable
     {
         get
         {
+            using MappedLease held = bytes.Lease(), heldEnds = ends.Lease();
             long start = End(row - 1), length = End(row) - start;
             if (start < 0 || length < 0 || length > int.MaxValue || start + length > bytes.Length) throw new InvalidDataException($"{ends.Path}: entry {row} is outside {bytes.Path}; make the index again");
             return Encoding.UTF8.GetString(bytes.Span(start, (int)length));
@@ -57,11 +61,11 @@ internal sealed class TextColumn : IDisposable
 
     private long End(int row) => row < 0 ? 0 : BinaryPrimitives.ReadInt64LittleEndian(ends.Span((long)row * sizeof(long), sizeof(long)));
 
-    /// <summary>Writes a column row by row.</summary>
-    internal sealed class Writer(AtomicFolder folder, string name) : IDisposable
+    /// <summary>Writes a column row by row into files that are the caller's to close.</summary>
+    internal sealed class Writer(Dictionary<string, FileStream> files, string name)
     {
-        private readonly FileStream bytes = new(folder.PathOf(name + ".utf8"), FileMode.CreateNew, FileAccess.Write, FileShare.None, 1 << 16);
-        private readonly FileStream ends = new(folder.PathOf(name + ".ends"), FileMode.CreateNew, FileAccess.Write, FileShare.None, 1 << 16);
+        private readonly FileStream bytes = files[name + ".utf8"];
+        private readonly FileStream ends = files[name + ".ends"];
         private long end;
 
         public void Add(string text)
@@ -71,19 +75,6 @@ internal sealed class TextColumn : IDisposable
             Span<byte> place = stackalloc byte[sizeof(long)];
             BinaryPrimitives.WriteInt64LittleEndian(place, end += encoded.Length);
             ends.Write(place);
-        }
-
-        public void Complete()
-        {
-            bytes.Flush(flushToDisk: true);
-            ends.Flush(flushToDisk: true);
-            Dispose();
-        }
-
-        public void Dispose()
-        {
-            bytes.Dispose();
-            ends.Dispose();
         }
     }
 }

@@ -12,10 +12,11 @@ public sealed record SearchHit(int Row, string Id, float Score, string Text);
 
 /// <summary>
 /// An index of vectors on disk, memory-mapped: opening reads a few bytes, several processes share one copy. Every vector is scored against every query
-/// (see <see cref="VectorStore"/> for what each store keeps). Safe to use from several threads.
+/// (see <see cref="VectorStore"/> for what each store keeps). Safe to use from several threads; a search that runs while the index is disposed comes to its end.
 /// </summary>
 public sealed class VectorIndex : IDisposable
 {
+    private const int OpenAttempts = 100;
     private const int BlockRows = 256; // rows of a block stay in cache while all queries of a batch pass over them
     private readonly MappedFile? plain;
     private readonly MappedFile? codes;
@@ -24,9 +25,12 @@ public sealed class VectorIndex : IDisposable
     private readonly TextColumn ids;
     private readonly TextColumn texts;
 
-    private VectorIndex(string folder, IndexDescription description)
+    /// <param name="name">the index as its user calls it</param>
+    /// <param name="folder">where its files lie now</param>
+    /// <param name="description">its index.json</param>
+    private VectorIndex(string name, string folder, IndexDescription description)
     {
-        Folder = folder;
+        Folder = name;
         Description = description;
         try
         {
@@ -57,15 +61,32 @@ public sealed class VectorIndex : IDisposable
     /// <summary>Features of a vector.</summary>
     public int Dimensions => Description.Dimensions;
 
-    /// <summary>Opens an index.</summary>
+    /// <summary>Opens an index. One that a build is exchanging at this moment, or was killed while it did, is read where the build has put it.</summary>
     /// <param name="folder">The index itself, or a model's folder that holds one as <c>index</c>, as a demonstration leaves it.</param>
     /// <exception cref="FileNotFoundException">The folder is no index, or lacks a file.</exception>
     /// <exception cref="InvalidDataException">A file does not have the size that index.json implies.</exception>
     public static VectorIndex Open(string folder)
     {
         string inside = Path.Combine(folder, "index");
-        if (!File.Exists(Path.Combine(folder, IndexDescription.FileName)) && File.Exists(Path.Combine(inside, IndexDescription.FileName))) folder = inside;
-        return new VectorIndex(folder, IndexDescription.Read(folder));
+        IndexFolder place = new(folder);
+        if (place.Readable is null && new IndexFolder(inside) is { Readable: not null } held) (folder, place) = (inside, held);
+        for (int attempt = 1; ; attempt++)
+        {
+            // Files are opened one by one: where the description is still the same at the end, all of them belong to it.
+            string from = place.Readable ?? folder;
+            DateTime stamp = IndexFolder.Stamp(from);
+            bool Exchanged() => attempt < OpenAttempts && (place.Readable != from || IndexFolder.Stamp(from) != stamp);
+            try
+            {
+                VectorIndex index = new(folder, from, IndexDescription.Read(from));
+                if (!Exchanged()) return index;
+                index.Dispose();
+            }
+            catch (Exception e) when (e is IOException or InvalidDataException && Exchanged())
+            {
+                continue;
+            }
+        }
     }
 
     /// <summary>The id of a row.</summary>
@@ -80,14 +101,18 @@ public sealed class VectorIndex : IDisposable
     /// <param name="threads">Threads; 0 takes one per processor.</param>
     /// <param name="cancellation">Stops between blocks.</param>
     /// <returns>For each query its hits, best first; equal scores in the order of the index.</returns>
-    public IReadOnlyList<IReadOnlyList<SearchHit>> Search(ReadOnlyMemory<float> queries, int top, int threads = 0, CancellationToken cancellation = default) =>
-        [.. SearchRows(queries, top, threads, cancellation).Select(ranked => (IReadOnlyList<SearchHit>)[.. ranked.Select(hit => new SearchHit(hit.Row, ids[hit.Row], hit.Score, texts[hit.Row]))])];
+    public IReadOnlyList<IReadOnlyList<SearchHit>> Search(ReadOnlyMemory<float> queries, int top, int threads = 0, CancellationToken cancellation = default)
+    {
+        using Reading reading = new(this);
+        return [.. SearchRows(queries, top, threads, cancellation).Select(ranked => (IReadOnlyList<SearchHit>)[.. ranked.Select(hit => new SearchHit(hit.Row, ids[hit.Row], hit.Score, texts[hit.Row]))])];
+    }
 
     /// <summary>As <see cref="Search"/>, without reading ids and texts.</summary>
     public IReadOnlyList<IReadOnlyList<(int Row, float Score)>> SearchRows(ReadOnlyMemory<float> queries, int top, int threads = 0, CancellationToken cancellation = default)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(top, 1);
         if (queries.Length % Dimensions != 0) throw new ArgumentException($"queries of {queries.Length} features are no multiple of the index's {Dimensions}", nameof(queries));
+        using Reading reading = new(this);
         int count = queries.Length / Dimensions;
         top = Math.Max(1, Math.Min(top, Count));
         if (Description.Store != VectorStore.Binary) return Collect(count, Rank(count, top, Scan(queries), threads, cancellation));
@@ -165,6 +190,33 @@ public sealed class VectorIndex : IDisposable
         if (file.Length == expected) return file;
         file.Dispose();
         throw new InvalidDataException($"{file.Path}: has {file.Length} bytes, expected {expected} for {Count} vectors of {Dimensions}; make the index again");
+    }
+
+    /// <summary>Keeps every file mapped, for a search whose index may be disposed on another thread.</summary>
+    private sealed class Reading : IDisposable
+    {
+        private readonly List<MappedLease> leases = [];
+
+        public Reading(VectorIndex index)
+        {
+            try
+            {
+                foreach (MappedFile? file in (MappedFile?[])[index.plain, index.codes, index.scales, index.signs, .. index.ids.Files, .. index.texts.Files])
+                {
+                    if (file is not null) leases.Add(file.Lease());
+                }
+            }
+            catch
+            {
+                Dispose();
+                throw;
+            }
+        }
+
+        public void Dispose()
+        {
+            foreach (MappedLease lease in leases) lease.Dispose();
+        }
     }
 
     private int Checked(int row) => (uint)row < (uint)Count ? row : throw new ArgumentOutOfRangeException(nameof(row), row, $"the index has {Count} records");

@@ -1,51 +1,61 @@
+using System.Buffers.Binary;
 using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using System.Text;
 using Sirocco.Formats;
 
 namespace Sirocco.Models;
 
 /// <summary>
-/// Writes an index vector by vector; nothing is held in memory. It appears under its name, replacing an earlier one, when <see cref="Commit"/> has written all of
-/// it; searches that run meanwhile keep the files they opened. One process at a time may build an index of a name.
+/// Writes an index vector by vector; of a record nothing is held in memory but a digest of its id. The index appears under its name, replacing an earlier one, when
+/// <see cref="Commit"/> has written all of it; searches that run meanwhile keep the files they opened. One process at a time may build an index of a name. Only an
+/// index is ever replaced: a folder that holds anything else is refused.
 /// </summary>
 public sealed class VectorIndexBuilder : IDisposable
 {
-    private readonly string path;
+    private readonly IndexFolder place;
     private readonly IndexDescription description;
-    private readonly FileStream writing;
+    private readonly IndexLock writing;
     private readonly AtomicFolder folder;
-    private readonly Dictionary<string, FileStream> vectors = [];
+    private readonly Dictionary<string, FileStream> files = [];
     private readonly TextColumn.Writer ids;
     private readonly TextColumn.Writer texts;
+    private readonly HashSet<ulong> known = [];
     private int count;
 
     /// <summary>Starts an index.</summary>
     /// <param name="path">Folder of the index; its parent must exist.</param>
     /// <param name="description">Dimensions, store, and how queries are to be embedded.</param>
-    /// <exception cref="IOException">Another process is building an index of that name, or the place cannot be written.</exception>
+    /// <exception cref="IOException">
+    /// Something that is no index lies there, another process is building an index of that name, or the place cannot be written.
+    /// </exception>
     public VectorIndexBuilder(string path, IndexDescription description)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(description.Dimensions, 1);
-        this.path = Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
         this.description = description;
-        if (Path.GetDirectoryName(this.path) is not { } parent || !Directory.Exists(parent))
-            throw new DirectoryNotFoundException($"{path}: the folder it is to lie in does not exist; make that first");
-        writing = Lock(this.path);
+        place = new IndexFolder(path);
+        writing = place.Lock();
         try
         {
-            RemoveLeftovers(this.path);
-            RequireReplaceable(this.path);
-            folder = AtomicFolder.Create(Aside(this.path, "new"));
-            foreach (string name in VectorFiles.Of(description.Store)) vectors[name] = new FileStream(folder.PathOf(name), FileMode.CreateNew, FileAccess.Write, FileShare.None, 1 << 18);
-            ids = new TextColumn.Writer(folder, "ids");
-            texts = new TextColumn.Writer(folder, "texts");
+            place.Recover();
+            folder = AtomicFolder.Create(place.Path, place.New);
+            foreach (string name in (string[])[.. VectorFiles.Of(description.Store), .. TextColumn.FilesOf("ids"), .. TextColumn.FilesOf("texts")]) files[name] = Start(name);
+            ids = new TextColumn.Writer(files, "ids");
+            texts = new TextColumn.Writer(files, "texts");
         }
         catch
         {
-            writing.Dispose();
+            Dispose();
             throw;
         }
     }
+
+    /// <summary>Records so far whose id an earlier record has: a search gives back both, and nothing that reads ids can tell them apart.</summary>
+    public int RepeatedIds { get; private set; }
+
+    /// <summary>The first id that came a second time, or null.</summary>
+    public string? FirstRepeatedId { get; private set; }
 
     /// <summary>Adds one vector.</summary>
     /// <param name="id">The record's id.</param>
@@ -55,43 +65,54 @@ public sealed class VectorIndexBuilder : IDisposable
     {
         if (vector.Length != description.Dimensions) throw new ArgumentException($"a vector of {vector.Length} features for an index of {description.Dimensions}", nameof(vector));
         if (!TensorPrimitives.IsFiniteAll(vector)) throw new InvalidDataException($"the vector of record '{id}' holds values that are not finite numbers");
-        if (vectors.TryGetValue(VectorFiles.F32, out FileStream? plain)) plain.Write(MemoryMarshal.AsBytes(vector));
-        if (vectors.TryGetValue(VectorFiles.Int8, out FileStream? bytes))
+        try
         {
-            sbyte[] codes = new sbyte[vector.Length];
-            float scale = Quantize(vector, codes);
-            bytes.Write(MemoryMarshal.AsBytes<sbyte>(codes));
-            vectors[VectorFiles.Scales].Write(MemoryMarshal.AsBytes(new ReadOnlySpan<float>(in scale)));
+            Write(vector);
+            ids.Add(id);
+            texts.Add(text);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw WriteFailure.Explain(place.Path, e);
         }
 
-        if (vectors.TryGetValue(VectorFiles.Signs, out FileStream? signs)) signs.Write(MemoryMarshal.AsBytes<ulong>(VectorFiles.SignWords(vector)));
-        ids.Add(id);
-        texts.Add(text);
         count = checked(count + 1);
+        if (known.Add(Digest(id))) return;
+        FirstRepeatedId ??= id;
+        RepeatedIds++;
     }
 
     /// <summary>Completes the index and gives it its name.</summary>
+    /// <exception cref="IOException">It cannot be written; an earlier index is as it was.</exception>
     public void Commit()
     {
-        foreach (FileStream stream in vectors.Values)
+        try
         {
-            stream.Flush(flushToDisk: true);
-            stream.Dispose();
+            using (FileStream json = Start(IndexDescription.FileName))
+            {
+                (description with { Count = count }).Write(json);
+                json.Flush(flushToDisk: true);
+            }
+
+            foreach (FileStream stream in files.Values)
+            {
+                stream.Flush(flushToDisk: true);
+                stream.Dispose();
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw WriteFailure.Explain(place.Path, e);
         }
 
-        ids.Complete();
-        texts.Complete();
-        (description with { Count = count }).Write(folder.PathOf(IndexDescription.FileName));
-        Swap();
+        place.Exchange(folder);
     }
 
     /// <summary>Leaves things as they were unless the index was committed.</summary>
     public void Dispose()
     {
-        foreach (FileStream stream in vectors.Values) stream.Dispose();
-        ids.Dispose();
-        texts.Dispose();
-        folder.Dispose();
+        foreach (FileStream stream in files.Values) Close(stream);
+        folder?.Dispose();
         writing.Dispose();
     }
 
@@ -104,76 +125,45 @@ public sealed class VectorIndexBuilder : IDisposable
         return scale;
     }
 
-    private static FileStream Lock(string path)
+    /// <summary>Two ids of ten million have the same 64 bits with a chance of 3 in a million, and all that would follow is a remark.</summary>
+    private static ulong Digest(string id) => BinaryPrimitives.ReadUInt64LittleEndian(SHA256.HashData(Encoding.UTF8.GetBytes(id)));
+
+    private static void Close(FileStream stream)
     {
-        string name = path + ".lock";
         try
         {
-            return new FileStream(name, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, 1, FileOptions.DeleteOnClose);
+            stream.Dispose();
         }
-        catch (IOException e) when (File.Exists(name))
+        catch (IOException)
         {
-            throw new IOException($"{path}: another process is building this index; wait for it or name another folder", e);
+            // The rest of its buffer could not be written (a full disk): the file is being thrown away and its handle is closed.
+            return;
         }
     }
 
-    /// <summary>Only an index is ever replaced: a folder with anything else in it may be somebody's work.</summary>
-    private static void RequireReplaceable(string path)
+    private FileStream Start(string name)
     {
-        if (File.Exists(path)) throw new IOException($"{path}: is a file; name a new folder for the index");
-        if (!Directory.Exists(path) || !Directory.EnumerateFileSystemEntries(path).Any()) return;
-        string[] known = [IndexDescription.FileName, VectorFiles.F32, VectorFiles.Int8, VectorFiles.Scales, VectorFiles.Signs, .. TextColumn.FilesOf("ids"), .. TextColumn.FilesOf("texts")];
-        bool hasVectors = false;
-        foreach (string entry in Directory.EnumerateFileSystemEntries(path))
-        {
-            string name = Path.GetFileName(entry);
-            if (!File.Exists(entry) || !known.Contains(name)) throw new IOException($"{path}: holds '{name}', which is no part of an index; name a new folder for the index");
-            hasVectors |= name.StartsWith("vectors.", StringComparison.Ordinal);
-        }
-
-        // A damaged index may be made again, but a lone index.json must at least be ours.
-        if (!hasVectors) IndexDescription.Read(path);
-    }
-
-    /// <summary>The name, in the same folder, of this index while it is being exchanged.</summary>
-    private static string Aside(string path, string state) => Path.Combine(Path.GetDirectoryName(path)!, $".{Path.GetFileName(path)}.sirocco-{state}");
-
-    /// <summary>
-    /// Undoes what builds of this index left when they were killed; the lock says that none is running. An earlier index that was moved aside for an exchange that did
-    /// not happen gets its name back.
-    /// </summary>
-    private static void RemoveLeftovers(string path)
-    {
-        string complete = Aside(path, "new"), old = Aside(path, "old");
-        if (Directory.Exists(old) && !Directory.Exists(path)) Directory.Move(old, path);
-        string partial = $".{Path.GetFileName(complete)}.";
-        foreach (string folder in Directory.EnumerateDirectories(Path.GetDirectoryName(path)!))
-        {
-            string found = Path.GetFileName(folder);
-            bool unfinished = found.StartsWith(partial, StringComparison.Ordinal) && found.EndsWith(".partial", StringComparison.Ordinal);
-            if (unfinished || folder == complete || folder == old) Directory.Delete(folder, recursive: true);
-        }
-    }
-
-    /// <summary>The new folder takes the name by a rename; the old one, moved aside first, is removed after it.</summary>
-    private void Swap()
-    {
-        folder.Commit();
-        string complete = folder.Path, old = Aside(path, "old");
-        bool replaces = Directory.Exists(path);
         try
         {
-            RequireReplaceable(path);
-            if (replaces) Directory.Move(path, old);
-            Directory.Move(complete, path);
+            return new FileStream(folder.PathOf(name), FileMode.CreateNew, FileAccess.Write, FileShare.None, 1 << 16);
         }
-        catch
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            if (replaces && !Directory.Exists(path)) Directory.Move(old, path);
-            Directory.Delete(complete, recursive: true);
-            throw;
+            throw WriteFailure.Explain(place.Path, e);
+        }
+    }
+
+    private void Write(ReadOnlySpan<float> vector)
+    {
+        if (files.TryGetValue(VectorFiles.F32, out FileStream? plain)) plain.Write(MemoryMarshal.AsBytes(vector));
+        if (files.TryGetValue(VectorFiles.Int8, out FileStream? bytes))
+        {
+            sbyte[] codes = new sbyte[vector.Length];
+            float scale = Quantize(vector, codes);
+            bytes.Write(MemoryMarshal.AsBytes<sbyte>(codes));
+            files[VectorFiles.Scales].Write(MemoryMarshal.AsBytes(new ReadOnlySpan<float>(in scale)));
         }
 
-        if (replaces) Directory.Delete(old, recursive: true);
+        if (files.TryGetValue(VectorFiles.Signs, out FileStream? signs)) signs.Write(MemoryMarshal.AsBytes<ulong>(VectorFiles.SignWords(vector)));
     }
 }
