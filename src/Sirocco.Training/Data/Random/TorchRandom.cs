@@ -1,0 +1,24 @@
+namespace Sirocco.Training;
+
+/// <summary>What torch draws on the CPU.</summary>
+public static class TorchRandom
+{
+    /// <summary>torch.randperm(count) with a generator seeded with <paramref name="seed"/>.</summary>
+    /// <param name="count">Below 2³² / 20, where torch draws 32 bits for each place.</param>
+    /// <param name="seed">Its low 32 bits count.</param>
+    public static int[] Permutation(int count, long seed)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(count);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)count, uint.MaxValue / 20, nameof(count));
+        MersenneTwister twister = new(unchecked((uint)seed));
+        int[] order = new int[count];
+        for (int i = 0; i < count; i++) order[i] = i;
+        for (int i = 0; i < count - 1; i++)
+        {
+            int j = i + (int)(twister.Next() % (uint)(count - i));
+            (order[i], order[j]) = (order[j], order[i]);
+        }
+
+        return order;
+    }
+}

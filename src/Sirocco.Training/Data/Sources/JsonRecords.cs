@@ -1,0 +1,308 @@
+using System.Text.Json;
+using System.Text.Unicode;
+using Sirocco.Formats;
+
+namespace Sirocco.Training;
+
+/// <summary>A record of a data file, and where it stands.</summary>
+/// <param name="File">The file.</param>
+/// <param name="Index">Number of the record, from 0.</param>
+/// <param name="Line">Its line in a JSON Lines file, from 1; 0 in other files.</param>
+internal readonly record struct RecordPlace(string File, int Index, int Line)
+{
+    public override string ToString() => Line > 0 ? $"{File}:{Line}" : $"{File}: record {Index} (counted from 0)";
+}
+
+/// <summary>Takes one record; the element is valid during the call only.</summary>
+internal delegate void RecordVisitor(JsonElement record, RecordPlace place);
+
+/// <summary>
+/// Records of a JSON file in any of the forms that the reference takes: an array, an object with the array under <c>data</c>, a single object, or one object
+/// on each line. The file is mapped, and one record is parsed at a time.
+/// </summary>
+internal static class JsonRecords
+{
+    private const int LongestJson = int.MaxValue;
+
+    private static readonly JsonReaderOptions ReaderOptions = new() { MaxDepth = 64, CommentHandling = JsonCommentHandling.Disallow };
+
+    /// <summary>Whether the file is one JSON object with the members <c>corpus</c> and <c>data</c>.</summary>
+    public static bool IsCorpusForm(string path)
+    {
+        using MappedFile file = MappedFile.Open(path);
+        if (file.Length > LongestJson) return false;
+        try
+        {
+            HashSet<string> members = [];
+            Members(Content(file), (name, _) => members.Add(name));
+            return members.Contains("corpus") && members.Contains("data");
+        }
+        catch (JsonException)
+        {
+            return false;   // JSON Lines, or damaged: the reader of records will say
+        }
+    }
+
+    /// <summary>The member of the file's top-level object.</summary>
+    public static JsonElement? Member(string path, string wanted)
+    {
+        using MappedFile file = Open(path);
+        JsonElement? found = null;
+        Whole(file, content => Members(content, (name, span) =>
+        {
+            if (name == wanted) found = Parse(span);
+        }));
+        return found;
+    }
+
+    /// <summary>Visits every record.</summary>
+    /// <exception cref="InvalidDataException">The file holds no records, or is damaged; the message names the line.</exception>
+    public static void Read(string path, RecordVisitor visit)
+    {
+        using MappedFile file = MappedFile.Open(path);
+        if (file.Length == 0) throw new InvalidDataException($"{path}: is empty; it should hold one JSON record on each line");
+        if (!IsOneValue(file))
+        {
+            ReadLines(file, visit);
+            return;
+        }
+
+        Whole(file, content =>
+        {
+            bool isObject = First(content) == (byte)'{';
+            if (!isObject)
+            {
+                Elements(path, content, visit);
+                return;
+            }
+
+            bool found = false;
+            Members(content, (name, span) =>
+            {
+                if (name != "data") return;
+                found = true;
+                if (First(span) == (byte)'[') Elements(path, span, visit);
+                else Visit(path, span, visit);
+            });
+            if (!found) Visit(path, content, visit);
+        });
+    }
+
+    private static void Visit(string path, ReadOnlySpan<byte> record, RecordVisitor visit) => visit(Parse(record), new RecordPlace(path, 0, 0));
+
+    /// <summary>Python writes NaN and infinities as bare words, which JSON does not have. They are read as 0: nothing that is used is such a number.</summary>
+    internal static byte[]? WithoutBareNumbers(ReadOnlySpan<byte> json)
+    {
+        byte[]? patched = null;
+        bool inText = false;
+        for (int i = 0; i < json.Length; i++)
+        {
+            byte c = json[i];
+            if (inText)
+            {
+                if (c == (byte)'\\') i++;
+                else if (c == (byte)'"') inText = false;
+                continue;
+            }
+
+            if (c == (byte)'"') inText = true;
+            if (c is not ((byte)'N' or (byte)'I')) continue;
+            ReadOnlySpan<byte> word = c == (byte)'N' ? "NaN"u8 : "Infinity"u8;
+            if (!json[i..].StartsWith(word)) continue;
+            patched ??= json.ToArray();
+            patched.AsSpan(i, word.Length).Fill((byte)' ');
+            patched[i] = (byte)'0';
+            i += word.Length - 1;
+        }
+
+        return patched;
+    }
+
+    private static MappedFile Open(string path)
+    {
+        MappedFile file = MappedFile.Open(path);
+        if (file.Length <= LongestJson) return file;
+        file.Dispose();
+        throw new InvalidDataException($"{path}: is larger than 2 GB in one piece of JSON; write one record on each line (.jsonl) instead");
+    }
+
+    private static ReadOnlySpan<byte> Content(MappedFile file)
+    {
+        ReadOnlySpan<byte> content = file.Span(0, (int)file.Length);
+        return content.StartsWith("\uFEFF"u8) ? content[3..] : content;
+    }
+
+    private static byte First(ReadOnlySpan<byte> json)
+    {
+        ReadOnlySpan<byte> content = json.TrimStart(" \t\r\n"u8);
+        return content.IsEmpty ? (byte)0 : content[0];
+    }
+
+    /// <summary>Whether the file is one JSON value and nothing else, rather than a value on each line.</summary>
+    private static bool IsOneValue(MappedFile file)
+    {
+        if (file.Length > LongestJson) return false;
+        ReadOnlySpan<byte> content = Content(file).Trim(" \t\r\n"u8);
+        if (content.IsEmpty || content[0] == (byte)'[') return true;
+        int end = content.IndexOf((byte)'\n');
+        if (end < 0) return true;
+        ReadOnlySpan<byte> line = content[..end].TrimEnd(" \t\r"u8);
+        return !IsValue(line) && (line.Length == 1 || IsValue(content));   // a brace alone begins an object over many lines, be it a damaged one
+    }
+
+    private static bool IsValue(ReadOnlySpan<byte> json)
+    {
+        try
+        {
+            Utf8JsonReader reader = new(json, ReaderOptions);
+            while (reader.Read()) continue;
+            return reader.BytesConsumed > 0;
+        }
+        catch (JsonException)
+        {
+            return WithoutBareNumbers(json) is { } patched && IsValue(patched);
+        }
+    }
+
+    private delegate void SpanVisitor(ReadOnlySpan<byte> content);
+
+    private static void Whole(MappedFile file, SpanVisitor visit)
+    {
+        ReadOnlySpan<byte> content = Content(file);
+        if (!Utf8.IsValid(content)) throw new InvalidDataException($"{file.Path}:{LineOf(content, InvalidAt(content))}: is not valid UTF-8; save the file as UTF-8");
+        try
+        {
+            Check(content);
+        }
+        catch (JsonException failure)
+        {
+            byte[]? patched = WithoutBareNumbers(content);
+            try
+            {
+                if (patched is null) throw;
+                Check(patched);
+            }
+            catch (JsonException)
+            {
+                throw new InvalidDataException($"{file.Path}:{(failure.LineNumber ?? 0) + 1}: is not JSON at byte {failure.BytePositionInLine ?? 0} of the line; repair or remove the record", failure);
+            }
+
+            content = patched;
+        }
+
+        visit(content);
+    }
+
+    private static void Check(ReadOnlySpan<byte> json)
+    {
+        Utf8JsonReader reader = new(json, ReaderOptions);
+        while (reader.Read()) continue;
+    }
+
+    private delegate void MemberVisitor(string name, ReadOnlySpan<byte> value);
+
+    private static void Members(ReadOnlySpan<byte> json, MemberVisitor visit)
+    {
+        Utf8JsonReader reader = new(json, ReaderOptions);
+        if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject) return;
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            string name = reader.GetString()!;
+            reader.Read();
+            int start = (int)reader.TokenStartIndex;
+            reader.Skip();
+            visit(name, json[start..(int)reader.BytesConsumed]);
+        }
+
+        while (reader.Read()) continue;
+    }
+
+    private static void Elements(string path, ReadOnlySpan<byte> json, RecordVisitor visit)
+    {
+        Utf8JsonReader reader = new(json, ReaderOptions);
+        if (!reader.Read() || reader.TokenType != JsonTokenType.StartArray) throw new InvalidDataException($"{path}: holds a JSON {reader.TokenType} where records are expected");
+        for (int index = 0; reader.Read() && reader.TokenType != JsonTokenType.EndArray; index++)
+        {
+            using JsonDocument record = JsonDocument.ParseValue(ref reader);
+            visit(record.RootElement, new RecordPlace(path, index, 0));
+        }
+    }
+
+    private static JsonElement Parse(ReadOnlySpan<byte> json)
+    {
+        Utf8JsonReader reader = new(json, ReaderOptions);
+        return JsonElement.ParseValue(ref reader);
+    }
+
+    private static void ReadLines(MappedFile file, RecordVisitor visit)
+    {
+        int number = 0, index = 0;
+        for (long start = 0; start < file.Length;)
+        {
+            ReadOnlySpan<byte> rest = file.Span(start, (int)Math.Min(file.Length - start, int.MaxValue));
+            int length = rest.IndexOf((byte)'\n');
+            if (length < 0 && rest.Length < file.Length - start) throw new InvalidDataException($"{file.Path}:{number + 1}: the line is longer than 2 GB");
+            ReadOnlySpan<byte> line = length < 0 ? rest : rest[..length];
+            start += line.Length + 1;
+            if (number++ == 0 && line.StartsWith("\uFEFF"u8)) line = line[3..];
+            line = line.Trim(" \t\r\f\v"u8);
+            if (!line.IsEmpty) Line(line, new RecordPlace(file.Path, index++, number), visit);
+        }
+
+        if (index == 0) throw new InvalidDataException($"{file.Path}: holds no records; it should hold one JSON object on each line");
+    }
+
+    private static void Line(ReadOnlySpan<byte> line, RecordPlace place, RecordVisitor visit)
+    {
+        if (!Utf8.IsValid(line)) throw new InvalidDataException($"{place}: is not valid UTF-8 at byte {InvalidAt(line)}; save the file as UTF-8");
+        JsonDocument record;
+        try
+        {
+            record = ParseLine(line);
+        }
+        catch (JsonException failure)
+        {
+            throw new InvalidDataException($"{place}: is not JSON at byte {failure.BytePositionInLine ?? 0}; every line must be one JSON object", failure);
+        }
+
+        using (record) visit(record.RootElement, place);
+    }
+
+    private static JsonDocument ParseLine(ReadOnlySpan<byte> line)
+    {
+        try
+        {
+            return ParseOne(line);
+        }
+        catch (JsonException)
+        {
+            if (WithoutBareNumbers(line) is not { } patched) throw;
+            return ParseOne(patched);
+        }
+    }
+
+    private static JsonDocument ParseOne(ReadOnlySpan<byte> line)
+    {
+        Utf8JsonReader reader = new(line, ReaderOptions);
+        JsonDocument record = JsonDocument.ParseValue(ref reader);
+        try
+        {
+            while (reader.Read()) continue;   // throws where anything follows the value
+            return record;
+        }
+        catch (JsonException)
+        {
+            record.Dispose();
+            throw;
+        }
+    }
+
+    private static int InvalidAt(ReadOnlySpan<byte> bytes)
+    {
+        int at = 0;
+        while (at < bytes.Length && System.Text.Rune.DecodeFromUtf8(bytes[at..], out _, out int length) == System.Buffers.OperationStatus.Done) at += length;
+        return at;
+    }
+
+    private static int LineOf(ReadOnlySpan<byte> content, int at) => content[..at].Count((byte)'\n') + 1;
+}
