@@ -140,6 +140,59 @@ public sealed class OperationTests
         c.Check(v => LinearReference.Forward(v[x], v[x], columns), (f, b) => f.Scores(b.Tensor(x), b.Tensor(x)));
     });
 
+    [Fact]
+    public void The_first_columns_are_kept() => ForShapes((c, rows, columns) =>
+    {
+        int kept = 1 + c.Random.Next(columns);
+        Variable x = c.Input(rows, columns);
+        c.Check(v => [.. Enumerable.Range(0, rows).SelectMany(row => v[x][(row * columns)..((row * columns) + kept)])], (f, b) => f.FirstColumns(b.Tensor(x), kept));
+    });
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Late_interaction_sums_the_best_match_of_each_query_token(bool own) => ForShapes((c, rows, columns) =>
+    {
+        int queries = 1 + c.Random.Next(3), passages = queries * (1 + c.Random.Next(3)), width = own ? passages / queries : passages;
+        int[] queryStarts = Starts(queries, 0), passageStarts = Starts(passages, 1);
+        Variable q = c.Input(queryStarts[^1], columns), p = c.Input(passageStarts[^1], columns);
+        c.Check(
+            v =>
+            [
+                .. Enumerable.Range(0, queries * width).Select(cell =>
+                {
+                    int i = cell / width, j = own ? cell : cell % width;
+                    return 0.5 * Enumerable.Range(queryStarts[i], queryStarts[i + 1] - queryStarts[i]).Sum(t => Enumerable.Range(passageStarts[j], passageStarts[j + 1] - passageStarts[j])
+                        .Max(u => Enumerable.Range(0, columns).Sum(k => v[q][(t * columns) + k] * v[p][(u * columns) + k])));
+                }),
+            ],
+            (f, b) => f.MaxSimScores(b.Tensor(q), queryStarts, b.Tensor(p), passageStarts, own, 0.5f));
+
+        int[] Starts(int count, int least)
+        {
+            int[] starts = new int[count + 1];
+            for (int i = 0; i < count; i++) starts[i + 1] = starts[i] + least + c.Random.Next(Math.Min(rows, 7));
+            return starts;
+        }
+    });
+
+    [Fact]
+    public void A_scalar_with_known_derivatives_passes_them_on() => ForShapes((c, rows, columns) =>
+    {
+        Variable x = c.Input(rows, columns), y = c.Input(columns, rows);
+        c.Check(
+            v => [v[x].Sum(value => value * value) + (3 * v[y].Sum())],
+            (f, b) =>
+            {
+                float[] values = b.Tensor(x).ToArray(), others = b.Tensor(y).ToArray();
+                return f.KnownGradient(
+                    values.Sum(value => value * value) + (3 * others.Sum()),
+                    (b.Tensor(x), Array.ConvertAll(values, value => 2 * value)),
+                    (b.Tensor(y), Array.ConvertAll(others, _ => 3f)));
+            },
+            tolerance: 1e-5);
+    });
+
     [Theory]
     [InlineData(Pooling.Average)]
     [InlineData(Pooling.Sum)]
