@@ -1,7 +1,7 @@
 namespace Sirocco.Compute;
 
 /// <summary>
-/// The precision of matrix products. Accumulation is always in f32 (i32 for <see cref="Int8"/>); norms, softmax, rotary tables, pooling,
+/// The precision of matrix products. Accumulation is always in f32 (for <see cref="Int8"/> in i32 within 128 features); norms, softmax, rotary tables, pooling,
 /// losses and the residual stream are f32 whatever is chosen here.
 /// </summary>
 public enum Precision
@@ -12,6 +12,6 @@ public enum Precision
     /// <summary>Both operands rounded to bf16 where the processor multiplies bf16; elsewhere bf16 weights times f32 activations.</summary>
     BF16,
 
-    /// <summary>Weights in int8 with a scale per output channel, activations in int8 with a scale per token.</summary>
+    /// <summary>Weights and activations in int8, with a scale for every 128 input features of each output channel and of each token.</summary>
     Int8,
 }

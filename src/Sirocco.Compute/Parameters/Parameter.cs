@@ -155,7 +155,6 @@ public sealed unsafe class Parameter
     {
         if (quantized is null || quantizedVersion != Version)
         {
-            quantized?.Dispose();
             quantized = QuantizedWeight.Quantize(backend, Operand);
             quantizedVersion = Version;
         }

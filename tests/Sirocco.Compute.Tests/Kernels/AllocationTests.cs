@@ -20,7 +20,7 @@ public sealed unsafe class AllocationTests
         fixed (float* from = x, weight = w, to = y)
         {
             Operand stored = Operand.Dense(weight, ElementType.F32, N, K);
-            using QuantizedWeight quantized = QuantizedWeight.Quantize(backend, stored);
+            QuantizedWeight quantized = QuantizedWeight.Quantize(backend, stored);
             for (int i = 0; i < 50; i++)
                 Everything(backend, from, stored, quantized, to);
 

@@ -4,7 +4,7 @@ namespace Sirocco.Compute.Tests.Kernels;
 
 public sealed unsafe class LinearTests
 {
-    private static readonly int[] Sizes = [1, 2, 3, 5, 7, 13, 16, 17, 63, 64, 65];
+    private static readonly int[] Sizes = [1, 2, 3, 5, 7, 13, 16, 17, 63, 64, 65, 128, 300];
 
     public static TheoryData<string, Precision> MachinesAndPrecisions
     {
@@ -95,7 +95,7 @@ public sealed unsafe class LinearTests
             w[i] = random.Next(4) == 0 ? -127 : 127;
         fixed (float* from = x, weight = w, to = y)
         {
-            using QuantizedWeight quantized = QuantizedWeight.Quantize(backend, Operand.Dense(weight, ElementType.F32, n, k));
+            QuantizedWeight quantized = QuantizedWeight.Quantize(backend, Operand.Dense(weight, ElementType.F32, n, k));
             Gemm.Linear(backend, Operand.Dense(from, ElementType.F32, m, k), [new LinearOutput(quantized, to, n)], Precision.Int8);
         }
 
@@ -190,23 +190,25 @@ public sealed unsafe class LinearTests
 
         public void Dispose()
         {
-            quantized?.Dispose();
             pin.Free();
         }
 
         private float[] Rounded(float[] rows)
         {
             float[] rounded = new float[rows.Length];
-            for (int row = 0; row < rows.Length / inputs; row++)
+            for (int row = 0; row < rows.Length; row += inputs)
             {
-                Span<float> values = rows.AsSpan(row * inputs, inputs);
-                float scale = 0;
-                foreach (float value in values)
-                    scale = Math.Max(scale, Math.Abs(value));
-                scale /= 127;
-                float inverse = 1 / scale;
-                for (int i = 0; i < inputs; i++)
-                    rounded[(row * inputs) + i] = MathF.Round(values[i] * inverse) * scale;
+                for (int first = row; first < row + inputs; first += PanelKernel.Group)
+                {
+                    int end = Math.Min(first + PanelKernel.Group, row + inputs);
+                    float scale = 0;
+                    for (int i = first; i < end; i++)
+                        scale = Math.Max(scale, Math.Abs(rows[i]));
+                    scale /= 127;
+                    float inverse = 1 / scale;
+                    for (int i = first; i < end; i++)
+                        rounded[i] = MathF.Round(rows[i] * inverse) * scale;
+                }
             }
 
             return rounded;

@@ -15,7 +15,7 @@ public sealed unsafe class RepeatabilityTests
         fixed (float* from = x, weight = w, whole = all, part = some)
         {
             Operand stored = Operand.Dense(weight, ElementType.F32, N, K);
-            using QuantizedWeight quantized = QuantizedWeight.Quantize(backend, stored);
+            QuantizedWeight quantized = QuantizedWeight.Quantize(backend, stored);
             LinearOutput To(float* y) => precision == Precision.Int8 ? new LinearOutput(quantized, y, N) : new LinearOutput(stored, y, N);
             Gemm.Linear(backend, Operand.Dense(from, ElementType.F32, M, K), [To(whole)], precision);
             for (int rows = 1; rows <= 14; rows++)
@@ -40,7 +40,7 @@ public sealed unsafe class RepeatabilityTests
         fixed (float* weight = w)
         {
             Operand stored = Operand.Dense(weight, ElementType.F32, N, K);
-            using QuantizedWeight quantized = QuantizedWeight.Quantize(backend, stored);
+            QuantizedWeight quantized = QuantizedWeight.Quantize(backend, stored);
             foreach (int m in new[] { 1, 9, 33 })
             {
                 float[] x = Uniform(random, m * K), first = new float[m * N], again = new float[m * N];

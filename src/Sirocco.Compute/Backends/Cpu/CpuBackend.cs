@@ -6,9 +6,6 @@ internal enum ScratchSlot
     /// <summary>Left factor of a product, converted; filled by all workers for the one who called.</summary>
     Rows,
 
-    /// <summary>Scales of quantised rows.</summary>
-    RowScales,
-
     /// <summary>A whole right factor in panels; packed by all workers for the one who called.</summary>
     Factor,
 

@@ -12,7 +12,7 @@ internal static unsafe partial class Gemm
         private const long ChunkBytes = 8 << 20;
         private const int LeastChunkRows = 512;
 
-        /// <summary>Elements of k in one pass, a multiple of every KPack.</summary>
+        /// <summary>Elements of k in one pass, a multiple of <see cref="PanelKernel.KAlignment"/>.</summary>
         public readonly int KBlock;
 
         public readonly int Passes;
@@ -31,7 +31,7 @@ internal static unsafe partial class Gemm
             // Depends on k and the kernel alone, because where k is cut decides how sums round.
             long budget = backend.Features.L2Bytes / 2;
             Passes = (int)Math.Max(1, (kernel.PanelBytes(k) + budget - 1) / budget);
-            KBlock = Math.Max(4, (((k + Passes - 1) / Passes) + 3) / 4 * 4);
+            KBlock = Math.Max(1, (((k + Passes - 1) / Passes) + kernel.KAlignment - 1) / kernel.KAlignment) * kernel.KAlignment;
             Passes = Math.Max(1, (k + KBlock - 1) / KBlock);
 
             long panelBytes = kernel.PanelBytes(KBlock) * factors;
@@ -58,9 +58,6 @@ internal static unsafe partial class Gemm
     {
         public byte* A;
         public long AStride;
-
-        /// <summary>Scale of each row of A, for integer kernels.</summary>
-        public float* RowScales;
 
         private readonly CpuBackend backend;
         private readonly PanelKernel kernel;
@@ -144,7 +141,7 @@ internal static unsafe partial class Gemm
                     {
                         int width = Math.Min(kernel.PanelWidth, columns - (p * kernel.PanelWidth));
                         Block position = new(row + r, height, column + (p * kernel.PanelWidth), width);
-                        if (gated == null && width == kernel.PanelWidth && !kernel.IsInteger)
+                        if (gated == null && width == kernel.PanelWidth)
                         {
                             block.B = Panel(product, packed, panel, p, k0, ks);
                             Direct(product, position, pass == 0, &block);
@@ -162,11 +159,8 @@ internal static unsafe partial class Gemm
                             kernel.Run(height, &block);
                         }
 
-                        if (!last)
-                            continue;
-                        if (kernel.IsInteger)
-                            Dequantize(product, position, corner, tileStride, tileRows * tileStride);
-                        Finish(product, gated, position, corner, tileStride, tileRows * tileStride);
+                        if (last)
+                            Finish(product, gated, position, corner, tileStride, tileRows * tileStride);
                     }
                 }
             }
@@ -174,7 +168,7 @@ internal static unsafe partial class Gemm
 
         /// <summary>Where a panel of the group lies for this pass: among those packed before, or in the worker's scratch memory.</summary>
         private readonly byte* Panel(Product* product, byte* packed, int firstPanel, int panel, int k0, int ks) => product->Packed != null
-            ? product->Packed + ((firstPanel + panel) * kernel.PanelBytes(k)) + (kernel.Steps(k0) * kernel.StepBytes)
+            ? product->Packed + ((firstPanel + panel) * kernel.PanelBytes(k)) + kernel.PanelBytes(k0)
             : packed + (panel * kernel.PanelBytes(ks));
 
         /// <summary>A whole block goes straight to the result; the residual comes in with the first pass over k, later passes add to the result.</summary>
@@ -198,19 +192,6 @@ internal static unsafe partial class Gemm
             }
 
             kernel.Run(at.Rows, block);
-        }
-
-        private readonly void Dequantize(Product* product, Block at, float* tile, long tileStride, long factorStride)
-        {
-            for (int factor = 0; factor < Factors; factor++)
-            {
-                for (int r = 0; r < at.Rows; r++)
-                {
-                    Epilogue.Dequantize(
-                        tile + (factor * factorStride) + (r * tileStride), RowScales[at.Row + r],
-                        product[factor].Scales + at.Column, product[factor].Offsets + at.Column, kernel.PanelWidth);
-                }
-            }
         }
     }
 

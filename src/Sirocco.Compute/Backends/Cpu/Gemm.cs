@@ -103,8 +103,6 @@ internal static unsafe partial class Gemm
             work.AStride = PaddedStride(kernel.RowBytes(k));
             work.A = (byte*)backend.Scratch(backend.Team.CurrentWorker, ScratchSlot.Rows, work.AStride * m);
             ConversionWork conversion = new() { Backend = backend, Kernel = kernel, Source = x, Destination = work.A, Stride = work.AStride };
-            if (kernel.IsInteger)
-                work.RowScales = conversion.Scales = (float*)backend.Scratch(backend.Team.CurrentWorker, ScratchSlot.RowScales, 4L * m);
             backend.Team.Run(ref conversion, conversion.Items);
         }
 
@@ -155,10 +153,6 @@ internal static unsafe partial class Gemm
         /// <summary>All panels of the right factor where they exist before the product: always in int8, elsewhere see <see cref="PackAhead"/>.</summary>
         public byte* Packed;
 
-        /// <summary>For integer kernels, see <see cref="QuantizedWeight"/>.</summary>
-        public float* Scales;
-        public int* Offsets;
-
         /// <summary>n.</summary>
         public int Columns;
 
@@ -176,9 +170,7 @@ internal static unsafe partial class Gemm
             return new Product
             {
                 Weight = output.Weight.T,
-                Packed = output.Quantized == null ? null : output.Quantized.Panels,
-                Scales = output.Quantized == null ? null : output.Quantized.Scales,
-                Offsets = output.Quantized == null ? null : output.Quantized.Offsets,
+                Packed = output.Quantized == null ? null : (byte*)output.Quantized.Panels.Pointer,
                 Columns = output.Outputs,
                 C = (float*)output.Result,
                 CStride = output.ResultStride,
@@ -230,9 +222,6 @@ internal static unsafe partial class Gemm
         public byte* Destination;
         public long Stride;
 
-        /// <summary>Receives the scale of each row, for integer kernels.</summary>
-        public float* Scales;
-
         public readonly int Items => (Source.Height + Rows - 1) / Rows;
 
         private readonly int Rows => Source.Transposed ? TransposedRows : PlainRows;
@@ -250,10 +239,7 @@ internal static unsafe partial class Gemm
             float* floats = (float*)Backend.Scratch(worker, ScratchSlot.Tile, 4L * k * rows);
             RowConversion.Run(PanelFormat.F32, Source, row, rows, 0, k, (byte*)floats, 4L * k);
             for (int i = 0; i < rows; i++)
-            {
-                Scales[row + i] = Quantization.Scale(floats + ((long)i * k), k);
-                Quantization.ToUnits(Kernel.Format, floats + ((long)i * k), k, Kernel.Steps(k) * Kernel.KPack, Scales[row + i], to + (i * Stride));
-            }
+                Quantization.ToRow(Kernel, floats + ((long)i * k), k, to + (i * Stride));
         }
     }
 }

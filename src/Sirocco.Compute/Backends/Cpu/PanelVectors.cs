@@ -19,9 +19,8 @@ internal readonly unsafe struct Floats128 : IPanelVector<Vector128<float>>
     public static Vector128<float> MultiplyAdd(Vector128<float> left, Vector128<float> right, Vector128<float> sum) =>
         Vector128.MultiplyAddEstimate(left, right, sum);
 
-    public static Vector128<float> AddMemory(Vector128<float> sum, byte* addend) => sum + Vector128.Load((float*)addend);
-
-    public static void Store(Vector128<float> sum, byte* destination) => sum.Store((float*)destination);
+    public static void Store(Vector128<float> sum, byte* scales, byte* scale, float* addend, float* destination) =>
+        (addend == null ? sum : sum + Vector128.Load(addend)).Store(destination);
 }
 
 /// <summary>f32 in 256 bits: AVX2 with FMA.</summary>
@@ -38,9 +37,8 @@ internal readonly unsafe struct Floats256 : IPanelVector<Vector256<float>>
     public static Vector256<float> MultiplyAdd(Vector256<float> left, Vector256<float> right, Vector256<float> sum) =>
         Fma.MultiplyAdd(left, right, sum);
 
-    public static Vector256<float> AddMemory(Vector256<float> sum, byte* addend) => sum + Vector256.Load((float*)addend);
-
-    public static void Store(Vector256<float> sum, byte* destination) => sum.Store((float*)destination);
+    public static void Store(Vector256<float> sum, byte* scales, byte* scale, float* addend, float* destination) =>
+        (addend == null ? sum : sum + Vector256.Load(addend)).Store(destination);
 }
 
 /// <summary>f32 in 512 bits: AVX-512.</summary>
@@ -57,9 +55,8 @@ internal readonly unsafe struct Floats512 : IPanelVector<Vector512<float>>
     public static Vector512<float> MultiplyAdd(Vector512<float> left, Vector512<float> right, Vector512<float> sum) =>
         Avx512F.FusedMultiplyAdd(left, right, sum);
 
-    public static Vector512<float> AddMemory(Vector512<float> sum, byte* addend) => sum + Vector512.Load((float*)addend);
-
-    public static void Store(Vector512<float> sum, byte* destination) => sum.Store((float*)destination);
+    public static void Store(Vector512<float> sum, byte* scales, byte* scale, float* addend, float* destination) =>
+        (addend == null ? sum : sum + Vector512.Load(addend)).Store(destination);
 }
 
 /// <summary>Pairs of 16-bit integers by <c>vpmaddwd</c>, weights widened from bytes while they are loaded: exact on every AVX2 processor.
@@ -77,9 +74,8 @@ internal readonly unsafe struct Pairs256 : IPanelVector<Vector256<int>>
     public static Vector256<int> MultiplyAdd(Vector256<int> left, Vector256<int> right, Vector256<int> sum) =>
         sum + Avx2.MultiplyAddAdjacent(left.AsInt16(), right.AsInt16());
 
-    public static Vector256<int> AddMemory(Vector256<int> sum, byte* addend) => sum + Vector256.Load((int*)addend);
-
-    public static void Store(Vector256<int> sum, byte* destination) => sum.Store((int*)destination);
+    public static void Store(Vector256<int> sum, byte* scales, byte* scale, float* addend, float* destination) =>
+        GroupScales.Store(sum, scales, scale, addend, destination);
 }
 
 /// <summary>Quads of bytes by the <c>vpdpbusd</c> of AVX-VNNI.</summary>
@@ -96,9 +92,8 @@ internal readonly unsafe struct Quads256 : IPanelVector<Vector256<int>>
     public static Vector256<int> MultiplyAdd(Vector256<int> left, Vector256<int> right, Vector256<int> sum) =>
         AvxVnni.MultiplyWideningAndAdd(sum, left.AsByte(), right.AsSByte());
 
-    public static Vector256<int> AddMemory(Vector256<int> sum, byte* addend) => sum + Vector256.Load((int*)addend);
-
-    public static void Store(Vector256<int> sum, byte* destination) => sum.Store((int*)destination);
+    public static void Store(Vector256<int> sum, byte* scales, byte* scale, float* addend, float* destination) =>
+        GroupScales.Store(sum, scales, scale, addend, destination);
 }
 
 /// <summary>Pairs of 16-bit integers in 128 bits: NEON, SSE2, and plain code elsewhere.</summary>
@@ -115,9 +110,8 @@ internal readonly unsafe struct Pairs128 : IPanelVector<Vector128<int>>
     public static Vector128<int> MultiplyAdd(Vector128<int> left, Vector128<int> right, Vector128<int> sum) =>
         sum + MultiplyPairs(left.AsInt16(), right.AsInt16());
 
-    public static Vector128<int> AddMemory(Vector128<int> sum, byte* addend) => sum + Vector128.Load((int*)addend);
-
-    public static void Store(Vector128<int> sum, byte* destination) => sum.Store((int*)destination);
+    public static void Store(Vector128<int> sum, byte* scales, byte* scale, float* addend, float* destination) =>
+        GroupScales.Store(sum, scales, scale, addend, destination);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector128<int> MultiplyPairs(Vector128<short> left, Vector128<short> right)
@@ -132,5 +126,25 @@ internal readonly unsafe struct Pairs128 : IPanelVector<Vector128<int>>
 
         Vector128<int> even = ((left.AsInt32() << 16) >> 16) * ((right.AsInt32() << 16) >> 16);
         return even + ((left.AsInt32() >> 16) * (right.AsInt32() >> 16));
+    }
+}
+
+/// <summary>addend + row scale · (column scale · sum), the end of a group of integers.</summary>
+internal static unsafe class GroupScales
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Store(Vector128<int> sum, byte* scales, byte* scale, float* addend, float* destination)
+    {
+        Vector128<float> scaled = Vector128.ConvertToSingle(sum) * Vector128.Load((float*)scales);
+        Vector128<float> added = addend == null ? Vector128<float>.Zero : Vector128.Load(addend);
+        Vector128.FusedMultiplyAdd(Vector128.Create(*(float*)scale), scaled, added).Store(destination);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Store(Vector256<int> sum, byte* scales, byte* scale, float* addend, float* destination)
+    {
+        Vector256<float> scaled = Vector256.ConvertToSingle(sum) * Vector256.Load((float*)scales);
+        Vector256<float> added = addend == null ? Vector256<float>.Zero : Vector256.Load(addend);
+        Vector256.FusedMultiplyAdd(Vector256.Create(*(float*)scale), scaled, added).Store(destination);
     }
 }

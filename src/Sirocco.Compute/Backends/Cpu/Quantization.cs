@@ -3,8 +3,8 @@ using System.Runtime.Intrinsics;
 namespace Sirocco.Compute.Backends.Cpu;
 
 /// <summary>
-/// Rows of numbers as 8-bit integers with one scale: q = round(x / scale), scale = max |x| / 127, so that q is in [−127, 127] and 0 stays 0.
-/// A row that holds NaN or infinity gets the scale NaN, which its products inherit.
+/// Runs of numbers as 8-bit integers with one scale: q = round(x / scale), scale = max |x| / 127, so that q is in [−127, 127] and 0 stays 0.
+/// A run that holds NaN or infinity gets the scale NaN, which its products inherit.
 /// </summary>
 internal static unsafe class Quantization
 {
@@ -34,8 +34,21 @@ internal static unsafe class Quantization
             destination[i] = (sbyte)Round(row[i], inverse);
     }
 
-    /// <summary>A left factor's row in the units of <paramref name="format"/>; <paramref name="padded"/> − <paramref name="count"/> zeros follow.</summary>
-    public static void ToUnits(PanelFormat format, float* row, int count, int padded, float scale, byte* destination)
+    /// <summary>A left factor's row as the kernel reads it: group by group its units and their scale.</summary>
+    public static void ToRow(PanelKernel kernel, float* row, int k, byte* destination)
+    {
+        for (int first = 0; first < k; first += PanelKernel.Group)
+        {
+            int count = Math.Min(PanelKernel.Group, k - first), steps = kernel.Steps(count);
+            float scale = Scale(row + first, count);
+            ToUnits(kernel.Format, row + first, count, steps * kernel.KPack, scale, destination);
+            *(float*)(destination + (4 * steps)) = scale;
+            destination += kernel.RowBytes(count);
+        }
+    }
+
+    /// <summary>A run in the units of <paramref name="format"/>; <paramref name="padded"/> − <paramref name="count"/> zeros follow.</summary>
+    private static void ToUnits(PanelFormat format, float* row, int count, int padded, float scale, byte* destination)
     {
         float inverse = Inverse(scale);
         int i = 0;

@@ -1,22 +1,22 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
 namespace Sirocco.Compute.Backends.Cpu;
 
 /// <summary>
-/// A weight [outputs, inputs] in int8: symmetric, one scale for each output channel, kept in the panels that the int8 kernel reads, so that products stream it
-/// without further packing. Holds one byte for each element; the original may be unmapped afterwards.
+/// A weight [outputs, inputs] in int8: symmetric, with a scale for each output channel and each <see cref="PanelKernel.Group"/> inputs, kept in the panels that the int8
+/// kernel reads, so that products stream it without further packing. Holds one byte for each element and, for each group, 4 or 8 more; the original may be unmapped
+/// afterwards. Its memory lives as long as something refers to it.
 /// </summary>
-internal sealed unsafe class QuantizedWeight : IDisposable
+internal sealed unsafe class QuantizedWeight
 {
+    /// <summary>Widest panel of any int8 kernel.</summary>
+    private const int MostWidth = 64;
+
     private QuantizedWeight(PanelKernel kernel, int rows, int columns)
     {
         (Kernel, Rows, Columns) = (kernel, rows, columns);
-        int padded = kernel.Panels(rows) * kernel.PanelWidth;
-        Panels = (byte*)NativeMemory.AlignedAlloc((nuint)checked(kernel.Panels(rows) * kernel.PanelBytes(columns)), 4096);
-        Scales = (float*)NativeMemory.AlignedAlloc((nuint)padded * sizeof(float), 64);
-        Offsets = (int*)NativeMemory.AlignedAlloc((nuint)padded * sizeof(int), 64);
+        Panels = new NativeBlock(checked(kernel.Panels(rows) * kernel.PanelBytes(columns)));
     }
 
     /// <summary>The kernel whose layout the panels have.</summary>
@@ -29,13 +29,7 @@ internal sealed unsafe class QuantizedWeight : IDisposable
     public int Columns { get; }
 
     /// <summary>All panels, one after another.</summary>
-    public byte* Panels { get; private set; }
-
-    /// <summary>For each output channel (zero beyond the last), what one step of its integers is worth.</summary>
-    public float* Scales { get; private set; }
-
-    /// <summary>For each output channel, 128 · Σ of its integers: what the kernel's sums are too large by when activations carry an offset of 128; else zero.</summary>
-    public int* Offsets { get; private set; }
+    public NativeBlock Panels { get; }
 
     /// <summary>Quantises a weight, in parallel over its panels.</summary>
     /// <param name="backend">Threads and the kernel that will read the result.</param>
@@ -50,17 +44,7 @@ internal sealed unsafe class QuantizedWeight : IDisposable
         return quantized;
     }
 
-    public void Dispose()
-    {
-        NativeMemory.AlignedFree(Panels);
-        NativeMemory.AlignedFree(Scales);
-        NativeMemory.AlignedFree(Offsets);
-        Panels = null;
-        Scales = null;
-        Offsets = null;
-    }
-
-    /// <summary>Quantises the rows of one panel and packs them, a block of k at a time.</summary>
+    /// <summary>Quantises the rows of one panel and packs them, group by group.</summary>
     private struct PanelQuantization : IWork
     {
         public CpuBackend Backend;
@@ -72,49 +56,49 @@ internal sealed unsafe class QuantizedWeight : IDisposable
             PanelKernel kernel = Result.Kernel;
             (int width, int k) = (kernel.PanelWidth, Result.Columns);
             int row = item * width, rows = Math.Min(width, Result.Rows - row);
-            int padded = (k + 3) / 4 * 4;
-            long floatBytes = 4L * padded, byteCount = (long)width * padded;
-            float* floats = (float*)Backend.Scratch(worker, ScratchSlot.Tile, floatBytes + byteCount);
-            sbyte* bytes = (sbyte*)floats + floatBytes;
-            Unsafe.InitBlockUnaligned(bytes, 0, checked((uint)byteCount));
-            for (int i = 0; i < width; i++)
+            float* floats = (float*)Backend.Scratch(worker, ScratchSlot.Tile, 4L * k * rows);
+            RowConversion.Run(PanelFormat.F32, Weight, row, rows, 0, k, (byte*)floats, 4L * k);
+            byte* panel = (byte*)Result.Panels.Pointer + (item * kernel.PanelBytes(k));
+            uint* turned = (uint*)Backend.Scratch(worker, ScratchSlot.Panels, (long)PanelKernel.Group * width);
+            sbyte* bytes = stackalloc sbyte[PanelKernel.Group * MostWidth];
+            for (int first = 0; first < k; first += PanelKernel.Group)
             {
-                (Result.Scales[row + i], Result.Offsets[row + i]) = (0, 0);
-                if (i >= rows)
-                    continue;
-                RowConversion.Run(PanelFormat.F32, Weight, row + i, 1, 0, k, (byte*)floats, floatBytes);
-                float scale = Quantization.Scale(floats, k);
-                Quantization.ToInt8(floats, k, scale, bytes + ((long)i * padded));
-                Result.Scales[row + i] = scale;
-                if (kernel.Format == PanelFormat.U8S8)
-                    Result.Offsets[row + i] = 128 * Sum(bytes + ((long)i * padded), k);
-            }
+                int count = Math.Min(PanelKernel.Group, k - first);
+                long units = kernel.Steps(count) * kernel.StepBytes;
+                float* scales = (float*)(panel + kernel.StartBytes + units);
+                Unsafe.InitBlockUnaligned(bytes, 0, (uint)(PanelKernel.Group * width));
+                for (int i = 0; i < width; i++)
+                {
+                    float* from = floats + ((long)i * k) + first;
+                    scales[i] = i < rows ? Quantization.Scale(from, count) : 0;
+                    if (i < rows) Quantization.ToInt8(from, count, scales[i], bytes + (i * PanelKernel.Group));
+                    if (kernel.StartBytes > 0) ((int*)panel)[i] = -128 * Sum(bytes + (i * PanelKernel.Group), count);
+                }
 
-            Pack(kernel, bytes, padded, k, Result.Panels + (item * kernel.PanelBytes(k)), worker);
+                Pack(kernel, bytes, kernel.Steps(count), panel + kernel.StartBytes, turned);
+                panel += kernel.PanelBytes(count);
+            }
         }
 
-        /// <summary>Turns rows of bytes into steps: quads as they are, or quads split into two pairs.</summary>
-        private readonly void Pack(PanelKernel kernel, sbyte* bytes, int stride, int k, byte* panel, int worker)
+        /// <summary>Turns rows of a group's bytes into steps: quads as they are, or quads split into two pairs.</summary>
+        private static void Pack(PanelKernel kernel, sbyte* bytes, int steps, byte* to, uint* turned)
         {
-            int quads = stride / 4, width = kernel.PanelWidth;
+            int width = kernel.PanelWidth;
             if (kernel.Format == PanelFormat.U8S8)
             {
-                UnitTranspose.Run<PlainUnits, WholeUnits>((byte*)bytes, stride, panel, 4L * width, width, quads);
+                UnitTranspose.Run<PlainUnits, WholeUnits>((byte*)bytes, PanelKernel.Group, to, 4L * width, width, steps);
                 return;
             }
 
-            uint* turned = (uint*)Backend.Scratch(worker, ScratchSlot.Panels, 4L * quads * width);
-            UnitTranspose.Run<PlainUnits, WholeUnits>((byte*)bytes, stride, (byte*)turned, 4L * width, width, quads);
-            int steps = kernel.Steps(k);
-            for (int step = 0; step < steps; step++)
+            UnitTranspose.Run<PlainUnits, WholeUnits>((byte*)bytes, PanelKernel.Group, (byte*)turned, 4L * width, width, (steps + 1) / 2);
+            for (int step = 0; step < steps; step++, to += kernel.StepBytes)
             {
-                uint* from = turned + ((long)(step / 2) * width);
-                ushort* to = (ushort*)panel + ((long)step * width);
+                uint* from = turned + (step / 2 * width);
                 int shift = step % 2 * 16;
                 for (int column = 0; column < width; column += 8)
                 {
                     Vector128<uint> low = Vector128.Load(from + column) >> shift, high = Vector128.Load(from + column + 4) >> shift;
-                    Vector128.Narrow(low & Vector128.Create(0xffffu), high & Vector128.Create(0xffffu)).Store(to + column);
+                    Vector128.Narrow(low & Vector128.Create(0xffffu), high & Vector128.Create(0xffffu)).Store((ushort*)to + column);
                 }
             }
         }

@@ -14,10 +14,10 @@ internal sealed unsafe class ScalarPanelKernel(PanelFormat format, int rowTile =
             byte* addend = arguments->Addend == null ? null : (byte*)arguments->Addend + (row * arguments->AddendStride);
             for (int column = 0; column < PanelWidth; column++)
             {
-                if (Format is PanelFormat.F32 or PanelFormat.BF16)
-                    ((float*)c)[column] = DotFloats(a, (byte*)arguments->B, column, arguments->Steps) + (addend == null ? 0 : ((float*)addend)[column]);
-                else
-                    ((int*)c)[column] = DotIntegers(a, (byte*)arguments->B, column, arguments->Steps) + (addend == null ? 0 : ((int*)addend)[column]);
+                float added = addend == null ? 0 : ((float*)addend)[column];
+                ((float*)c)[column] = IsInteger
+                    ? DotGroups(a, (byte*)arguments->B, column, arguments->Steps, added)
+                    : DotFloats(a, (byte*)arguments->B, column, arguments->Steps) + added;
             }
         }
     }
@@ -38,6 +38,23 @@ internal sealed unsafe class ScalarPanelKernel(PanelFormat format, int rowTile =
                 sum += BitConverter.UInt32BitsToSingle(left & 0xffff0000) * BitConverter.UInt32BitsToSingle(right & 0xffff0000);
                 sum += BitConverter.UInt32BitsToSingle(left << 16) * BitConverter.UInt32BitsToSingle(right << 16);
             }
+        }
+
+        return sum;
+    }
+
+    private float DotGroups(byte* a, byte* b, int column, nint steps, float sum)
+    {
+        for (nint left = steps; left > 0; left -= GroupSteps)
+        {
+            nint count = Math.Min(left, GroupSteps);
+            int start = StartBytes == 0 ? 0 : ((int*)b)[column];
+            int dot = start + DotIntegers(a, b + StartBytes, column, count);
+            a += 4 * count;
+            b += StartBytes + (count * StepBytes);
+            sum = MathF.FusedMultiplyAdd(*(float*)a, ((float*)b)[column] * dot, sum);
+            a += sizeof(float);
+            b += ScaleBytes;
         }
 
         return sum;

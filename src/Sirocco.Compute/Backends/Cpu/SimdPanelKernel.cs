@@ -19,10 +19,13 @@ internal unsafe interface IPanelVector<TVector>
 
     static abstract TVector MultiplyAdd(TVector left, TVector right, TVector sum);
 
-    /// <summary>Adds a vector of the addend to a finished sum.</summary>
-    static abstract TVector AddMemory(TVector sum, byte* addend);
-
-    static abstract void Store(TVector sum, byte* destination);
+    /// <summary>Takes a finished sum to the result: as f32, plus the addend unless null.</summary>
+    /// <param name="sum">The sum.</param>
+    /// <param name="scales">For integers the scales of its columns.</param>
+    /// <param name="scale">For integers the scale of its row.</param>
+    /// <param name="addend">Null: none.</param>
+    /// <param name="destination">Where it goes.</param>
+    static abstract void Store(TVector sum, byte* scales, byte* scale, float* addend, float* destination);
 }
 
 /// <summary>
@@ -46,21 +49,47 @@ internal sealed unsafe class SimdPanelKernel<TVector, TOps> : PanelKernel
 
     public override string Name => $"simd {Format} {RowTile}×{PanelWidth}";
 
-    public override void Run(int rows, PanelArguments* arguments) => byRows[rows - 1](arguments);
+    public override void Run(int rows, PanelArguments* arguments)
+    {
+        if (IsInteger)
+            RunGroups(rows, *arguments);
+        else
+            byRows[rows - 1](arguments);
+    }
+
+    /// <summary>Group by group, each added to what the ones before it left in the result.</summary>
+    private void RunGroups(int rows, PanelArguments group)
+    {
+        for (nint left = group.Steps; left > 0; left -= group.Steps)
+        {
+            group.Steps = Math.Min(left, GroupSteps);
+            byRows[rows - 1](&group);
+            group.A = (byte*)group.A + (4 * group.Steps) + sizeof(float);
+            group.B = (byte*)group.B + StartBytes + (group.Steps * StepBytes) + ScaleBytes;
+            group.Addend = group.C;
+            group.AddendStride = group.CStride;
+        }
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Tile<TRows>(PanelArguments* arguments)
         where TRows : ICount
     {
-        TVector c00 = default, c01 = default, c10 = default, c11 = default, c20 = default, c21 = default;
-        TVector c30 = default, c31 = default, c40 = default, c41 = default, c50 = default, c51 = default;
-
         // Rows 0 to 2 and 3 to 5 share a base each, so that strides 0, 1, 2 address them all.
         nint stride = arguments->AStride;
         byte* a = (byte*)arguments->A;
         byte* a3 = a + (3 * stride);
         byte* b = (byte*)arguments->B;
         int vectorBytes = (TOps.Format == PanelFormat.S16S8 ? 2 : 4) * TOps.Lanes;
+        TVector c00 = default, c01 = default;
+        if (TOps.Format == PanelFormat.U8S8)
+        {
+            c00 = TOps.LoadUnits(b);
+            c01 = TOps.LoadUnits(b + vectorBytes);
+            b += 2 * vectorBytes;
+        }
+
+        TVector c10 = c00, c11 = c01, c20 = c00, c21 = c01, c30 = c00, c31 = c01, c40 = c00, c41 = c01, c50 = c00, c51 = c01;
         for (byte* end = b + (arguments->Steps * 2 * vectorBytes); b < end; b += 2 * vectorBytes)
         {
             TVector b0 = TOps.LoadUnits(b), b1 = TOps.LoadUnits(b + vectorBytes);
@@ -106,32 +135,25 @@ internal sealed unsafe class SimdPanelKernel<TVector, TOps> : PanelKernel
             a3 += 4;
         }
 
-        Store(arguments, 0, c00, c01);
+        Store(arguments, 0, c00, c01, a, b);
         if (TRows.Value > 1)
-            Store(arguments, 1, c10, c11);
+            Store(arguments, 1, c10, c11, a + stride, b);
         if (TRows.Value > 2)
-            Store(arguments, 2, c20, c21);
+            Store(arguments, 2, c20, c21, a + (2 * stride), b);
         if (TRows.Value > 3)
-            Store(arguments, 3, c30, c31);
+            Store(arguments, 3, c30, c31, a3, b);
         if (TRows.Value > 4)
-            Store(arguments, 4, c40, c41);
+            Store(arguments, 4, c40, c41, a3 + stride, b);
         if (TRows.Value > 5)
-            Store(arguments, 5, c50, c51);
+            Store(arguments, 5, c50, c51, a3 + (2 * stride), b);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Store(PanelArguments* arguments, int row, TVector left, TVector right)
+    private static void Store(PanelArguments* arguments, int row, TVector left, TVector right, byte* scale, byte* scales)
     {
-        int vectorBytes = 4 * TOps.Lanes;
-        if (arguments->Addend != null)
-        {
-            byte* addend = (byte*)arguments->Addend + (row * arguments->AddendStride);
-            left = TOps.AddMemory(left, addend);
-            right = TOps.AddMemory(right, addend + vectorBytes);
-        }
-
-        byte* c = (byte*)arguments->C + (row * arguments->CStride);
-        TOps.Store(left, c);
-        TOps.Store(right, c + vectorBytes);
+        float* c = (float*)((byte*)arguments->C + (row * arguments->CStride));
+        float* addend = arguments->Addend == null ? null : (float*)((byte*)arguments->Addend + (row * arguments->AddendStride));
+        TOps.Store(left, scales, scale, addend, c);
+        TOps.Store(right, scales + (4 * TOps.Lanes), scale, addend == null ? null : addend + TOps.Lanes, c + TOps.Lanes);
     }
 }

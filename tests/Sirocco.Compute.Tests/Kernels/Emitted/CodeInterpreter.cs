@@ -55,6 +55,8 @@ internal sealed class CodeInterpreter(GuardedMemory memory)
         Mnemonic.Jne => !zero,
         Mnemonic.Jl => sign != overflow,
         Mnemonic.Jge => sign == overflow,
+        Mnemonic.Jg => !zero && sign == overflow,
+        Mnemonic.Jmp => true,
         _ => instruction.FlowControl == FlowControl.Next ? false : throw new NotSupportedException(instruction.ToString()),
     };
 
@@ -63,7 +65,10 @@ internal sealed class CodeInterpreter(GuardedMemory memory)
         switch (instruction.Mnemonic)
         {
             case Mnemonic.Mov:
-                this[instruction.Op0Register] = General(instruction, 1);
+                if (instruction.Op0Kind == OpKind.Memory)
+                    BitConverter.TryWriteBytes(memory.At(Address(instruction), 8), General(instruction, 1));
+                else
+                    this[instruction.Op0Register] = General(instruction, 1);
                 break;
             case Mnemonic.Lea:
                 this[instruction.Op0Register] = Address(instruction);
@@ -139,6 +144,22 @@ internal sealed class CodeInterpreter(GuardedMemory memory)
                 ReadOnlySpan<sbyte> signed = Lanes<sbyte>(instruction, 2, width);
                 for (int i = 0; i < 4 * integers.Length; i++)
                     integers[i / 4] = unchecked(integers[i / 4] + (unsigned[i] * signed[i]));
+                break;
+            case Mnemonic.Vcvtdq2ps:
+                ReadOnlySpan<int> whole = Lanes<int>(instruction, 1, width);
+                for (int i = 0; i < singles.Length; i++)
+                    singles[i] = whole[i];
+                break;
+            case Mnemonic.Vmulps:
+                ReadOnlySpan<float> factor = Lanes<float>(instruction, 1, width), otherFactor = Lanes<float>(instruction, 2, width);
+                for (int i = 0; i < singles.Length; i++)
+                    singles[i] = factor[i] * otherFactor[i];
+                break;
+            case Mnemonic.Vfmadd213ps:
+                Lanes<float>(instruction, 0, width).CopyTo(singles);
+                ReadOnlySpan<float> scale = Lanes<float>(instruction, 1, width), addend = Lanes<float>(instruction, 2, width);
+                for (int i = 0; i < singles.Length; i++)
+                    singles[i] = MathF.FusedMultiplyAdd(scale[i], singles[i], addend[i]);
                 break;
             case Mnemonic.Vaddps:
                 ReadOnlySpan<float> first = Lanes<float>(instruction, 1, width), second = Lanes<float>(instruction, 2, width);

@@ -48,7 +48,7 @@ public sealed unsafe class EmittedCodeTests
         Random random = new(17);
         for (int rows = 1; rows <= PanelInstructions.RowTile; rows++)
         {
-            foreach (int steps in StepCounts)
+            foreach (int steps in instructions.IsInteger ? [.. StepCounts, instructions.GroupSteps, (2 * instructions.GroupSteps) + 3] : StepCounts)
             {
                 PanelCase test = new(instructions, rows, steps, withAddend: random.Next(2) == 0, random);
                 AssertSame(test.Reference(), test.Interpret(code, entries[rows - 1], convention), test.Magnitude(), instructions.Format);
@@ -177,18 +177,30 @@ public sealed unsafe class EmittedCodeTests
         {
             reference = new ScalarPanelKernel(instructions.Format, PanelInstructions.RowTile, instructions.PanelWidth);
             (this.rows, this.steps) = (rows, steps);
-            a = new byte[((rows - 1) * AStride) + (4 * steps)];
-            b = new byte[steps * instructions.StepBytes];
+            int k = steps * reference.KPack;
+            a = new byte[((rows - 1) * AStride) + (int)reference.RowBytes(k)];
+            b = new byte[reference.PanelBytes(k)];
             c = new byte[((rows - 1) * CStride) + (4 * instructions.PanelWidth)];
             Array.Fill(c, Untouched);
             addend = withAddend ? new byte[c.Length] : null;
             Draw(a, left: true, random);
             Draw(b, left: false, random);
+            for (int first = 0; first < k && reference.IsInteger; first += PanelKernel.Group)
+            {
+                int count = Math.Min(PanelKernel.Group, k - first);
+                for (int row = 0; row < rows; row++)
+                    Fill(a, (row * AStride) + reference.RowBytes(first) + (4 * reference.Steps(count)), 1);
+                Fill(b, reference.PanelBytes(first + count) - reference.ScaleBytes, instructions.PanelWidth);
+            }
+
+            void Fill(byte[] factor, long offset, int floats) =>
+                Draw(factor.AsSpan((int)offset, 4 * floats).ToArray(), MemoryMarshal.Cast<byte, float>(factor.AsSpan((int)offset, 4 * floats)), random);
+
             if (addend != null)
                 Draw(addend, MemoryMarshal.Cast<byte, float>(addend.AsSpan()), random);
         }
 
-        private int AStride => (4 * steps) + Gap;
+        private int AStride => (int)reference.RowBytes(steps * reference.KPack) + Gap;
 
         private int CStride => (4 * reference.PanelWidth) + Gap;
 
