@@ -49,6 +49,14 @@ public sealed class EmbedTests : IDisposable
     }
 
     [Fact]
+    public void What_only_the_model_can_refuse_of_the_options_is_wrong_usage_too()
+    {
+        Assert.Contains("33 dimensions are asked for", SiroccoProcess.Run("embed", Golden.Encoder, "x", "--dimensions", "33").ExpectWrongUsage(), StringComparison.Ordinal);
+        Assert.Contains("leaves no room for text", SiroccoProcess.Run("embed", Golden.Encoder, "x", "--max-length", "1").ExpectWrongUsage(), StringComparison.Ordinal);
+        Assert.Contains("is a reranker", SiroccoProcess.Run("embed", Golden.CrossEncoder, "x").ExpectFailure(), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Bits_are_the_signs_of_the_features()
     {
         float[] vector = Vector(SiroccoProcess.Run("embed", Golden.Encoder, "a text").ExpectSuccess().Output);

@@ -47,6 +47,19 @@ public sealed class FrameTests
         }
     }
 
+    [Theory]
+    [InlineData("forward")]
+    [InlineData("contrastive")]
+    [InlineData("embed")]
+    [InlineData("rerank")]
+    [InlineData("index")]
+    [InlineData("search")]
+    [InlineData("bench")]
+    public void A_verb_that_computes_can_be_told_to_be_deterministic(string name)
+    {
+        Assert.Contains(Root.Subcommands.Single(verb => verb.Name == name).Options, option => option.Name == "--deterministic");
+    }
+
     [Fact]
     public void Texts_after_two_hyphens_are_left_alone()
     {
@@ -84,6 +97,7 @@ public sealed class FrameTests
     [InlineData("contrastive m in out --temperature 1e-300", "--temperature takes a number above 0 within the range of float32, not 1E-300")]
     [InlineData("contrastive m in out --temperature 0", "--temperature takes a number above 0 within the range of float32, not 0")]
     [InlineData("contrastive m in out --temperature NaN", "--temperature takes a number, not 'NaN'; see sirocco contrastive --help")]
+    [InlineData("bench embed --shape nope", "shape 'nope' is unknown: use ministral-3b, ministral-8b, ministral-14b, llama-1b, llama-3b, llama-8b, encoder-110m")]
     [InlineData("bench gemm --tokens 5", "bench gemm has no use for --tokens, which is for embed and train; leave it out")]
     [InlineData("bench embed --neighbour", "bench embed has no use for --neighbour, which is for gemm; leave it out")]
     [InlineData("contrastive m in out", "--temperature is missing; see sirocco contrastive --help")]

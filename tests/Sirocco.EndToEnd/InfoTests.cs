@@ -57,6 +57,17 @@ public sealed class InfoTests : IDisposable
         Assert.Contains(path, SiroccoProcess.Run("info", path, "--json").ExpectFailure(), StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("{\"peft_type\": \"LORA\", bad", "is not valid JSON at line 1, byte")]
+    [InlineData("{\"peft_type\": \"LORA\", \"r\": 8, \"r\": 16}", "'r'")]
+    public void A_damaged_adapter_is_one_line_that_names_it(string content, string message)
+    {
+        string path = folder.Write("adapter_config.json", content);
+        string error = SiroccoProcess.Run("info", path).ExpectFailure();
+        Assert.Contains(path, error, StringComparison.Ordinal);
+        Assert.Contains(message, error, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void A_model_folder_with_a_mistyped_setting_is_one_line_that_names_the_key()
     {

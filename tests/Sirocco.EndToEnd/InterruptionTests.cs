@@ -26,6 +26,23 @@ public sealed class InterruptionTests : IDisposable
         Assert.Equal("earlier", File.ReadAllText(earlier));
     }
 
+    [SkippableTheory]
+    [InlineData("embed", "--output", "vectors.npy")]
+    [InlineData("embed", "--output", "vectors.jsonl")]
+    [InlineData("index", "-", "index")]
+    public void A_verb_that_waits_for_texts_leaves_nothing_behind(params string[] words)
+    {
+        Skip.If(OperatingSystem.IsWindows(), "signals are sent with kill");
+        string earlier = folder.Write("earlier.txt", "earlier");
+        using Process process = SiroccoProcess.Start([words[0], Golden.Encoder, words[1], folder[words[2]]]);
+        Feed(process);
+        WaitForTemporaryFile();
+        using (Process kill = Process.Start("kill", ["-INT", process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)])) kill.WaitForExit();
+        Outcome outcome = SiroccoProcess.FinishWaiting(process);
+        Assert.Equal((130, "interrupted\n"), (outcome.Status, outcome.Error));
+        Assert.Equal([earlier], Directory.GetFileSystemEntries(folder.Root));
+    }
+
     [SkippableFact]
     public void A_reader_that_has_seen_enough_ends_the_run_quietly()
     {
@@ -74,6 +91,6 @@ public sealed class InterruptionTests : IDisposable
     {
         Stopwatch waited = Stopwatch.StartNew();
         while (Directory.GetFileSystemEntries(folder.Root).Length < 2 && waited.Elapsed < TimeSpan.FromSeconds(60)) Thread.Sleep(20);
-        Assert.Equal(2, Directory.GetFileSystemEntries(folder.Root).Length);
+        Assert.True(Directory.GetFileSystemEntries(folder.Root).Length >= 2);
     }
 }

@@ -67,6 +67,15 @@ public static class SiroccoProcess
     {
         Task<string> output = process.StandardOutput.ReadToEndAsync();
         Task<string> error = process.StandardError.ReadToEndAsync();
+        CloseInput(process, input);
+        return End(process, output, error);
+    }
+
+    /// <summary>As <see cref="Finish"/>, of a program that must end although its input stays open.</summary>
+    public static Outcome FinishWaiting(Process process) => End(process, process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
+
+    private static void CloseInput(Process process, string? input)
+    {
         try
         {
             if (input is not null) process.StandardInput.Write(input);
@@ -76,7 +85,10 @@ public static class SiroccoProcess
         {
             Assert.True(process.WaitForExit(60_000), "the program closed its input but did not end");
         }
+    }
 
+    private static Outcome End(Process process, Task<string> output, Task<string> error)
+    {
         if (!process.WaitForExit(120_000))
         {
             process.Kill(entireProcessTree: true);

@@ -72,7 +72,7 @@ public sealed class CheckpointTests : IDisposable
     }
 
     [Theory]
-    [InlineData("", "is empty; download it again")]
+    [InlineData("", "is empty or no regular file")]
     [InlineData("these are no weights at all", "it is not a GGUF file")]
     public void A_gguf_file_that_is_none_is_not_taken_for_safetensors(string content, string message)
     {

@@ -14,17 +14,20 @@ internal static class DataFiles
     public static string NameOf(string path) => path == Standard ? "standard input" : path;
 
     /// <summary>The bytes of the file as they lie there.</summary>
-    public static Stream Open(string path)
+    /// <param name="path">a file, a pipe, or "-"</param>
+    /// <param name="cancellation">ends the wait for whatever writes into a pipe</param>
+    public static Stream Open(string path, CancellationToken cancellation)
     {
-        if (path == Standard) return Terminal.OpenInput();
+        if (path == Standard) return new InterruptibleInput(Terminal.OpenInput(), cancellation);
         if (Directory.Exists(path)) throw new InvalidDataException($"{path} is a folder where a file is wanted; name a file in it");
-        return new FileStream(path, new FileStreamOptions
+        FileStream file = new(path, new FileStreamOptions
         {
             Access = FileAccess.Read,
             Share = FileShare.ReadWrite | FileShare.Delete,
             BufferSize = 0,
             Options = FileOptions.SequentialScan,
         });
+        return file.CanSeek ? file : new InterruptibleInput(file, cancellation);
     }
 
     /// <summary>The content of a file that <see cref="Open"/> gave.</summary>

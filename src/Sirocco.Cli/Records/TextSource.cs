@@ -20,7 +20,8 @@ internal sealed class TextSource : IDisposable
 
     /// <param name="path">.txt, .jsonl, either with .gz, or "-"; what comes from standard input is JSON Lines if it begins with '{'</param>
     /// <param name="read">the text of a record; by default its title and text</param>
-    public TextSource(string path, Func<JsonRecord, string>? read = null)
+    /// <param name="cancellation">ends the wait for a pipe's writer</param>
+    public TextSource(string path, Func<JsonRecord, string>? read = null, CancellationToken cancellation = default)
     {
         json = DataFiles.Extension(path) switch
         {
@@ -29,7 +30,7 @@ internal sealed class TextSource : IDisposable
             "" => null,
             string other => throw new InvalidDataException($"{path}: texts are read from .txt and .jsonl files (also .gz), not {other}; rename or convert it"),
         };
-        file = DataFiles.Open(path);
+        file = DataFiles.Open(path, cancellation);
         lines = new LineReader(DataFiles.Content(file, path), DataFiles.NameOf(path));
         if (read is not null) this.read = read;
     }

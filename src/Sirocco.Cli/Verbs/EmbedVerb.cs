@@ -42,7 +42,7 @@ internal sealed class EmbedVerb : Verb
 
         EmbedderOptions options = encoder.Read(invocation) with { PromptName = invocation.Get(promptName), Prompt = invocation.Get(prompt) };
         string folder = invocation.Model(invocation.Get(model));
-        using TextSource source = from is null ? new TextSource(words) : new TextSource(from);
+        using TextSource source = from is null ? new TextSource(words) : new TextSource(from, cancellation: invocation.Cancellation);
         using Embedder embedder = Invocation.Load(() => Embedder.FromPretrained(folder, options));
         if (embedder.Notice is { } notice) invocation.Notice("note: " + notice);
         using VectorOutput vectors = VectorOutput.Open(to, embedder.Dimensions, Type(invocation.Get(embeddingType)!), invocation.Terminal);

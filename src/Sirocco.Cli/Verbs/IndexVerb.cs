@@ -37,7 +37,7 @@ internal sealed class IndexVerb : Verb
         EmbedderOptions options = encoder.Read(invocation);
         string given = invocation.Get(model);
         string folder = invocation.Model(given);
-        using TextSource source = new(invocation.Get(corpus));
+        using TextSource source = new(invocation.Get(corpus), cancellation: invocation.Cancellation);
         using Embedder embedder = Invocation.Load(() => Embedder.FromPretrained(folder, options));
         if (embedder.Notice is { } notice) invocation.Notice("note: " + notice);
         string documentPrompt = invocation.Get(prompt) ?? (invocation.Get(promptName) is { } name ? PromptNamed(embedder, name) : embedder.DocumentPrompt);

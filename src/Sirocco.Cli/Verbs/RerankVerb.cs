@@ -31,7 +31,7 @@ internal sealed partial class RerankVerb : Verb
     {
         ComputeChoice compute = invocation.Compute();
         if (invocation.Get(template) is { } pattern) CheckTemplate(pattern);
-        using TextSource source = new(invocation.Get(input)!);
+        using TextSource source = new(invocation.Get(input)!, cancellation: invocation.Cancellation);
         string[] documents = [.. source.Read().Select(record => record.Text)];
         string folder = invocation.Model(invocation.Get(model));
         using Reranker reranker = Invocation.Load(() => Reranker.FromPretrained(folder, new RerankerOptions

@@ -39,7 +39,7 @@ internal sealed class SearchVerb : Verb
         ComputeChoice compute = invocation.Compute();
         string place = invocation.Get(index);
         using VectorIndex vectors = VectorIndex.Open(place);
-        using TextSource source = from is null ? new TextSource(words) : new TextSource(from, record => record.OptionalText("query") ?? record.Text("text"));
+        using TextSource source = from is null ? new TextSource(words) : new TextSource(from, record => record.OptionalText("query") ?? record.Text("text"), invocation.Cancellation);
         using Embedder embedder = OpenModel(invocation, vectors.Description, place, compute);
         using Reranker? reranker = invocation.Get(rerank) is { } judge
             ? Reranker.FromPretrained(invocation.Model(judge), new RerankerOptions { Precision = compute.Precision, Threads = compute.Threads, Deterministic = invocation.Get(deterministic) })

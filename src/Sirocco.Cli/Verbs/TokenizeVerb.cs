@@ -51,7 +51,7 @@ internal sealed class TokenizeVerb : Verb
         bool withOffsets = invocation.Get(offsets);
         bool plain = !withOffsets && tokenizer.Padding is null;
         List<int> ids = [];
-        using TextSource source = new(from, record => record.Text("text"));
+        using TextSource source = new(from, record => record.Text("text"), invocation.Cancellation);
         long done = 0;
         foreach (TextRecord record in source.Read())
         {
@@ -83,7 +83,7 @@ internal sealed class TokenizeVerb : Verb
     private void Decode(Invocation invocation, Tokenizer tokenizer, string from, RecordWriter records, ProgressLine progress)
     {
         bool skip = invocation.Get(skipSpecial);
-        using Stream file = DataFiles.Open(from);
+        using Stream file = DataFiles.Open(from, invocation.Cancellation);
         using LineReader lines = new(DataFiles.Content(file, from), DataFiles.NameOf(from));
         long done = 0;
         while (lines.TryRead(out ReadOnlyMemory<byte> line))

@@ -10,10 +10,11 @@ internal static class EmbedBench
     public static Measurement Run(BenchSettings settings)
     {
         string shape = settings.Shape ?? "ministral-3b";
-        ModelConfig config = Directory.Exists(shape) ? ModelConfig.Load(shape) : ModelShapes.Find(shape);
+        ModelConfig config = Directory.Exists(shape) ? ModelConfig.Load(shape) : Invocation.Load(() => ModelShapes.Find(shape));
         Precision precision = ComputeChoice.ParsePrecision(settings.Precision) ?? Precision.BF16;
         int tokens = settings.Tokens ?? 512, sequences = settings.Sequences ?? 1;
-        using EncoderBenchmark benchmark = new(config, tokens, sequences, precision, new ComputeOptions { Threads = settings.Threads, Deterministic = settings.Deterministic });
+        ComputeOptions compute = new() { Threads = settings.Threads, Deterministic = settings.Deterministic };
+        using EncoderBenchmark benchmark = Invocation.Load(() => new EncoderBenchmark(config, tokens, sequences, precision, compute));
         List<double> seconds = Measurement.Time(() => benchmark.Run(settings.Cancellation), settings.Runs, settings.Cancellation);
         return new Measurement
         {

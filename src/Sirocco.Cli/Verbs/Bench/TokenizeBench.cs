@@ -17,7 +17,7 @@ internal static class TokenizeBench
         Tokenizer tokenizer = ModelTokenizer.Load(path);
         List<string> texts = [];
         long bytes = 0;
-        using (TextSource source = new(input))
+        using (TextSource source = new(input, cancellation: settings.Cancellation))
         {
             foreach (TextRecord record in source.Read())
             {

@@ -15,7 +15,7 @@ internal static class TrainBench
         TrainingBenchmarkOptions standard = new();
         TrainingBenchmarkOptions options = standard with
         {
-            Config = shape == Standard ? null : Directory.Exists(shape) ? ModelConfig.Load(shape) : ModelShapes.Find(shape),
+            Config = shape == Standard ? null : Directory.Exists(shape) ? ModelConfig.Load(shape) : Invocation.Load(() => ModelShapes.Find(shape)),
             Queries = settings.Sequences ?? standard.Queries,
             QueryTokens = settings.Tokens ?? standard.QueryTokens,
             PassageTokens = settings.Tokens ?? standard.PassageTokens,

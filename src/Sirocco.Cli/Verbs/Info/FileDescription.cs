@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using Sirocco.Cli.Records;
 using Sirocco.Formats;
@@ -101,14 +102,27 @@ internal static class FileDescription
 
     public static Facts Adapter(string path)
     {
-        JsonNode? root = JsonNode.Parse(File.ReadAllText(path));
+        JsonObject root = AdapterConfig(path);
         return new Facts()
-            .Add("type", root?["peft_type"]?.ToString())
-            .Add("rank", root?["r"]?.ToString())
-            .Add("alpha", root?["lora_alpha"]?.ToString())
-            .Add("dora", root?["use_dora"]?.ToString())
-            .Add("base", root?["base_model_name_or_path"]?.ToString())
-            .Add("modules", root?["target_modules"]?.ToJsonString());
+            .Add("type", root["peft_type"]?.ToString())
+            .Add("rank", root["r"]?.ToString())
+            .Add("alpha", root["lora_alpha"]?.ToString())
+            .Add("dora", root["use_dora"]?.ToString())
+            .Add("base", root["base_model_name_or_path"]?.ToString())
+            .Add("modules", root["target_modules"]?.ToJsonString());
+    }
+
+    private static JsonObject AdapterConfig(string path)
+    {
+        try
+        {
+            return JsonNode.Parse(File.ReadAllBytes(path), null, new JsonDocumentOptions { AllowDuplicateProperties = false })!.AsObject();
+        }
+        catch (JsonException failure)
+        {
+            string where = failure.LineNumber is { } line ? $"is not valid JSON at line {line + 1}, byte {failure.BytePositionInLine + 1}" : $"is not usable JSON: {failure.Message.TrimEnd('.')}";
+            throw new InvalidDataException($"{path} {where}; write the adapter again", failure);
+        }
     }
 
     private static string? Token(Tokenizer tokenizer, int? id) => id is { } known ? $"{tokenizer.IdToToken(known)} ({known})" : null;
@@ -125,7 +139,7 @@ internal static class FileDescription
 
     private static Facts Records(string path)
     {
-        using Stream file = DataFiles.Open(path);
+        using Stream file = DataFiles.Open(path, CancellationToken.None);
         using LineReader lines = new(file, path);
         long count = 0;
         string? keys = null;
