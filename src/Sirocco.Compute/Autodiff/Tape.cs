@@ -1,7 +1,7 @@
 namespace Sirocco.Compute;
 
 /// <summary>
-/// A recording of operations for reverse-mode differentiation. Give one to <see cref="ComputeContext.BeginScope"/>, compute, then call
+/// A recording of operations for reverse-mode differentiation. Give one to <see cref="ComputeContext.BeginScope(Precision, Tape?, CancellationToken)"/>, compute, then call
 /// <see cref="Backward"/>: gradients of parameters are added to <see cref="Parameter.Gradient"/>, gradients of watched inputs can be read
 /// with <see cref="Gradient"/>. A tape is used for one backward pass.
 /// </summary>

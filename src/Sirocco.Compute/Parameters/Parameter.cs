@@ -27,6 +27,8 @@ public sealed unsafe class Parameter
     private NativeBlock? vector;
     private QuantizedWeight? quantized;
     private int quantizedVersion = -1;
+    private NativeBlock? squares;
+    private int squaresVersion = -1;
 
     private Parameter(string name, IReadOnlyList<int> shape, ElementType type, void* stored, object owner)
     {
@@ -99,6 +101,17 @@ public sealed unsafe class Parameter
         return new Parameter(name, shape, ElementType.F32, (void*)block.Pointer, block);
     }
 
+    /// <summary>Replaces the values: of the master, or of a parameter that <see cref="FromValues"/> made.</summary>
+    /// <exception cref="ArgumentException">The number of values is not that of the parameter.</exception>
+    /// <exception cref="InvalidOperationException">The parameter reads a file and has no master.</exception>
+    public void SetValues(ReadOnlySpan<float> values)
+    {
+        if (values.Length != Count) throw new ArgumentException($"{Name}: {values.Length} values for {Count}", nameof(values));
+        if (Master is null && owner is not NativeBlock) throw new InvalidOperationException($"{Name} reads a file; give it a place in a ParameterArena before it is changed");
+        values.CopyTo(Master is { } master ? master.Span(0, values.Length) : new Span<float>(stored, values.Length));
+        Version++;
+    }
+
     /// <summary>Tells that the master's values were changed.</summary>
     public void MasterChanged() => Version++;
 
@@ -150,6 +163,19 @@ public sealed unsafe class Parameter
         }
     }
 
+    /// <summary>Σ_j w[i,j]² of every row, computed when first asked for and when the master moved.</summary>
+    internal float* SquaredRowNorms(CpuBackend backend)
+    {
+        if (squares is null || squaresVersion != Version)
+        {
+            squares ??= new NativeBlock((long)Rows * sizeof(float));
+            RowDriver.Rows(backend, Rows, Columns, new RowSquares { Matrix = Operand, Squares = (float*)squares.Pointer });
+            squaresVersion = Version;
+        }
+
+        return (float*)squares.Pointer;
+    }
+
     /// <summary>The int8 operand of this weight, made on first use.</summary>
     internal QuantizedWeight Quantized(CpuBackend backend)
     {
@@ -164,4 +190,25 @@ public sealed unsafe class Parameter
 
     /// <inheritdoc/>
     public override string ToString() => $"{Name} [{string.Join(", ", Shape)}] {StoredType}";
+
+    private struct RowSquares : IRowKernel
+    {
+        public Operand Matrix;
+        public float* Squares;
+
+        public readonly void Row(int row)
+        {
+            const int Chunk = 512;
+            float* values = stackalloc float[Chunk];
+            double sum = 0;
+            for (int i = 0; i < Matrix.Columns; i += Chunk)
+            {
+                int count = Math.Min(Chunk, Matrix.Columns - i);
+                RowConversion.ToF32(Matrix.Type, Matrix.At(row, i), count, values);
+                sum += VectorRow.Dot(values, values, count);
+            }
+
+            Squares[row] = (float)sum;
+        }
+    }
 }

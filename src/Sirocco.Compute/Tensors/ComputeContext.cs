@@ -61,6 +61,14 @@ public sealed class ComputeContext : IDisposable
     public Scope BeginScope(Precision precision = Precision.F32, Tape? tape = null, CancellationToken cancellation = default) =>
         new(this, null, precision, tape) { Cancellation = cancellation };
 
+    /// <summary>Opens the scope of a training pass in which dropout drops.</summary>
+    /// <param name="precision">Precision of the matrix products in it.</param>
+    /// <param name="tape">Records what is done, for a backward pass.</param>
+    /// <param name="dropout">What dropout draws from.</param>
+    /// <param name="cancellation">Asks long computations to stop between blocks.</param>
+    public Scope BeginScope(Precision precision, Tape? tape, DropoutDraw? dropout, CancellationToken cancellation = default) =>
+        new(this, null, precision, tape) { DropoutDraw = dropout, Cancellation = cancellation };
+
     /// <summary>Gives unused memory back to the operating system.</summary>
     public void TrimMemory() => Memory.Trim();
 

@@ -32,8 +32,12 @@ public sealed class Scope : IDisposable
     /// <summary>Asks operations of long runs to stop between kernels.</summary>
     public CancellationToken Cancellation { get; internal init; }
 
+    /// <summary>What dropout draws from; null where nothing is dropped, as in inference.</summary>
+    public DropoutDraw? DropoutDraw { get; internal init; }
+
     /// <summary>A scope within this one, for intermediate results.</summary>
-    public Scope BeginScope() => new(Context, this, Precision, Tape, recomputed) { Cancellation = Cancellation };
+    /// <param name="precision">Precision of the matrix products in it; null keeps this scope's.</param>
+    public Scope BeginScope(Precision? precision = null) => new(Context, this, precision ?? Precision, Tape, recomputed) { Cancellation = Cancellation, DropoutDraw = DropoutDraw };
 
     /// <summary>
     /// Runs one block of a network, such as a layer, in a scope of its own: all that it makes but its result is freed at its end (except what the
@@ -61,7 +65,7 @@ public sealed class Scope : IDisposable
         if (Tape is not { } tape) return Block(x, block);
         Tensor y;
         RecomputedBlock reads = new(tape, x);
-        using (Scope inner = new(Context, this, Precision, null, reads) { Cancellation = Cancellation })
+        using (Scope inner = new(Context, this, Precision, null, reads) { Cancellation = Cancellation, DropoutDraw = DropoutDraw })
         {
             y = inner.Keep(block(inner, x));
         }
@@ -70,7 +74,7 @@ public sealed class Scope : IDisposable
         tape.Record([y], [.. reads.Parameters], [.. reads.Outside], pass =>
         {
             using Tape fresh = new();
-            using Scope again = Context.BeginScope(Precision, fresh);
+            using Scope again = Context.BeginScope(Precision, fresh, DropoutDraw, Cancellation);
             if (pass.Wants(x)) fresh.Watch(x);
             fresh.Backward(block(again, x), pass.Gradient(y));
             if (fresh.Gradient(x) is { } dx) pass.Add(x, dx);

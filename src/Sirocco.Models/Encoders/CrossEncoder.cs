@@ -8,12 +8,12 @@ namespace Sirocco.Models;
 /// </summary>
 public sealed class CrossEncoder : EncoderModel
 {
-    private readonly Parameter score;
+    private readonly Projection score;
 
     private CrossEncoder(Decoder decoder, Checkpoint? checkpoint, Parameter score, Pooling pooling, bool readsLastToken, bool causal)
         : base(decoder, checkpoint, causal)
     {
-        this.score = score;
+        this.score = new Projection("score", score);
         Pooling = pooling;
         ReadsLastToken = readsLastToken;
     }
@@ -35,13 +35,19 @@ public sealed class CrossEncoder : EncoderModel
     public bool ReadsLastToken { get; }
 
     /// <summary>Number of scores of a pair.</summary>
-    public int Labels => score.Rows;
+    public int Labels => Head.Rows;
 
     /// <summary>[labels, hidden]</summary>
-    public Parameter Head => score;
+    public Parameter Head => score.Weight;
 
     /// <inheritdoc/>
-    public override IEnumerable<Parameter> Parameters => [.. base.Parameters, score];
+    public override IEnumerable<Parameter> Parameters => [.. base.Parameters, Head];
+
+    /// <inheritdoc/>
+    public override IEnumerable<Projection> Projections => [.. base.Projections, score];
+
+    /// <inheritdoc/>
+    internal override string TaskType => "SEQ_CLS";
 
     internal static new CrossEncoder Load(ModelFolder folder, ModelOptions? options)
     {

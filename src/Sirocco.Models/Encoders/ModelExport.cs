@@ -88,16 +88,15 @@ internal static class ModelExport
         IEnumerable<Parameter> heads = model switch { CausalModel causal when causal.Head != causal.Decoder.EmbeddingTable => [causal.Head], CrossEncoder cross => [cross.Head], _ => [] };
         IEnumerable<OutgoingTensor> tensors =
         [
-            .. model.Decoder.Parameters.Select(parameter => Outgoing(prefix + parameter.Name[old.Length..], parameter, options)),
-            .. heads.Select(parameter => Outgoing(model is CausalModel ? "lm_head.weight" : "score.weight", parameter, options)),
+            .. model.Decoder.Parameters.Select(parameter => Outgoing(prefix + parameter.Name[old.Length..], parameter, TypeOf(parameter, options))),
+            .. heads.Select(parameter => Outgoing(model is CausalModel ? "lm_head.weight" : "score.weight", parameter, TypeOf(parameter, options))),
         ];
         SafetensorsWriter.WriteModel(output.TemporaryFolder, tensors, null, cancellation: cancellation);
     }
 
-    private static OutgoingTensor Outgoing(string name, Parameter parameter, ExportOptions options)
-    {
-        StorageType type = TypeOf(parameter, options);
-        return new OutgoingTensor(name, type, [.. parameter.Shape.Select(extent => (long)extent)], stream =>
+    /// <summary>A parameter on its way into a file, rounded row by row.</summary>
+    internal static OutgoingTensor Outgoing(string name, Parameter parameter, StorageType type) =>
+        new OutgoingTensor(name, type, [.. parameter.Shape.Select(extent => (long)extent)], stream =>
         {
             float[] row = new float[parameter.Columns];
             byte[] bytes = new byte[row.Length * (type == StorageType.F32 ? 4 : 2)];
@@ -108,7 +107,6 @@ internal static class ModelExport
                 stream.Write(bytes);
             }
         });
-    }
 
     private static int? TokenizerLimit(ExportOptions options) => options.Tokenizer is { } source && Directory.Exists(source) ? TokenizerSettings.Read(source).MaxLength : null;
 

@@ -102,7 +102,7 @@ public static class ForwardPass
                     break;
                 case "loss" or "grads" when loss is null:
                     CausalModel causal = As<CausalModel>(network, output);
-                    loss = f.HeadCrossEntropy(hidden, causal.Head, batch.Labels ?? throw new InvalidDataException($"{input.Path}: tensor 'labels' is missing, expected [{batch.Shape.Rows}, {batch.Shape.Columns}], because {output} is asked for"));
+                    loss = causal.Loss(f, hidden, batch.Labels ?? throw new InvalidDataException($"{input.Path}: tensor 'labels' is missing, expected [{batch.Shape.Rows}, {batch.Shape.Columns}], because {output} is asked for"));
                     break;
             }
         }

@@ -5,16 +5,27 @@ namespace Sirocco.Models;
 /// <summary>A language model: the decoder under causal attention and a head for next-token logits, which is the embedding where the checkpoint has none.</summary>
 public sealed class CausalModel : PretrainedModel
 {
-    private readonly Parameter? head;
+    private readonly Projection head;
+    private readonly bool tied;
 
     private CausalModel(Decoder decoder, Parameter? head, Checkpoint? checkpoint)
-        : base(decoder, checkpoint) => this.head = head;
+        : base(decoder, checkpoint)
+    {
+        tied = head is null;
+        this.head = new Projection("lm_head", head ?? decoder.EmbeddingTable);
+    }
 
     /// <summary>[vocabulary, hidden]</summary>
-    public Parameter Head => head ?? Decoder.EmbeddingTable;
+    public Parameter Head => head.Weight;
 
     /// <inheritdoc/>
-    public override IEnumerable<Parameter> Parameters => head is null ? base.Parameters : [.. base.Parameters, head];
+    public override IEnumerable<Parameter> Parameters => tied ? base.Parameters : [.. base.Parameters, Head];
+
+    /// <inheritdoc/>
+    public override IEnumerable<Projection> Projections => [.. base.Projections, head];
+
+    /// <inheritdoc/>
+    internal override string TaskType => "CAUSAL_LM";
 
     /// <summary>Loads a folder or GGUF file.</summary>
     /// <param name="path">Text models, and vision-language models, whose text network is taken.</param>
@@ -49,6 +60,18 @@ public sealed class CausalModel : PretrainedModel
     public Tensor Logits(Scope f, Tensor hidden)
     {
         using SharedReads.Reading reading = BeginReading();
-        return f.Linear(hidden, Head);
+        return f.Linear(hidden, head);
+    }
+
+    /// <summary>Mean cross-entropy of next-token logits and labels.</summary>
+    /// <param name="f">Where tensors are made.</param>
+    /// <param name="hidden">[tokens, hidden] after the final norm.</param>
+    /// <param name="labels">One token id for each row, already shifted; negative: the row does not count.</param>
+    /// <param name="normalizer">What the sum of losses is divided by; 0: the number of labelled rows.</param>
+    /// <returns>[1, 1]</returns>
+    public Tensor Loss(Scope f, Tensor hidden, ReadOnlySpan<int> labels, float normalizer = 0)
+    {
+        using SharedReads.Reading reading = BeginReading();
+        return f.HeadCrossEntropy(hidden, head, labels, normalizer);
     }
 }

@@ -12,6 +12,7 @@ namespace Sirocco.Models;
 /// </remarks>
 public sealed class Decoder
 {
+    private readonly Projection embedding;
     private readonly Layer[] layers;
     private readonly RotaryEmbedding rope;
     private readonly float epsilon;
@@ -27,27 +28,26 @@ public sealed class Decoder
         epsilon = config.NormEpsilon;
         scale = 1 / MathF.Sqrt(config.HeadSize);
         int hidden = config.HiddenSize, queries = config.Heads * config.HeadSize, keys = config.KeyValueHeads * config.HeadSize;
-        EmbeddingTable = source.Take("embed_tokens.weight", [config.VocabularySize, hidden], ShardAxis.Rows);
+        embedding = new Projection("embed_tokens", source.Take("embed_tokens.weight", [config.VocabularySize, hidden], ShardAxis.Rows));
         layers = new Layer[config.Layers];
         for (int i = 0; i < layers.Length; i++)
         {
             Parameter Take(string name, ShardAxis axis, params int[] shape) => source.Take($"layers.{i}.{name}", shape, axis);
-            Parameter? Bias(string name, ShardAxis axis, int length) => config.AttentionBias ? Take(name, axis, length) : null;
+            Projection Project(string name, ShardAxis axis, int rows, int columns, bool biased = false) => new(
+                $"layers.{i}.{name}",
+                Take(name + ".weight", axis, rows, columns),
+                biased ? Take(name + ".bias", axis == ShardAxis.Columns ? ShardAxis.None : axis, rows) : null);
             layers[i] = new Layer
             {
                 InputNorm = Take("input_layernorm.weight", ShardAxis.None, hidden),
-                Q = Take("self_attn.q_proj.weight", ShardAxis.Rows, queries, hidden),
-                K = Take("self_attn.k_proj.weight", ShardAxis.Rows, keys, hidden),
-                V = Take("self_attn.v_proj.weight", ShardAxis.Rows, keys, hidden),
-                O = Take("self_attn.o_proj.weight", ShardAxis.Columns, hidden, queries),
-                QBias = Bias("self_attn.q_proj.bias", ShardAxis.Rows, queries),
-                KBias = Bias("self_attn.k_proj.bias", ShardAxis.Rows, keys),
-                VBias = Bias("self_attn.v_proj.bias", ShardAxis.Rows, keys),
-                OBias = Bias("self_attn.o_proj.bias", ShardAxis.None, hidden),
+                Q = Project("self_attn.q_proj", ShardAxis.Rows, queries, hidden, config.AttentionBias),
+                K = Project("self_attn.k_proj", ShardAxis.Rows, keys, hidden, config.AttentionBias),
+                V = Project("self_attn.v_proj", ShardAxis.Rows, keys, hidden, config.AttentionBias),
+                O = Project("self_attn.o_proj", ShardAxis.Columns, hidden, queries, config.AttentionBias),
                 PostNorm = Take("post_attention_layernorm.weight", ShardAxis.None, hidden),
-                Gate = Take("mlp.gate_proj.weight", ShardAxis.Rows, config.IntermediateSize, hidden),
-                Up = Take("mlp.up_proj.weight", ShardAxis.Rows, config.IntermediateSize, hidden),
-                Down = Take("mlp.down_proj.weight", ShardAxis.Columns, hidden, config.IntermediateSize),
+                Gate = Project("mlp.gate_proj", ShardAxis.Rows, config.IntermediateSize, hidden),
+                Up = Project("mlp.up_proj", ShardAxis.Rows, config.IntermediateSize, hidden),
+                Down = Project("mlp.down_proj", ShardAxis.Columns, hidden, config.IntermediateSize),
             };
         }
 
@@ -58,10 +58,13 @@ public sealed class Decoder
     public ModelConfig Config { get; }
 
     /// <summary>[vocabulary, hidden]; also the head of a tied causal model.</summary>
-    public Parameter EmbeddingTable { get; }
+    public Parameter EmbeddingTable => embedding.Weight;
 
     /// <summary>[hidden]</summary>
     public Parameter FinalNorm { get; }
+
+    /// <summary>The embedding table and every linear layer, in the order of the network: what an adapter can adapt.</summary>
+    public IEnumerable<Projection> Projections => [embedding, .. layers.SelectMany(layer => layer.Projections)];
 
     /// <summary>All parameters, in the order of the network.</summary>
     public IEnumerable<Parameter> Parameters => [EmbeddingTable, .. layers.SelectMany(layer => layer.Parameters), FinalNorm];
@@ -85,7 +88,7 @@ public sealed class Decoder
     {
         CheckIds(ids);
         using Scope inner = f.BeginScope();
-        Tensor x = inner.Embedding(EmbeddingTable, ids, Config.PaddingId ?? -1);        // [tokens, hidden]
+        Tensor x = inner.Embedding(embedding, ids, Config.PaddingId ?? -1);            // [tokens, hidden]
         return inner.Keep(Forward(inner, x, segments, mask, cache, observe));
     }
 
@@ -122,12 +125,10 @@ public sealed class Decoder
     {
         Tensor h = f.RmsNorm(x, layer.InputNorm, epsilon);                              // [tokens, hidden]
         var (q, k, v) = f.Linear(h, layer.Q, layer.K, layer.V);                         // [tokens, heads·d], [tokens, kvHeads·d] twice
-        if (layer.HasBias) (q, k, v) = (f.AddBias(q, layer.QBias!), f.AddBias(k, layer.KBias!), f.AddBias(v, layer.VBias!));
         (q, k) = f.Rotary(q, k, positions, Config.HeadSize);                            // q also times its scale by position
         if (cache is not null) (k, v) = cache.Extend(index, k, v, segments);            // [cached and new tokens, kvHeads·d]
         Tensor a = f.Attention(q, k, v, segments, mask, Config.HeadSize, scale);        // [tokens, heads·d]
         x = f.Linear(a, layer.O, residual: x);                                          // [tokens, hidden]
-        if (layer.HasBias) x = f.AddBias(x, layer.OBias!);
         h = f.RmsNorm(x, layer.PostNorm, epsilon);                                      // [tokens, hidden]
         return f.Linear(f.GatedLinear(h, layer.Gate, layer.Up), layer.Down, residual: x); // SwiGLU; [tokens, intermediate] inside
     }
@@ -153,33 +154,25 @@ public sealed class Decoder
     {
         public required Parameter InputNorm { get; init; }
 
-        public required Parameter Q { get; init; }
+        public required Projection Q { get; init; }
 
-        public required Parameter K { get; init; }
+        public required Projection K { get; init; }
 
-        public required Parameter V { get; init; }
+        public required Projection V { get; init; }
 
-        public required Parameter O { get; init; }
-
-        public required Parameter? QBias { get; init; }
-
-        public required Parameter? KBias { get; init; }
-
-        public required Parameter? VBias { get; init; }
-
-        public required Parameter? OBias { get; init; }
+        public required Projection O { get; init; }
 
         public required Parameter PostNorm { get; init; }
 
-        public required Parameter Gate { get; init; }
+        public required Projection Gate { get; init; }
 
-        public required Parameter Up { get; init; }
+        public required Projection Up { get; init; }
 
-        public required Parameter Down { get; init; }
+        public required Projection Down { get; init; }
 
-        public bool HasBias => QBias is not null;
+        public IEnumerable<Projection> Projections => [Q, K, V, O, Gate, Up, Down];
 
         public IEnumerable<Parameter> Parameters =>
-            ((Parameter?[])[InputNorm, Q, K, V, O, QBias, KBias, VBias, OBias, PostNorm, Gate, Up, Down]).OfType<Parameter>();
+            [InputNorm, .. ((Projection[])[Q, K, V, O]).SelectMany(projection => projection.Parameters), PostNorm, .. ((Projection[])[Gate, Up, Down]).SelectMany(projection => projection.Parameters)];
     }
 }

@@ -41,6 +41,19 @@ public abstract class PretrainedModel : IDisposable
     /// <summary>All weights, by the names of the checkpoint.</summary>
     public virtual IEnumerable<Parameter> Parameters => Decoder.Parameters;
 
+    /// <summary>The embedding table and every linear layer, heads included: what an <see cref="Adapter"/> can adapt.</summary>
+    public virtual IEnumerable<Projection> Projections => Decoder.Projections;
+
+    /// <summary>peft's word for what the model is for.</summary>
+    internal virtual string TaskType => "FEATURE_EXTRACTION";
+
+    /// <summary>A module's name in transformers, where models with a head keep the decoder under <c>model.</c></summary>
+    internal string ModuleName(Projection projection) =>
+        TaskType == "FEATURE_EXTRACTION" || projection.Name is "lm_head" or "score" ? projection.Name : "model." + projection.Name;
+
+    /// <summary>The adapter that is attached, or null.</summary>
+    public Adapter? Adapter { get; internal set; }
+
     /// <summary>Precision of products that keeps what the file stores.</summary>
     public Precision NaturalPrecision => checkpoint?.NaturalPrecision ?? Precision.F32;
 

@@ -40,7 +40,7 @@ public sealed class RandomParameters(ModelConfig config, ulong seed, ElementType
     }
 
     /// <summary>Two independent normal values from two uniform ones (Box and Muller 1958).</summary>
-    private static void Normal(ulong key, ulong counter, float deviation, Span<float> values)
+    internal static void Normal(ulong key, ulong counter, float deviation, Span<float> values)
     {
         ulong bits = Mix(key + (counter * 0xD1B54A32D192ED03));
         float u = ((uint)(bits >> 40) + 1) * (1f / (1 << 24)), v = (uint)(bits & 0xFFFFFF) * (1f / (1 << 24));
@@ -51,7 +51,7 @@ public sealed class RandomParameters(ModelConfig config, ulong seed, ElementType
     }
 
     /// <summary>SplitMix64's finalizer (Steele, Lea and Flood 2014).</summary>
-    private static ulong Mix(ulong z)
+    internal static ulong Mix(ulong z)
     {
         z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
         z = (z ^ (z >> 27)) * 0x94D049BB133111EB;

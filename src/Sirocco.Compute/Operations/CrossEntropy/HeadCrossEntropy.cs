@@ -39,7 +39,7 @@ public static unsafe partial class Operations
         bool recorded = f.Records([hidden], [head]);
         Tensor labelled = f.New(count, hidden.Columns);
         RowDriver.Rows(f.Context.Backend, count, hidden.Columns, new RowsFrom { X = hidden.Data, Rows = (int*)rows.Pointer, Y = labelled.Data, Columns = hidden.Columns });
-        Tensor operand = ProductInput(f, labelled, recorded), logSums = f.New(count, 1), loss = f.New(1, 1);
+        Tensor operand = ProductInput(f, labelled, recorded, kept: true), logSums = f.New(count, 1), loss = f.New(1, 1);
         Precision precision = f.Precision == Precision.BF16 ? Precision.BF16 : Precision.F32;
         *loss.Data = (float)(HeadLoss(f, operand, head, targets, logSums, precision) / normalizer);
         if (recorded) Record(f.Tape!, hidden, head, rows, targets, operand, logSums, normalizer, precision, loss);

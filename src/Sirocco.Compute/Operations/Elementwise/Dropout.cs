@@ -30,6 +30,15 @@ public static unsafe partial class Operations
         });
     }
 
+    /// <summary>Dropout by the scope's <see cref="Scope.DropoutDraw"/>; where that is null the result is <paramref name="x"/> itself.</summary>
+    /// <param name="f">Where the result lives.</param>
+    /// <param name="x">[tokens, features]</param>
+    /// <param name="rate">0 ≤ rate &lt; 1</param>
+    /// <param name="operation">Which dropout of the network this is.</param>
+    /// <returns>[tokens, features]</returns>
+    public static Tensor Dropout(this Scope f, Tensor x, float rate, ulong operation) =>
+        f.DropoutDraw is { } draw ? f.Dropout(x, rate, draw.Seed, draw.Pass, operation) : x;
+
     /// <summary>One step of SplitMix64 (Steele, Lea and Flood 2014): a bijection whose outputs for consecutive inputs are independent for our purpose.</summary>
     private static ulong Mix(ulong z)
     {

@@ -20,15 +20,15 @@ public static unsafe partial class Operations
         Expect.Inputs(gate, x);
         Expect.Inputs(up, x);
         Tensor y = f.New(x.Rows, gate.Rows);
-        bool recorded = f.Records([x], [gate, up]);
-        Tensor operand = ProductInput(f, x, recorded);
+        bool recorded = f.Records([x], [gate, up]), trained = gate.Trainable || up.Trainable;
+        Tensor operand = ProductInput(f, x, recorded, trained);
         Tensor? a = recorded ? f.New(x.Rows, gate.Rows) : null, b = recorded ? f.New(x.Rows, up.Rows) : null;
         Gemm.GatedLinear(f.Context.Backend, Matrix(operand), Output(f, gate, a), Output(f, up, b), y.Data, y.Columns, f.Precision);
-        if (recorded) Record(f.Tape!, f.Precision, x, operand, gate, up, a!, b!, y);
+        if (recorded) Record(f.Tape!, f.Precision, x, trained ? operand : null, gate, up, a!, b!, y);
         return y;
 
-        static void Record(Tape tape, Precision precision, Tensor x, Tensor operand, Parameter gate, Parameter up, Tensor a, Tensor b, Tensor y) =>
-            tape.Record([y], [gate, up], [operand, a, b], pass =>
+        static void Record(Tape tape, Precision precision, Tensor x, Tensor? operand, Parameter gate, Parameter up, Tensor a, Tensor b, Tensor y) =>
+            tape.Record([y], [gate, up], operand is null ? [a, b] : [operand, a, b], pass =>
             {
                 bool rounds = Rounds(y.Context.Backend, precision);
                 Tensor da = pass.Scope.New(y.Rows, y.Columns, rounds ? ElementType.BF16 : ElementType.F32), db = pass.Scope.New(y.Rows, y.Columns, da.Type);
@@ -46,6 +46,42 @@ public static unsafe partial class Operations
                 LinearBackward(pass, precision, x, operand, gate, da);
                 LinearBackward(pass, precision, x, operand, up, db);
             });
+    }
+
+    /// <summary>y = silu(a) ⊙ b: <see cref="GatedLinear"/> from its two products, where each is more than a product.</summary>
+    /// <remarks>Backward as there. The tape keeps a and b.</remarks>
+    /// <param name="f">Where the result lives.</param>
+    /// <param name="a">[tokens, features]</param>
+    /// <param name="b">[tokens, features]</param>
+    /// <returns>[tokens, features]</returns>
+    public static Tensor Gate(this Scope f, Tensor a, Tensor b)
+    {
+        Expect.SameShape(a, b);
+        Tensor y = f.New(a.Rows, a.Columns);
+        RowDriver.Flat(f.Context.Backend, y.Count, new GateForward { A = a.Data, B = b.Data, Y = y.Data, Count = y.Count });
+        if (f.Records([a, b])) Record(f.Tape!, a, b, y);
+        return y;
+
+        static void Record(Tape tape, Tensor a, Tensor b, Tensor y) => tape.Record([y], [], [a, b], pass =>
+        {
+            Tensor da = pass.Scope.New(y.Rows, y.Columns), db = pass.Scope.New(y.Rows, y.Columns);
+            GateBackward backward = new() { A = a.Data, B = b.Data, DY = pass.Gradient(y).Data, DA = da.Pointer, DB = db.Pointer, Count = y.Count };
+            RowDriver.Flat(y.Context.Backend, y.Count, backward);
+            pass.Add(a, da);
+            pass.Add(b, db);
+        });
+    }
+
+    private struct GateForward : IRowKernel
+    {
+        public float* A, B, Y;
+        public long Count;
+
+        public readonly void Row(int row)
+        {
+            long first = (long)row * RowDriver.FlatRow;
+            Epilogue.Gate(A + first, B + first, Y + first, (int)Math.Min(RowDriver.FlatRow, Count - first));
+        }
     }
 
     private struct GateBackward : IRowKernel

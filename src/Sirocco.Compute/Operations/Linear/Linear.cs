@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Sirocco.Compute.Backends.Cpu;
 
 namespace Sirocco.Compute;
@@ -5,7 +6,7 @@ namespace Sirocco.Compute;
 public static unsafe partial class Operations
 {
     /// <summary>y = x · Wᵀ, or residual + x · Wᵀ, in the scope's precision.</summary>
-    /// <remarks>dx = dy · W, dW += dyᵀ · x, and the residual gets dy as it is. The tape keeps x.</remarks>
+    /// <remarks>dx = dy · W, dW += dyᵀ · x, and the residual gets dy as it is. The tape keeps x where W is trained.</remarks>
     /// <param name="f">Where the result lives, and the precision.</param>
     /// <param name="x">[tokens, in]</param>
     /// <param name="weight">W [out, in]</param>
@@ -13,21 +14,9 @@ public static unsafe partial class Operations
     /// <returns>[tokens, out]</returns>
     public static Tensor Linear(this Scope f, Tensor x, Parameter weight, Tensor? residual = null)
     {
-        Expect.Inputs(weight, x);
-        Tensor y = f.New(x.Rows, weight.Rows);
-        if (residual is not null) Expect.SameShape(y, residual);
-        bool recorded = residual is null ? f.Records([x], [weight]) : f.Records([x, residual], [weight]);
-        Tensor operand = ProductInput(f, x, recorded);
-        Gemm.Linear(f.Context.Backend, Matrix(operand), [Output(f, weight, y, residual)], f.Precision);
-        if (recorded) Record(f.Tape!, f.Precision, x, operand, weight, residual, y);
-        return y;
-
-        static void Record(Tape tape, Precision precision, Tensor x, Tensor operand, Parameter weight, Tensor? residual, Tensor y) =>
-            tape.Record([y], [weight], [operand], pass =>
-            {
-                LinearBackward(pass, precision, x, operand, weight, pass.Gradient(y));
-                if (residual is not null) pass.PassOn(y, residual);
-            });
+        Span<Tensor> y = [null!];
+        Linear(f, x, [weight], residual, y);
+        return y[0];
     }
 
     /// <summary>Three products with the same input, such as q, k and v, which is converted once.</summary>
@@ -39,25 +28,51 @@ public static unsafe partial class Operations
     /// <returns>[tokens, out₁], [tokens, out₂], [tokens, out₃]</returns>
     public static (Tensor Y1, Tensor Y2, Tensor Y3) Linear(this Scope f, Tensor x, Parameter weight1, Parameter weight2, Parameter weight3)
     {
-        Expect.Inputs(weight1, x);
-        Expect.Inputs(weight2, x);
-        Expect.Inputs(weight3, x);
-        Tensor y1 = f.New(x.Rows, weight1.Rows), y2 = f.New(x.Rows, weight2.Rows), y3 = f.New(x.Rows, weight3.Rows);
-        bool recorded = f.Records([x], [weight1, weight2, weight3]);
-        Tensor operand = ProductInput(f, x, recorded);
-        Gemm.Linear(f.Context.Backend, Matrix(operand), [Output(f, weight1, y1), Output(f, weight2, y2), Output(f, weight3, y3)], f.Precision);
-        if (recorded) Record(f.Tape!, f.Precision, x, operand, [weight1, weight2, weight3], [y1, y2, y3]);
-        return (y1, y2, y3);
+        Span<Tensor> y = [null!, null!, null!];
+        Linear(f, x, [weight1, weight2, weight3], null, y);
+        return (y[0], y[1], y[2]);
+    }
 
-        static void Record(Tape tape, Precision precision, Tensor x, Tensor operand, Parameter[] weights, Tensor[] ys) => tape.Record(ys, weights, [operand], pass =>
+    /// <summary>Up to six products with the same input, which is converted once: q, k, v and the narrow factors of their adapters.</summary>
+    /// <param name="f">Where the results live, and the precision.</param>
+    /// <param name="x">[tokens, in]</param>
+    /// <param name="weights">[outᵢ, in]</param>
+    /// <param name="residual">[tokens, out₀], added to the first product; null: none.</param>
+    /// <param name="y">Receives [tokens, outᵢ] for each weight.</param>
+    public static void Linear(this Scope f, Tensor x, ReadOnlySpan<Parameter> weights, Tensor? residual, Span<Tensor> y)
+    {
+        bool recorded = residual is null ? f.Records([x], weights) : f.Records([x, residual], weights), trained = false;
+        foreach (Parameter weight in weights)
         {
-            for (int i = 0; i < ys.Length; i++) LinearBackward(pass, precision, x, operand, weights[i], pass.Gradient(ys[i]));
-        });
+            Expect.Inputs(weight, x);
+            trained |= weight.Trainable;
+        }
+
+        Tensor operand = ProductInput(f, x, recorded, trained);
+        LinearOutputs outputs = default;
+        for (int i = 0; i < weights.Length; i++)
+        {
+            y[i] = f.New(x.Rows, weights[i].Rows);
+            if (i == 0 && residual is not null) Expect.SameShape(y[i], residual);
+            outputs[i] = Output(f, weights[i], y[i], i == 0 ? residual : null);
+        }
+
+        Gemm.Linear(f.Context.Backend, Matrix(operand), outputs[..weights.Length], f.Precision);
+        if (recorded) Record(f.Tape!, f.Precision, x, trained ? operand : null, [.. weights], residual, [.. y[..weights.Length]]);
+
+        static void Record(Tape tape, Precision precision, Tensor x, Tensor? operand, Parameter[] weights, Tensor? residual, Tensor[] y) =>
+            tape.Record(y, weights, operand is null ? [] : [operand], pass =>
+            {
+                for (int i = 0; i < y.Length; i++) LinearBackward(pass, precision, x, operand, weights[i], pass.Gradient(y[i]));
+                if (residual is not null) pass.PassOn(y[0], residual);
+            });
     }
 
     /// <summary>dx (+)= dy · W, dW += dyᵀ · x.</summary>
-    private static void LinearBackward(BackwardPass pass, Precision precision, Tensor x, Tensor operand, Parameter weight, Tensor dy)
+    private static void LinearBackward(BackwardPass pass, Precision precision, Tensor x, Tensor? operand, Parameter weight, Tensor dy)
     {
+        if (!pass.Wants(x) && weight.Gradient is null) return;
+
         // Rounded once for both products; they would each round it the same way.
         CpuBackend backend = x.Context.Backend;
         if (Rounds(backend, precision) && dy.Type == ElementType.F32) dy = Rounded(pass.Scope, dy);
@@ -68,18 +83,21 @@ public static unsafe partial class Operations
         }
 
         if (weight.Gradient is { } gradient)
-            Gemm.Multiply(backend, Matrix(dy).T, Matrix(operand), gradient.Pointer, weight.Columns, precision, accumulate: true);
+            Gemm.Multiply(backend, Matrix(dy).T, Matrix(operand!), gradient.Pointer, weight.Columns, precision, accumulate: true);
     }
 
     /// <summary>
     /// What products read of <paramref name="x"/>: itself, or its bf16 rounding where those are bf16 products and the tape is to keep the factor for the
     /// backward products, which would round it the same way.
     /// </summary>
-    private static Tensor ProductInput(Scope f, Tensor x, bool recorded)
+    /// <param name="f">Where the result lives, and the precision.</param>
+    /// <param name="x">[tokens, in]</param>
+    /// <param name="recorded">Whether a tape records the product.</param>
+    /// <param name="kept">Whether it keeps the factor: a frozen weight's backward product does not read it.</param>
+    private static Tensor ProductInput(Scope f, Tensor x, bool recorded, bool kept)
     {
-        if (!recorded) return x;
-        if (f.Precision == Precision.Int8) throw new InvalidOperationException("int8 products have no gradients: train in bf16 or f32");
-        return Rounds(f.Context.Backend, f.Precision) ? Rounded(f, x) : x;
+        if (recorded && f.Precision == Precision.Int8) throw new InvalidOperationException("int8 products have no gradients: train in bf16 or f32");
+        return recorded && kept && Rounds(f.Context.Backend, f.Precision) ? Rounded(f, x) : x;
     }
 
     /// <summary>Whether products round their factors to bf16.</summary>
@@ -101,6 +119,13 @@ public static unsafe partial class Operations
         return f.Precision == Precision.Int8
             ? new LinearOutput(weight.Quantized(f.Context.Backend), result, weight.Rows, addend, weight.Rows)
             : new LinearOutput(weight.Operand, result, weight.Rows, addend, weight.Rows);
+    }
+
+    /// <summary>Outputs of one product with several weights.</summary>
+    [InlineArray(6)]
+    private struct LinearOutputs
+    {
+        private LinearOutput first;
     }
 
     private struct RoundToBF16 : IRowKernel

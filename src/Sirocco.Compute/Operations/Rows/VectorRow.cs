@@ -54,6 +54,19 @@ internal static unsafe class VectorRow
         for (; i < count; i++) to[i] = float.MultiplyAddEstimate(x[i], factor, to[i]);
     }
 
+    /// <summary>to[i] = x[i] · y[i], plus addend[i] where that is not null; the addend may be the result.</summary>
+    public static void Multiply(float* x, float* y, float* addend, float* to, int count)
+    {
+        int i = 0;
+        for (; i + Lanes <= count; i += Lanes)
+        {
+            Vector256<float> product = Vector256.Load(x + i) * Vector256.Load(y + i);
+            (addend == null ? product : product + Vector256.Load(addend + i)).Store(to + i);
+        }
+
+        for (; i < count; i++) to[i] = addend == null ? x[i] * y[i] : (x[i] * y[i]) + addend[i];
+    }
+
     /// <summary>to[i] = factor · x[i], or to[i] += where <paramref name="add"/>.</summary>
     public static void Scale(float* x, float factor, float* to, int count, bool add = false)
     {
