@@ -49,11 +49,10 @@ internal static class CommandLine
     internal static RootCommand CreateRoot(Terminal terminal, CancellationToken cancellation)
     {
         RootCommand root = new("Embeds, reranks, indexes and searches text, and trains retrieval encoders, with the Ministral 3 and Llama 3 families.");
-        foreach (Verb verb in All())
+        foreach (Command command in All())
         {
-            verb.SetAction(parsed => verb.Run(new Invocation(parsed, terminal, cancellation)));
-            CommonOptions.RefuseEmptyPaths(verb);
-            root.Add(verb);
+            Prepare(command, terminal, cancellation);
+            root.Add(command);
         }
 
         HelpOption help = root.Options.OfType<HelpOption>().First();
@@ -61,15 +60,31 @@ internal static class CommandLine
         help.Action = new HelpOutput();
         VersionOption version = root.Options.OfType<VersionOption>().First();
         version.Description = "Show the version and end";
-        root.SetAction(parsed =>
-        {
-            HelpOutput.Write(parsed.CommandResult.Command, terminal.OutputWriter);
-            return ExitStatus.Success;
-        });
+        ShowHelp(root, terminal);
         return root;
     }
 
-    private static Verb[] All() =>
+    private static void Prepare(Command command, Terminal terminal, CancellationToken cancellation)
+    {
+        if (command is not Verb verb)
+        {
+            foreach (Command inner in command.Subcommands) Prepare(inner, terminal, cancellation);
+            ShowHelp(command, terminal);
+            return;
+        }
+
+        verb.SetAction(parsed => verb.Run(new Invocation(parsed, terminal, cancellation)));
+        CommonOptions.RefuseEmptyPaths(verb);
+    }
+
+    /// <summary>A word that only leads to verbs shows them.</summary>
+    private static void ShowHelp(Command command, Terminal terminal) => command.SetAction(parsed =>
+    {
+        HelpOutput.Write(parsed.CommandResult.Command, terminal.OutputWriter);
+        return ExitStatus.Success;
+    });
+
+    private static Command[] All() =>
     [
         new InfoVerb(),
         new ForwardVerb(),
@@ -78,6 +93,7 @@ internal static class CommandLine
         new RerankVerb(),
         new IndexVerb(),
         new SearchVerb(),
+        new VerbGroup("adapter", "Works on the folders of LoRA and DoRA adapters.", new AdapterMergeVerb()),
         new TokenizeVerb(),
         new BenchVerb(),
         new DemoVerb(),

@@ -27,6 +27,8 @@ internal static class CommonOptions
         DefaultValueFactory = _ => "cpu",
     };
 
+    public static readonly Option<string?> Adapter = new("--adapter") { Description = "A LoRA or DoRA adapter's folder, used with the model as it is", HelpName = "DIR" };
+
     public static readonly Option<int?> Seed = Integer("--seed", "N", 0, int.MaxValue, "Seed of everything random");
 
     /// <summary>An option whose value is a whole number within bounds.</summary>

@@ -24,7 +24,7 @@ internal sealed partial class RerankVerb : Verb
             new Example("documents from another program", """cat documents.jsonl | ./sirocco rerank ./reranker --query "list open ports" """.TrimEnd()))
     {
         Add(model);
-        foreach (Option option in (Option[])[query, input, top, maxLength, template, raw, deterministic, CommonOptions.Precision, CommonOptions.Threads, CommonOptions.Device]) Add(option);
+        foreach (Option option in (Option[])[query, input, top, maxLength, template, raw, deterministic, CommonOptions.Adapter, CommonOptions.Precision, CommonOptions.Threads, CommonOptions.Device]) Add(option);
     }
 
     public override int Run(Invocation invocation)
@@ -42,6 +42,7 @@ internal sealed partial class RerankVerb : Verb
             MaxLength = invocation.Get(maxLength),
             Raw = invocation.Get(raw),
             Template = invocation.Get(template),
+            Adapter = invocation.Get(CommonOptions.Adapter),
         }));
         using RecordWriter writer = new(invocation.Terminal.Output);
         foreach (RankedDocument document in reranker.Rank(invocation.Get(query)!, documents, invocation.Get(top), invocation.Cancellation))

@@ -105,6 +105,31 @@ public sealed class Adapter
         return new Adapter(model, config, updates, whole) { storedType = weights.StoredType };
     }
 
+    /// <summary>Writes a copy of a model's folder in which the adapter's update is part of the weights. It appears when it is complete.</summary>
+    /// <param name="model">A folder with config.json and safetensors, or a hub id.</param>
+    /// <param name="adapter">The adapter's folder.</param>
+    /// <param name="output">A new folder.</param>
+    /// <param name="cancellation">Leaves things as they were.</param>
+    /// <exception cref="NotSupportedException">The base is stored in a form that cannot take the update.</exception>
+    public static void Merge(string model, string adapter, string output, CancellationToken cancellation = default) => AdapterMerge.Run(model, adapter, output, cancellation);
+
+    /// <summary>The model itself with the adapter of a folder, where one is given; the model is disposed where that cannot be used.</summary>
+    internal static T Attached<T>(T model, string? folder)
+        where T : PretrainedModel
+    {
+        if (folder is null) return model;
+        try
+        {
+            Load(model, folder);
+            return model;
+        }
+        catch
+        {
+            model.Dispose();
+            throw;
+        }
+    }
+
     /// <summary>Takes the adapter off the model, which then computes what it did before.</summary>
     public void Detach()
     {
@@ -145,6 +170,12 @@ public sealed class Adapter
         foreach ((string name, string text) in config.Files(baseModel)) AtomicFile.WriteAllText(output.PathOf(name), text);
         output.Commit();
     }
+
+    /// <summary>Whether a projection's weight is another with the adapter than without.</summary>
+    internal bool Changes(Projection projection) => projection.Update is not null || replaced.ContainsKey(projection);
+
+    /// <summary>Name of a projection's weight in the base model's files.</summary>
+    internal string StoredName(Projection projection) => replaced.TryGetValue(projection, out Parameter? original) ? original.Name : projection.Weight.Name;
 
     /// <summary>peft stores the whole table beside the adapter of an embedding or a head.</summary>
     private IEnumerable<OutgoingTensor> UntouchedTables() => model.Projections

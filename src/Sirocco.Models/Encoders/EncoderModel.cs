@@ -35,7 +35,8 @@ public abstract class EncoderModel : PretrainedModel
     internal static EncoderModel Load(ModelFolder folder, ModelOptions? options)
     {
         bool classifier = folder.Config.IsClassifier || (folder.HasModules && SentenceTransformersFolder.IsCrossEncoder(folder.ModulesDirectory!));
-        return classifier ? CrossEncoder.Load(folder, options) : BiEncoder.Load(folder, options);
+        EncoderModel model = classifier ? CrossEncoder.Load(folder, options) : BiEncoder.Load(folder, options);
+        return Adapter.Attached(model, options?.Adapter);
     }
 
     /// <summary>GGUF's blocks keep every bit of their scales where f32 is asked for.</summary>

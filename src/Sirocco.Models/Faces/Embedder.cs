@@ -39,7 +39,7 @@ public sealed class Embedder : IDisposable
         this.normalize = normalize;
         this.options = options;
         precision = options.Precision ?? encoder.NaturalPrecision;
-        fingerprint = new Lazy<string>(() => ModelFingerprint.Of(path));
+        fingerprint = new Lazy<string>(() => ModelFingerprint.Of(path, options.Adapter));
         Dimensions = Math.Min(settings.Dimensions ?? int.MaxValue, encoder.Features);
     }
 
@@ -96,6 +96,7 @@ public sealed class Embedder : IDisposable
             Precision = options.Precision,
             Threads = options.Threads,
             Deterministic = options.Deterministic,
+            Adapter = options.Adapter,
             Causal = options.Bidirectional is { } bidirectional ? !bidirectional : null,
         };
         ModelFolder folder = ModelFolder.Open(model);

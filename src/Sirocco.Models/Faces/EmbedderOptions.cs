@@ -35,6 +35,9 @@ public sealed record EmbedderOptions
     /// <summary>The prompt itself; wins over <see cref="PromptName"/>.</summary>
     public string? Prompt { get; init; }
 
+    /// <summary>Folder of a LoRA or DoRA adapter that is attached to the model; null: none.</summary>
+    public string? Adapter { get; init; }
+
     /// <summary>Tokens computed together: enough to fill the processor, few enough for the cache and memory.</summary>
     public int BatchTokens { get; init; } = 2048;
 }

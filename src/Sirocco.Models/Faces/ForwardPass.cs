@@ -41,7 +41,7 @@ public static class ForwardPass
     /// </param>
     /// <param name="options">What to compute.</param>
     /// <param name="cancellation">Stops between layers.</param>
-    /// <returns>The outputs by name: <c>hidden.0</c> … for hidden states, <c>grad.</c> and the name in the checkpoint for gradients.</returns>
+    /// <returns>The outputs by name: <c>hidden.0</c> … for hidden states, <c>grad.</c> and the name in the checkpoint for gradients, which are the adapter's where there is one.</returns>
     /// <exception cref="InvalidDataException">The input or the model is not usable; the message names file and tensor.</exception>
     public static IReadOnlyList<OutgoingTensor> Run(string model, TensorArchive input, ForwardPassOptions options, CancellationToken cancellation = default)
     {
@@ -51,7 +51,7 @@ public static class ForwardPass
         }
 
         if (input.Contains("pixel_values")) throw new NotSupportedException($"{input.Path}: tensor 'pixel_values': images are not supported yet; leave it out to run the text network");
-        using PretrainedModel network = OpenModel(model, options);
+        using PretrainedModel network = Adapter.Attached(OpenModel(model, options), options.Model.Adapter);
         PaddedInput batch = PaddedInput.Read(input, network.Config, options.Positions);
         IReadOnlyList<string> outputs = options.Outputs.Count > 0 ? options.Outputs : network switch
         {
@@ -60,7 +60,7 @@ public static class ForwardPass
             _ => ["last_hidden_state", "embedding"],
         };
         bool differentiate = outputs.Contains("grads");
-        ParameterArena? arena = differentiate ? new ParameterArena(network.Parameters) : null;
+        ParameterArena? arena = differentiate ? new ParameterArena(network.Adapter?.Parameters ?? network.Parameters) : null;
         using ComputeContext context = options.Model.NewContext();
         using Tape? tape = differentiate ? new Tape() : null;
         using Scope f = context.BeginScope(options.Model.Precision ?? network.NaturalPrecision, tape, cancellation);

@@ -26,6 +26,9 @@ public sealed record RerankerOptions
     /// <summary>Whether raw scores are given rather than the folder's activation of them.</summary>
     public bool Raw { get; init; }
 
+    /// <summary>Folder of a LoRA or DoRA adapter that is attached to the model; null: none.</summary>
+    public string? Adapter { get; init; }
+
     /// <summary>Tokens computed together.</summary>
     public int BatchTokens { get; init; } = 2048;
 }
@@ -88,7 +91,7 @@ public sealed class Reranker : IDisposable
     {
         options ??= new RerankerOptions();
         ArgumentOutOfRangeException.ThrowIfLessThan(options.BatchTokens, 1);
-        ModelOptions loading = new() { Precision = options.Precision, Threads = options.Threads, Deterministic = options.Deterministic };
+        ModelOptions loading = new() { Precision = options.Precision, Threads = options.Threads, Deterministic = options.Deterministic, Adapter = options.Adapter };
         ModelFolder folder = ModelFolder.Open(model);
         EncoderModel loaded = EncoderModel.Load(folder, loading);
         if (loaded is not CrossEncoder encoder)

@@ -11,12 +11,13 @@ namespace Sirocco.Models;
 public static class ModelFingerprint
 {
     private const int Sample = 1 << 16;
-    private static readonly string[] Settings = ["config.json", "tokenizer.json", "tokenizer_config.json", "tekken.json", "modules.json", "sentence_bert_config.json"];
+    private static readonly string[] Settings = ["config.json", "tokenizer.json", "tokenizer_config.json", "tekken.json", "modules.json", "sentence_bert_config.json", "adapter_config.json"];
 
-    /// <summary>The digest of a model folder or file, in lower-case hexadecimal.</summary>
-    public static string Of(string path)
+    /// <summary>The digest of a model folder or file, and of the folder of its adapter where there is one, in lower-case hexadecimal.</summary>
+    public static string Of(string path, string? adapter = null)
     {
         using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        if (adapter is not null) foreach (string file in Files(adapter).Order(StringComparer.Ordinal)) Append(hash, "adapter/" + Path.GetFileName(file), file);
         if (!Directory.Exists(path)) Append(hash, Path.GetFileName(path), path);
         else foreach (string file in Files(path).Order(StringComparer.Ordinal)) Append(hash, Path.GetRelativePath(path, file).Replace('\\', '/'), file);
         return Convert.ToHexStringLower(hash.GetHashAndReset());

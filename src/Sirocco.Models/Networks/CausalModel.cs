@@ -6,20 +6,22 @@ namespace Sirocco.Models;
 public sealed class CausalModel : PretrainedModel
 {
     private readonly Projection head;
-    private readonly bool tied;
 
     private CausalModel(Decoder decoder, Parameter? head, Checkpoint? checkpoint)
         : base(decoder, checkpoint)
     {
-        tied = head is null;
+        IsTied = head is null;
         this.head = new Projection("lm_head", head ?? decoder.EmbeddingTable);
     }
 
     /// <summary>[vocabulary, hidden]</summary>
     public Parameter Head => head.Weight;
 
+    /// <summary>Whether the head is the embedding table.</summary>
+    public bool IsTied { get; }
+
     /// <inheritdoc/>
-    public override IEnumerable<Parameter> Parameters => tied ? base.Parameters : [.. base.Parameters, Head];
+    public override IEnumerable<Parameter> Parameters => IsTied ? base.Parameters : [.. base.Parameters, Head];
 
     /// <inheritdoc/>
     public override IEnumerable<Projection> Projections => [.. base.Projections, head];

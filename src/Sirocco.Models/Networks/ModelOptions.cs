@@ -17,6 +17,9 @@ public sealed record ModelOptions
     /// <summary>True: causal attention, false: bidirectional; null does what the folder says.</summary>
     public bool? Causal { get; init; }
 
+    /// <summary>Folder of a LoRA or DoRA adapter that is attached to the model; null: none.</summary>
+    public string? Adapter { get; init; }
+
     /// <summary>A context with these threads.</summary>
     public ComputeContext NewContext() => new(new ComputeOptions { Threads = Threads, Deterministic = Deterministic });
 }

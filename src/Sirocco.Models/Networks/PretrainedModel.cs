@@ -66,7 +66,7 @@ public abstract class PretrainedModel : IDisposable
     public static PretrainedModel Open(string path, ModelOptions? options = null)
     {
         ModelFolder folder = ModelFolder.Open(path);
-        return folder.Task(options?.Causal) == ModelTask.Causal ? CausalModel.Load(folder) : EncoderModel.Load(folder, options);
+        return folder.Task(options?.Causal) == ModelTask.Causal ? Adapter.Attached(CausalModel.Load(folder), options?.Adapter) : EncoderModel.Load(folder, options);
     }
 
     /// <summary>The first weight that is not a finite number, for messages when a result is not; null where all are finite.</summary>

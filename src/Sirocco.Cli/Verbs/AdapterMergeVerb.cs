@@ -1,0 +1,30 @@
+using System.CommandLine;
+using Sirocco.Cli.Frame;
+using Sirocco.Cli.Records;
+using Sirocco.Models;
+
+namespace Sirocco.Cli.Verbs;
+
+/// <summary><c>sirocco adapter merge</c>: a model's folder with an adapter in its weights.</summary>
+internal sealed class AdapterMergeVerb : Verb
+{
+    private readonly Argument<string> model = new("MODEL") { Description = "The base model's folder or hub id" };
+    private readonly Argument<string> adapter = new("ADAPTER") { Description = "The folder of a LoRA or DoRA adapter, as peft or NeMo AutoModel saves it" };
+    private readonly Argument<string> output = new("OUT") { Description = "A new folder for the merged model" };
+
+    public AdapterMergeVerb()
+        : base("merge", "Writes a copy of a model with an adapter's update in its weights, in the model's own type, with its tokenizer and settings.",
+            new Example("a model that every program loads, from an adapter", "./sirocco adapter merge ./ministral-3b ./run/epoch_0_step_100/model ./merged"))
+    {
+        Add(model);
+        Add(adapter);
+        Add(output);
+    }
+
+    public override int Run(Invocation invocation)
+    {
+        string place = DataFiles.RequirePlace("OUT", invocation.Get(output), "folder");
+        Adapter.Merge(invocation.Model(invocation.Get(model)), invocation.Model(invocation.Get(adapter)), place, invocation.Cancellation);
+        return ExitStatus.Success;
+    }
+}
