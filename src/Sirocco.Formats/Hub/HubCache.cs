@@ -1,12 +1,12 @@
 namespace Sirocco.Formats;
 
 /// <summary>
-/// A model's folder in the layout of huggingface_hub, shared with it: <c>blobs/HASH</c> hold the bytes, <c>snapshots/COMMIT/FILE</c> are links to them, and
+/// A model's or data set's folder in the layout of huggingface_hub, shared with it: <c>blobs/HASH</c> hold the bytes, <c>snapshots/COMMIT/FILE</c> are links to them, and
 /// <c>refs/REVISION</c> hold the commit that a branch or tag meant when it was last fetched.
 /// </summary>
 internal sealed class HubCache(HubOptions options, HubModelId id)
 {
-    internal string Folder { get; } = Path.Combine(options.CacheFolder, "models--" + id.Repository.Replace("/", "--", StringComparison.Ordinal));
+    internal string Folder { get; } = Path.Combine(options.CacheFolder, id.Kind + "--" + id.Repository.Replace("/", "--", StringComparison.Ordinal));
 
     /// <summary>The folder of the revision's snapshot when everything that a model needs is there, else null.</summary>
     internal string? FindComplete() => FindSnapshot() is string snapshot && IsComplete(snapshot) ? snapshot : null;

@@ -25,11 +25,14 @@ internal sealed class HubDownload : IDisposable
 
     public void Dispose() => connection.Dispose();
 
-    /// <summary>Brings the snapshot into the cache and returns its folder.</summary>
-    internal async Task<string> RunAsync(CancellationToken cancellation)
+    /// <summary>Brings files of the snapshot into the cache and returns its folder.</summary>
+    /// <param name="choose">Which of the listed files are wanted, in the order of fetching.</param>
+    /// <param name="cancellation">Stops the download.</param>
+    internal async Task<string> RunAsync(Func<IReadOnlyList<string>, List<string>> choose, CancellationToken cancellation)
     {
         (string commit, List<string> listed) = await ListAsync(cancellation).ConfigureAwait(false);
-        List<string> files = HubFileFilter.Choose(id, listed);
+        HubFileFilter.RequireInside(id, listed);
+        List<string> files = choose(listed);
         string snapshot = cache.SnapshotFolder(commit);
         cache.CreateFolders(commit);
         for (int i = 0; i < files.Count; i++)
@@ -44,7 +47,7 @@ internal sealed class HubDownload : IDisposable
 
     private async Task<(string Commit, List<string> Files)> ListAsync(CancellationToken cancellation)
     {
-        Uri address = Address($"api/models/{id.Repository}/revision/{Uri.EscapeDataString(id.Revision)}");
+        Uri address = Address($"api/{id.Kind}/{id.Repository}/revision/{Uri.EscapeDataString(id.Revision)}");
         byte[] body = await WithRetriesAsync("the list of files", async () =>
         {
             using HubConnection.Answer answer = await connection.SendAsync(HttpMethod.Get, address, 0, untilHash: false, cancellation).ConfigureAwait(false);
@@ -88,7 +91,7 @@ internal sealed class HubDownload : IDisposable
         foreach (string revision in new[] { commit, id.Revision }.Distinct(StringComparer.Ordinal))
         {
             string path = string.Join('/', file.Split('/').Select(Uri.EscapeDataString));
-            Uri address = Address($"{id.Repository}/resolve/{Uri.EscapeDataString(revision)}/{path}");
+            Uri address = Address($"{(id.IsDataset ? "datasets/" : "")}{id.Repository}/resolve/{Uri.EscapeDataString(revision)}/{path}");
             using HubConnection.Answer head = await connection.SendAsync(HttpMethod.Head, address, 0, untilHash: true, cancellation).ConfigureAwait(false);
             if (head.Response.StatusCode == HttpStatusCode.NotFound && revision != id.Revision) continue;
             HubConnection.Answer answer = head;

@@ -5,15 +5,20 @@ namespace Sirocco.Formats;
 /// <summary>Which files of a repository a model needs here: configuration, tokenizer, templates and one form of the weights.</summary>
 internal static partial class HubFileFilter
 {
-    /// <summary>The wanted files, small ones first and weights last.</summary>
-    /// <exception cref="InvalidDataException">A name would leave the folder, or the repository offers no single form of the weights.</exception>
-    internal static List<string> Choose(HubModelId id, IReadOnlyList<string> files)
+    /// <exception cref="InvalidDataException">A name would leave the folder.</exception>
+    internal static void RequireInside(HubModelId id, IReadOnlyList<string> files)
     {
         foreach (string file in files)
         {
             if (!SafePath.IsInside(file))
                 throw new InvalidDataException($"{id}: the hub lists a file named '{Visible.Short(file)}', which does not stay inside a folder; nothing was downloaded");
         }
+    }
+
+    /// <summary>The wanted files, small ones first and weights last.</summary>
+    /// <exception cref="InvalidDataException">The repository offers no single form of the weights.</exception>
+    internal static List<string> Choose(HubModelId id, IReadOnlyList<string> files)
+    {
         List<string> small = [.. files.Where(file => Small().IsMatch(file)).Order(StringComparer.Ordinal)];
         List<string> weights = [.. files.Where(file => Safetensors().IsMatch(file)).Order(StringComparer.Ordinal)];
         if (weights.Count > 0) return [.. small, .. weights];

@@ -27,7 +27,7 @@ public static class HubModel
             return cache.FindSnapshot() ?? throw new FileNotFoundException($"{model}: no such folder, and not in the hub cache {options.CacheFolder}; unset HF_HUB_OFFLINE to download it");
         }
         using var download = new HubDownload(options, id, cache, progress);
-        return await download.RunAsync(cancellation).ConfigureAwait(false);
+        return await download.RunAsync(files => HubFileFilter.Choose(id, files), cancellation).ConfigureAwait(false);
     }
 
     /// <summary>The snapshot's folder when the cache has the whole model, else null; never uses the network.</summary>

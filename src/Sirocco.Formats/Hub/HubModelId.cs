@@ -8,6 +8,12 @@ namespace Sirocco.Formats;
 /// <param name="Revision">A branch, tag or commit; <c>main</c> where none was given.</param>
 public sealed partial record HubModelId(string Repository, string Revision = "main")
 {
+    /// <summary>Whether it is a data set, which the hub keeps apart from models.</summary>
+    public bool IsDataset { get; init; }
+
+    /// <summary>The hub's word for repositories of this kind.</summary>
+    internal string Kind => IsDataset ? "datasets" : "models";
+
     /// <summary>Reads <c>org/name[@revision]</c>; false for anything else, such as a path.</summary>
     public static bool TryParse(string text, [NotNullWhen(true)] out HubModelId? id)
     {

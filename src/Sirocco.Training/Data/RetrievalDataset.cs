@@ -1,3 +1,5 @@
+using Sirocco.Formats;
+
 namespace Sirocco.Training;
 
 /// <summary>A training record with every document that it names.</summary>
@@ -36,14 +38,16 @@ public sealed class RetrievalDataset
     public IReadOnlyList<string> Warnings { get; }
 
     /// <summary>Reads the sources, chooses rows, and checks that each can be turned into an example.</summary>
+    /// <param name="options">Sources and choice.</param>
+    /// <param name="hub">Cache and endpoint of hf:// sources; null: as the environment says.</param>
     /// <exception cref="InvalidDataException">An option is out of range or a record cannot be used; the message names file, line or record, and key.</exception>
     /// <exception cref="FileNotFoundException">A file is missing.</exception>
-    public static RetrievalDataset Load(RetrievalDatasetOptions options)
+    public static RetrievalDataset Load(RetrievalDatasetOptions options, HubOptions? hub = null)
     {
         ArgumentNullException.ThrowIfNull(options);
         options.Validate();
         List<string> warnings = [];
-        (RetrievalRows rows, int[] order) = DatasetSources.Read(options, warnings);
+        (RetrievalRows rows, int[] order) = DatasetSources.Read(options, hub ?? HubOptions.FromEnvironment(), warnings);
         int[] chosen = Choose(options, order);
         RowCheck.Run(options, rows, chosen, warnings);
         return new RetrievalDataset(options, rows, chosen, warnings);

@@ -1,3 +1,5 @@
+using System.Numerics;
+
 namespace Sirocco.Training;
 
 /// <summary>numpy's <c>default_rng(seed)</c>: PCG64 (O'Neill 2014, XSL-RR 128/64) seeded by SeedSequence, with its draws of permutations.</summary>
@@ -42,18 +44,17 @@ public static class NumpyRandom
             state = (state * Multiplier) + increment;
         }
 
-        /// <summary>A number from 0 to <paramref name="limit"/> (Lemire 2019): the high half of a product, drawn again where the low half would favour some.</summary>
+        /// <summary>A number from 0 to <paramref name="limit"/>: as many bits as the limit has, drawn until they do not exceed it.</summary>
         public uint UpTo(uint limit)
         {
-            uint count = limit + 1;
-            ulong product = (ulong)Next32() * count;
-            if ((uint)product < count)
+            uint mask = uint.MaxValue >> BitOperations.LeadingZeroCount(limit);
+            uint drawn;
+            do
             {
-                uint least = (uint.MaxValue - limit) % count;
-                while ((uint)product < least) product = (ulong)Next32() * count;
+                drawn = Next32() & mask;
             }
-
-            return (uint)(product >> 32);
+            while (drawn > limit);
+            return drawn;
         }
 
         private uint Next32()

@@ -52,7 +52,9 @@ public sealed class Corpus
 
     internal int Find(ReadOnlySpan<byte> id) => ids.Find(id);
 
-    internal bool IsEmpty(int document) => texts.Bytes(textOf[document]).IsEmpty;
+    internal ReadOnlySpan<byte> IdBytes(int document) => ids.Bytes(document);
+
+    internal ReadOnlySpan<byte> TextBytes(int document) => texts.Bytes(textOf[document]);
 
     /// <summary>Adds a document; a later one of the same id takes the place of the earlier.</summary>
     internal void Add(ReadOnlySpan<byte> id, ReadOnlySpan<byte> text)

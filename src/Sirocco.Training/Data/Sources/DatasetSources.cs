@@ -1,47 +1,61 @@
+using Sirocco.Formats;
+
 namespace Sirocco.Training;
 
 /// <summary>Reads the sources of a dataset in the reference's order: hub sources, then files with a corpus, then files that hold their texts.</summary>
 internal static class DatasetSources
 {
-    private const string HubPrefix = "hf://";
+    private static readonly string[] InlineExtensions = [".jsonl", ".csv", ".tsv", ".parquet", ".arrow"];
 
-    private static readonly string[] InlineExtensions = [".jsonl", ".csv", ".tsv"];
+    /// <summary>Forms of a source, in the order in which they are read.</summary>
+    private enum SourceForm
+    {
+        Hub,
+        Bundle,
+        Corpus,
+        Folder,
+        Inline,
+    }
 
     /// <returns>The rows, and the order of those that are kept.</returns>
-    public static (RetrievalRows Rows, int[] Order) Read(RetrievalDatasetOptions options, List<string> warnings)
+    public static (RetrievalRows Rows, int[] Order) Read(RetrievalDatasetOptions options, HubOptions hub, List<string> warnings)
     {
         RetrievalRows rows = new();
         List<int> order = [];
         foreach ((RetrievalSource source, SourceForm form) in options.Sources.Select(source => (source, Form(options.Kind, source.Path))).OrderBy(pair => pair.Item2))
         {
             int first = rows.Rows.Count;
-            Read(source.Path, form, rows);
-            order.AddRange(Sample(source, first, rows.Rows.Count - first, options, warnings));
+            Read(source.Path, form, rows, hub);
+            order.AddRange(Sample(source, form, first, rows.Rows.Count - first, options, warnings));
         }
 
         return (rows, [.. order]);
     }
 
-    private enum SourceForm
-    {
-        Hub,
-        Corpus,
-        Inline,
-    }
-
     private static SourceForm Form(RetrievalDatasetKind kind, string path)
     {
-        if (kind == RetrievalDatasetKind.Inline) return SourceForm.Inline;
-        if (path.StartsWith(HubPrefix, StringComparison.Ordinal)) return SourceForm.Hub;
-        if (InlineExtensions.Contains(Path.GetExtension(path).ToLowerInvariant())) return SourceForm.Inline;
-        return SourceForm.Corpus;
+        if (kind != RetrievalDatasetKind.Inline && path.StartsWith(HubSource.Prefix, StringComparison.Ordinal)) return SourceForm.Hub;
+        if (!Path.Exists(path)) throw new FileNotFoundException($"{path}: no such file or folder; check data_dir_list", path);
+        if (kind == RetrievalDatasetKind.Normalized || (kind == RetrievalDatasetKind.Standard && NormalizedBundle.Find(path) is not null)) return SourceForm.Bundle;
+        if (Directory.Exists(path)) return SourceForm.Folder;
+        if (kind == RetrievalDatasetKind.Inline || InlineExtensions.Contains(Path.GetExtension(path).ToLowerInvariant())) return SourceForm.Inline;
+        bool isInline = Path.GetExtension(path).Equals(".json", StringComparison.OrdinalIgnoreCase) && !JsonRecords.IsCorpusForm(path);
+        return isInline ? SourceForm.Inline : SourceForm.Corpus;
     }
 
-    private static void Read(string path, SourceForm form, RetrievalRows rows)
+    private static void Read(string path, SourceForm form, RetrievalRows rows, HubOptions hub)
     {
-        if (form != SourceForm.Hub && !File.Exists(path)) throw new FileNotFoundException($"{path}: no such file; check data_dir_list", path);
         switch (form)
         {
+            case SourceForm.Hub:
+                HubSource.Read(path, rows, hub);
+                break;
+            case SourceForm.Bundle:
+                NormalizedBundle.Read(NormalizedBundle.Find(path) ?? throw new InvalidDataException($"{path}: is no normalised bundle; its metadata.json should have the format nemo_automodel_normalized_vl_retrieval_arrow"), rows);
+                break;
+            case SourceForm.Folder:
+                DatasetFolder.Read(path, rows);
+                break;
             case SourceForm.Corpus:
                 CorpusRecords.Read(path, rows);
                 break;
@@ -51,16 +65,17 @@ internal static class DatasetSources
         }
     }
 
-    private static IEnumerable<int> Sample(RetrievalSource source, int first, int count, RetrievalDatasetOptions options, List<string> warnings)
+    private static IEnumerable<int> Sample(RetrievalSource source, SourceForm form, int first, int count, RetrievalDatasetOptions options, List<string> warnings)
     {
         IEnumerable<int> all = Enumerable.Range(first, count);
         if (source.Samples is not { } size) return all;
         if (size >= count)
         {
-            warnings.Add($"{source.Path}: num_samples is {size}, but there are {count} records; all are used");
+            if (size > count) warnings.Add($"{source.Path}: num_samples is {size}, but there are {count} records; all are used");
             return all;
         }
 
-        return new PythonRandom(options.Seed).Sample(count, size).Select(place => first + place);
+        int[] places = form == SourceForm.Bundle ? NumpyRandom.Permutation(count, options.Seed)[..size] : new PythonRandom(options.Seed).Sample(count, size);
+        return places.Select(place => first + place);
     }
 }

@@ -10,7 +10,7 @@ internal static class InlineRecords
     public static void Read(string path, RetrievalRows rows)
     {
         string name = Path.GetFileName(path);
-        JsonRecords.Read(path, (record, place) =>
+        TableRecords.Read(path, (record, place) =>
         {
             RecordFields fields = new(record, place);
             if (fields.Has("corpus") && fields.Has("data"))

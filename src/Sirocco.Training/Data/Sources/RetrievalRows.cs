@@ -47,6 +47,23 @@ internal sealed class RetrievalRows
             throw new InvalidDataException($"{description.Path}: has the corpus_id '{description.Id}', as has {known.Description.Path}; give each corpus an id of its own");
     }
 
+    /// <summary>Registers a corpus, or adds its documents to the one of the same id, with which it must agree.</summary>
+    /// <exception cref="InvalidDataException">Instructions or a document differ.</exception>
+    public void MergeCorpus(Corpus corpus)
+    {
+        if (Corpora.TryAdd(corpus.Description.Id, corpus)) return;
+        Corpus known = Corpora[corpus.Description.Id];
+        if (known.Description with { Path = corpus.Description.Path } != corpus.Description)
+            throw new InvalidDataException($"{corpus.Description.Path}: the corpus '{corpus.Description.Id}' has other instructions than in {known.Description.Path}; give each corpus an id of its own");
+        for (int i = 0; i < corpus.Count; i++)
+        {
+            int same = known.Find(corpus.IdBytes(i));
+            if (same < 0) known.Add(corpus.IdBytes(i), corpus.TextBytes(i));
+            else if (!known.TextBytes(same).SequenceEqual(corpus.TextBytes(i)))
+                throw new InvalidDataException($"{corpus.Description.Path}: document '{corpus.IdOf(i)}' of the corpus '{corpus.Description.Id}' has another text than in {known.Description.Path}");
+        }
+    }
+
     private void Add(RecordPlace place, string questionId, string question, string corpusId, bool hasTexts, IReadOnlyList<string> positives, IReadOnlyList<string> negatives)
     {
         if (!sourceNumbers.TryGetValue(place.File, out int source))

@@ -38,7 +38,7 @@ internal static class RowCheck
 
             int document = corpus.Find(rows.Pool.Bytes(handle));
             if (document < 0) throw Wrong(rows, row, $"'{key}' names the document '{rows.Pool[handle]}', which the corpus '{corpus.Description.Id}' in {corpus.Description.Path} lacks");
-            if (corpus.IsEmpty(document)) throw Wrong(rows, row, $"'{key}' names the document '{rows.Pool[handle]}', whose text is empty in {corpus.Description.Path}");
+            if (corpus.TextBytes(document).IsEmpty) throw Wrong(rows, row, $"'{key}' names the document '{rows.Pool[handle]}', whose text is empty in {corpus.Description.Path}");
         }
     }
 

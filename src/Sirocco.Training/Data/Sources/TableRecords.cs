@@ -1,17 +1,61 @@
+using System.Buffers;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using Sirocco.Formats;
+
 namespace Sirocco.Training;
 
-/// <summary>Records of a file of any kind of table.</summary>
+/// <summary>Records of a table, whatever its format: JSON, JSON Lines, CSV, TSV, Parquet, Arrow.</summary>
 internal static class TableRecords
 {
+    private static readonly JsonWriterOptions Writing = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    public static bool IsColumnar(string path) => Path.GetExtension(path).ToLowerInvariant() is ".parquet" or ".arrow";
+
     public static void Read(string path, RecordVisitor visit)
     {
-        switch (Path.GetExtension(path).ToLowerInvariant())
+        if (IsColumnar(path)) ReadColumns(path, visit);
+        else if (Path.GetExtension(path).ToLowerInvariant() is ".csv" or ".tsv") CsvRecords.Read(path, visit);
+        else JsonRecords.Read(path, visit);
+    }
+
+    // Rows of a few ids and texts each: going through JSON costs little and keeps one reader of records.
+    private static void ReadColumns(string path, RecordVisitor visit)
+    {
+        using TableFile table = TableFile.Open(path);
+        string[] columns = [.. table.Fields.Where(field => field.Type.Kind is not (ColumnKind.Binary or ColumnKind.FixedBinary)).Select(field => field.Name)];
+        ArrayBufferWriter<byte> json = new();
+        using Utf8JsonWriter writer = new(json, Writing);
+        int index = 0;
+        foreach (ColumnBatch batch in table.ReadBatches(columns))
         {
-            case ".jsonl" or ".json":
-                JsonRecords.Read(path, visit);
-                break;
-            default:
-                throw new InvalidDataException($"{path}: is no table that can be read here");
+            using (batch)
+            {
+                for (int row = 0; row < batch.RowCount; row++)
+                {
+                    RecordPlace place = new(path, index++, 0);
+                    json.ResetWrittenCount();
+                    writer.Reset();
+                    Write(batch, writer, row, place);
+                    using JsonDocument record = JsonDocument.Parse(json.WrittenMemory);
+                    visit(record.RootElement, place);
+                }
+            }
+        }
+
+        if (index == 0) throw new InvalidDataException($"{path}: holds no rows");
+    }
+
+    private static void Write(ColumnBatch batch, Utf8JsonWriter writer, int row, RecordPlace place)
+    {
+        try
+        {
+            batch.WriteRow(writer, row);
+            writer.Flush();
+        }
+        catch (ArgumentException e)
+        {
+            throw new InvalidDataException($"{place}: a text of the row is not valid UTF-8", e);
         }
     }
 }
