@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Diagnostics;
 using System.Globalization;
+using System.Text.Json;
 
 namespace Sirocco.Formats.Tests;
 
@@ -50,6 +51,22 @@ public class FuzzTests
         Fuzz([ShardIndex.Write([("a", "x.safetensors"), ("b.weight", "y.safetensors"), ("c\u00e9", "x.safetensors")], 123)], "model.safetensors.index.json", 256, path => ShardIndex.Read(path));
 
     [Fact]
+    public void Damaged_parquet_files_are_refused_or_read_whole() =>
+        Fuzz([.. Goldens("parquet", "*.parquet")], "x.parquet", 1 << 20, ReadTable);
+
+    [Fact]
+    public void Parquet_files_with_a_damaged_footer_are_refused_or_read_whole() =>
+        Fuzz([.. Goldens("parquet", "*.parquet").Where(bytes => bytes.Length < 4096)], "x.parquet", 1 << 20, ReadTable);
+
+    [Fact]
+    public void Damaged_arrow_files_are_refused_or_read_whole() =>
+        Fuzz([.. Goldens("arrow", "*.arrow")], "x.arrow", 1 << 20, path =>
+        {
+            using ArrowFile file = ArrowFile.Open(path);
+            ReadTable(file);
+        });
+
+    [Fact]
     public void Any_file_is_identified_without_an_exception() =>
         Fuzz([.. Goldens("safetensors", "*"), .. Goldens("numpy", "*")], "x", 4096, path => ContentSniffer.Identify(path));
 
@@ -60,6 +77,25 @@ public class FuzzTests
     {
         foreach (StoredTensor tensor in archive.Tensors.Where(t => ElementConversion.CanReadAsSingle(t.Type) && t.ElementCount < 1 << 16))
             Assert.Equal(tensor.ElementCount, tensor.ToSingleArray().Length);
+    }
+
+    private static void ReadTable(string path)
+    {
+        using ParquetFile file = ParquetFile.Open(path);
+        ReadTable(file);
+    }
+
+    private static void ReadTable(TableFile file)
+    {
+        using var writer = new Utf8JsonWriter(Stream.Null, new JsonWriterOptions { SkipValidation = true });
+        foreach (ColumnBatch batch in file.ReadBatches().Take(100))
+        {
+            using (batch)
+            {
+                for (int row = 0; row < Math.Min(batch.RowCount, 1000); row++) batch.WriteRow(writer, row);
+                writer.Reset();
+            }
+        }
     }
 
     private static void Fuzz(byte[][] seeds, string name, int header, Action<string> parse)

@@ -13,7 +13,7 @@ public readonly record struct ListItems(int Start, int Count);
 /// Consecutive values of a column, in memory. Texts stay UTF-8 where they were decompressed or mapped; a string is made only by <see cref="Text"/>.
 /// Valid as long as the <see cref="ColumnBatch"/> that it belongs to.
 /// </summary>
-public sealed class Column
+public sealed partial class Column
 {
     // One byte a row, 0 where the value is null; null where no value is.
     private readonly byte[]? valid;

@@ -24,6 +24,7 @@ public abstract class TableFile : IDisposable
     /// <exception cref="InvalidDataException">It is damaged, or neither.</exception>
     public static TableFile Open(string path) => ContentSniffer.Identify(path) switch
     {
+        ContentKind.Arrow => ArrowFile.Open(path),
         ContentKind.GitLfsPointer => throw new InvalidDataException($"{path}: is a git-lfs pointer, the file itself was not fetched; run git lfs pull in its repository"),
         _ => ParquetFile.Open(path),
     };

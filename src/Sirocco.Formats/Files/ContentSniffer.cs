@@ -46,6 +46,7 @@ public static class ContentSniffer
         ("PK\x03\x04"u8.ToArray(), ContentKind.Zip),
         ("PAR1"u8.ToArray(), ContentKind.Parquet),
         ("ARROW1"u8.ToArray(), ContentKind.Arrow),
+        ([0xFF, 0xFF, 0xFF, 0xFF], ContentKind.Arrow),   // a stream
         ([0x89, .. "PNG\r\n"u8], ContentKind.Image),
         ([0xFF, 0xD8, 0xFF], ContentKind.Image),
         ("GIF8"u8.ToArray(), ContentKind.Image),

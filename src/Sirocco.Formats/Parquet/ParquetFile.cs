@@ -12,6 +12,7 @@ public sealed class ParquetFile : TableFile
 
     private readonly ParquetMetadata metadata;
     private readonly ParquetSchema schema;
+    private readonly SchemaNode[] roots;
 
     private ParquetFile(MappedFile file)
         : base(file)
@@ -20,6 +21,7 @@ public sealed class ParquetFile : TableFile
         {
             metadata = ParquetMetadata.Read(Footer(file));
             schema = new ParquetSchema(metadata.Schema);
+            roots = [.. ArrowNote.Apply(metadata.KeyValues, schema.Roots)];
             for (int i = 0; i < metadata.RowGroups.Count; i++) Check(i, metadata.RowGroups[i]);
             long rows = metadata.RowGroups.Sum(group => group.RowCount);
             if (rows != metadata.RowCount) throw new InvalidDataException($"the row groups have {rows} rows, the file says {metadata.RowCount}");
@@ -28,7 +30,7 @@ public sealed class ParquetFile : TableFile
         {
             throw new InvalidDataException($"{file.Path}: {(e is OverflowException ? "the row groups' rows overflow" : Visible.OneLine(e.Message))}", e);
         }
-        Fields = [.. schema.Roots.Select(root => root.Field)];
+        Fields = [.. roots.Select(root => root.Field)];
     }
 
     /// <inheritdoc/>
@@ -82,7 +84,7 @@ public sealed class ParquetFile : TableFile
     private IEnumerable<ColumnBatch> ReadRowGroup(int rowGroup, int[] selected)
     {
         ParquetRowGroup group = RowGroups[rowGroup];
-        SchemaNode[] nodes = [.. selected.Select(field => schema.Roots[field])];
+        SchemaNode[] nodes = [.. selected.Select(field => roots[field])];
         var readers = new ColumnChunkReader?[schema.Leaves.Count];
         try
         {
