@@ -29,12 +29,20 @@ internal static class YamlWriter
         _ => (string)value,
     };
 
+    /// <summary>A text as it stands in YAML, on one line.</summary>
+    public static string Line(string text)
+    {
+        StringBuilder output = new();
+        Text(text, 0, int.MaxValue, output, isKey: true);
+        return output.ToString();
+    }
+
     private static void Mapping(RecipeMapping mapping, int indent, StringBuilder output)
     {
         foreach (string key in mapping.Keys)
         {
             output.Append(' ', indent);
-            Text(key, indent, output, isKey: true);
+            Text(key, indent, int.MaxValue, output, isKey: true);
             output.Append(':');
             switch (mapping[key])
             {
@@ -95,15 +103,14 @@ internal static class YamlWriter
 
     private static void Scalar(RecipeScalar scalar, int indent, StringBuilder output)
     {
-        if (scalar.Written is string text) Text(text, indent, output, isKey: false);
+        if (scalar.Written is string text) Text(text, indent, Width, output, isKey: false);
         else output.Append(Plain(scalar.Written));
     }
 
-    private static void Text(string text, int indent, StringBuilder output, bool isKey)
+    private static void Text(string text, int indent, int width, StringBuilder output, bool isKey)
     {
         int column = output.Length - (LastLineEnd(output) + 1);
         YamlText form = YamlText.Analyse(text);
-        int width = isKey ? int.MaxValue : Width;
         if (form.AllowsPlain && YamlScalar.Resolve(text) is string && text is not ("=" or "<<") && !YamlScalar.IsTimestamp(text)) YamlText.WriteWords(text, indent, column, width, output);
         else if (form.AllowsSingleQuotes && !(isKey && form.HasLineEnds)) YamlText.WriteSingleQuoted(text, indent, column, width, output);
         else YamlText.WriteDoubleQuoted(text, indent, column, width, output);
