@@ -7,7 +7,7 @@ namespace Sirocco.Training;
 
 /// <summary>
 /// The literals of Python that a recipe can hold: numbers (<c>1_000</c>, <c>0x1f</c>, <c>1e-6</c>), strings with their escapes, <c>None</c>, <c>True</c>, <c>False</c>, and tuples, lists
-/// and dictionaries of them. Anything else is no literal, and the text stays text. Whole numbers are <see cref="long"/> or <see cref="BigInteger"/>, tuples and lists
+/// and dictionaries of them. Anything else (sets, bytes, complex numbers, characters by name) is no literal here, and the text stays text. Whole numbers are <see cref="long"/> or <see cref="BigInteger"/>, tuples and lists
 /// <see cref="List{T}"/>, dictionaries lists of pairs.
 /// </summary>
 internal ref struct PythonLiteral
@@ -291,6 +291,7 @@ internal ref struct PythonLiteral
         while (at < text.Length)
         {
             if (text[at] is ' ' or '\t' or '\f' || (bracketed && text[at] is '\n' or '\r')) at++;
+            else if (text[at] == '\\' && at + 2 < text.Length && text[at + 1] == '\n') at += 2; // the line goes on
             else if (bracketed && text[at] == '#') SkipComment();
             else return;
         }

@@ -72,7 +72,7 @@ internal static partial class YamlScalar
     }
 
     /// <summary>The smallest of our types that holds a whole number.</summary>
-    public static object Narrow(BigInteger value) => value >= long.MinValue && value <= long.MaxValue ? (long)value : value;
+    public static object Narrow(BigInteger value) => value >= long.MinValue && value <= long.MaxValue ? (object)(long)value : value;
 
     /// <summary>Digits in a base up to 16, or null where one is not a digit of that base.</summary>
     public static BigInteger? InBase(ReadOnlySpan<char> digits, int radix)

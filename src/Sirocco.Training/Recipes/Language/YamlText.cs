@@ -71,35 +71,36 @@ internal readonly record struct YamlText(bool AllowsPlain, bool AllowsSingleQuot
         output.Append('"');
         column++;
         int last = text.Length - (text.Length > 1 && char.IsLowSurrogate(text[^1]) ? 2 : 1);
-        int pending = 0; // printable characters that the line has not been charged for yet
+        int pending = 0; // printable characters since the last escape or break
+        bool afterEscape = false;
         for (int i = 0; i < text.Length; i++)
         {
-            string? escape = Escape(text, i);
-            if (escape is not null)
+            bool inside = i > 0 && i < last;
+            if (Escape(text, i) is { } escape)
             {
+                output.Append(escape);
                 column += pending + escape.Length;
                 pending = 0;
-                output.Append(escape);
+                if (escape[1] == 'U') i++;
+                if (inside && column - 1 > width) Fold(text[i + 1]);
+                afterEscape = true;
+                continue;
             }
 
-            bool folds = i > 0 && i < last && (text[i] == ' ' || escape is not null) && column + pending > width;
-            if (escape is not null && escape[1] == 'U') i++;
-            if (folds)
-            {
-                output.Append("\\\n").Append(' ', indent);
-                column = indent;
-                pending = 0;
-                char next = escape is null ? text[i] : text[i + 1];
-                if (next == ' ')
-                {
-                    output.Append('\\');
-                    column++;
-                }
-            }
-
-            if (escape is not null) continue;
+            if (inside && (text[i] == ' ' || afterEscape) && column + pending > width) Fold(text[i]);
             output.Append(text[i]);
             pending++;
+            afterEscape = false;
+        }
+
+        void Fold(char next)
+        {
+            output.Append("\\\n").Append(' ', indent);
+            column = indent;
+            pending = 0;
+            if (next != ' ') return;
+            output.Append('\\'); // a blank at the start of a line would be lost
+            column++;
         }
 
         output.Append('"');

@@ -132,12 +132,15 @@ internal static class YamlWriter
         if (double.IsNaN(value)) return ".nan";
         if (double.IsInfinity(value)) return value > 0 ? ".inf" : "-.inf";
         if (value == 0) return double.IsNegative(value) ? "-0.0" : "0.0";
-        string scientific = Math.Abs(value).ToString("E16", CultureInfo.InvariantCulture);
-        string shortest = value.ToString("R", CultureInfo.InvariantCulture);
+        string shortest = Math.Abs(value).ToString("R", CultureInfo.InvariantCulture);
         int exponentAt = shortest.IndexOf('E', StringComparison.Ordinal);
-        string mantissa = (exponentAt < 0 ? shortest : shortest[..exponentAt]).TrimStart('-');
-        string digits = mantissa.Replace(".", "", StringComparison.Ordinal).TrimStart('0').TrimEnd('0');
-        int exponent = int.Parse(scientific.AsSpan(scientific.IndexOf('E', StringComparison.Ordinal) + 1), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture);
+        string mantissa = exponentAt < 0 ? shortest : shortest[..exponentAt];
+        int shift = exponentAt < 0 ? 0 : int.Parse(shortest.AsSpan(exponentAt + 1), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture);
+        int point = mantissa.IndexOf('.', StringComparison.Ordinal);
+        string all = mantissa.Replace(".", "", StringComparison.Ordinal);
+        string leading = all.TrimStart('0');
+        string digits = leading.TrimEnd('0');
+        int exponent = (point < 0 ? mantissa.Length : point) - (all.Length - leading.Length) - 1 + shift; // of the first digit
         string sign = value < 0 ? "-" : "";
         if (exponent is < -4 or >= 16)
         {

@@ -3,11 +3,19 @@ namespace Sirocco.Training;
 /// <summary>What one reading of a recipe found, beside the recipe itself: every value with its origin, keys without effect, things worth a warning.</summary>
 internal sealed class RecipeReading
 {
+    private readonly HashSet<string> recorded = new(StringComparer.Ordinal);
+
     public List<ResolvedValue> Values { get; } = [];
 
     public List<string> Ignored { get; } = [];
 
     public List<string> Warnings { get; } = [];
+
+    /// <summary>Notes a value; the first reading of a key counts.</summary>
+    public void Record(ResolvedValue value)
+    {
+        if (recorded.Add(value.Key)) Values.Add(value);
+    }
 }
 
 /// <summary>A value that a run uses.</summary>

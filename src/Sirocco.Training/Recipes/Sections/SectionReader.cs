@@ -116,6 +116,9 @@ internal sealed class SectionReader(RecipeMapping node, string path, RecipeReadi
         return node[key] is RecipeMapping mapping ? new SectionReader(mapping, FullName(key), Reading) : throw Wrong(key, "a section of keys and values");
     }
 
+    /// <summary>A section under this one; where it is missing, one without keys, so that defaults are read from it.</summary>
+    public SectionReader SectionOrEmpty(string key) => Section(key) ?? new SectionReader(new RecipeMapping(node.Origin), FullName(key), Reading);
+
     public SectionReader RequiredSection(string key) => Section(key) ?? throw Missing(key, "a section");
 
     /// <summary>The kind of component that <c>_target_</c> names.</summary>
@@ -215,7 +218,7 @@ internal sealed class SectionReader(RecipeMapping node, string path, RecipeReadi
             throw new InvalidDataException($"{value.Origin with { Variables = null }}: {FullName(key)} needs environment variable {variable}, which is not set; set it or write ${{{variable},default}}");
     }
 
-    private void Record(string key, string value, ValueOrigin? origin) => Reading.Values.Add(new ResolvedValue(FullName(key), value, origin ?? ValueOrigin.Default));
+    private void Record(string key, string value, ValueOrigin? origin) => Reading.Record(new ResolvedValue(FullName(key), value, origin ?? ValueOrigin.Default));
 
     private static string Line(RecipeNode value) => value switch
     {
