@@ -113,6 +113,69 @@ public class AtomicFileTests
         Assert.Equal("new", File.ReadAllText(scratch.PathOf("config.json")));
     }
 
+    [Fact]
+    public void What_a_killed_writer_left_the_next_writer_of_the_same_file_removes_and_nothing_else()
+    {
+        using var scratch = new Scratch();
+        string path = scratch.PathOf("a.txt"), longName = new('n', 100);
+        string[] others = [".a.txt.partial", ".a.txt.0123456789AB.partial", ".a.txt.0123456789ab.partial.bak", ".a.txt.x0123456789ab.partial", ".b.txt.0123456789ab.partial", "a.txt.partial"];
+        foreach (string name in others) scratch.Write(name, "mine"u8);
+        using AtomicFile live = AtomicFile.Create(path);
+        scratch.Write(".a.txt.0123456789ab.partial", "left"u8);
+        AtomicFile.WriteAllText(path, "new");
+        Assert.False(File.Exists(scratch.PathOf(".a.txt.0123456789ab.partial")));
+        live.Stream.Write("live"u8);
+        live.Commit();
+        Assert.Equal("live", File.ReadAllText(path));
+        Assert.Equal([.. others.Append("a.txt").Order(StringComparer.Ordinal)], scratch.Files().Order(StringComparer.Ordinal));
+
+        // Names that are cut to fit tell their targets apart.
+        using AtomicFile one = AtomicFile.Create(scratch.PathOf(longName + "1"));
+        string left = scratch.Files().Single(name => name.StartsWith(".nnn", StringComparison.Ordinal));
+        one.Dispose();
+        scratch.Write(left, "left"u8);
+        AtomicFile.WriteAllText(scratch.PathOf(longName + "2"), "");
+        Assert.True(File.Exists(scratch.PathOf(left)));
+        AtomicFile.WriteAllText(scratch.PathOf(longName + "1"), "");
+        Assert.False(File.Exists(scratch.PathOf(left)));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void What_a_killed_writer_left_the_next_writer_of_the_same_folder_removes_and_nothing_else(bool exists)
+    {
+        using var scratch = new Scratch();
+        string path = scratch.PathOf("model");
+        if (exists) Directory.CreateDirectory(path);
+        string prefix = exists ? "model/.new" : ".model";
+        scratch.Write(prefix + ".0123456789ab.partial/.sirocco-writing", []);
+        scratch.Write(prefix + ".0123456789ab.partial/weights/w.bin", "left"u8);
+        scratch.Write(prefix + ".ba9876543210.partial/notes.txt", "mine"u8);
+        using AtomicFolder live = AtomicFolder.Create(path);
+        File.WriteAllText(live.PathOf("live.json"), "");
+        using (AtomicFolder folder = AtomicFolder.Create(path))
+        {
+            File.WriteAllText(folder.PathOf("config.json"), "{}");
+            folder.Commit();
+        }
+
+        live.Commit();
+        Assert.Equal([.. new[] { "model/config.json", "model/live.json", prefix + ".ba9876543210.partial/notes.txt" }.Order(StringComparer.Ordinal)],
+            scratch.Files().Select(name => name.Replace('\\', '/')).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public void A_folder_whose_exchange_is_cut_short_is_without_its_key_file()
+    {
+        using var scratch = new Scratch();
+        foreach (string name in (string[])["m/config.json", "m/a.bin", "m/b.bin/in-the-way"]) scratch.Write(name, "old"u8);
+        using AtomicFolder folder = AtomicFolder.Create(scratch.PathOf("m"));
+        foreach (string name in (string[])["config.json", "a.bin", "b.bin"]) File.WriteAllText(folder.PathOf(name), "new");
+        Assert.ThrowsAny<IOException>(() => folder.Commit(key: "config.json"));
+        Assert.False(File.Exists(scratch.PathOf("m/config.json")));
+    }
+
     [Theory]
     [InlineData("../x")]
     [InlineData("/x")]

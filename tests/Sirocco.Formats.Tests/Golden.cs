@@ -23,6 +23,7 @@ internal sealed class Scratch : IDisposable
 
     internal string Write(string name, ReadOnlySpan<byte> bytes)
     {
+        Directory.CreateDirectory(Path.GetDirectoryName(PathOf(name))!);
         File.WriteAllBytes(PathOf(name), bytes);
         return PathOf(name);
     }

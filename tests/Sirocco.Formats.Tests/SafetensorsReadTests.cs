@@ -107,4 +107,20 @@ public class SafetensorsReadTests
         },
         _ => (float)value.GetDouble(),
     };
+
+    [SkippableFact]
+    public async Task A_pipe_is_not_waited_for()
+    {
+        Skip.If(OperatingSystem.IsWindows(), "Windows keeps pipes elsewhere");
+        using var scratch = new Scratch();
+        string pipe = scratch.PathOf("model.safetensors"), link = scratch.PathOf("link.safetensors");
+        using (var mkfifo = System.Diagnostics.Process.Start("mkfifo", [pipe])) mkfifo.WaitForExit();
+        File.CreateSymbolicLink(link, pipe);
+        foreach (string path in (string[])[pipe, link])
+        {
+            Task opening = Task.Run(() => SafetensorsFile.Open(path).Dispose());
+            InvalidDataException error = await Assert.ThrowsAsync<InvalidDataException>(() => opening.WaitAsync(TimeSpan.FromSeconds(30)));
+            Assert.Contains(path, error.Message, StringComparison.Ordinal);
+        }
+    }
 }

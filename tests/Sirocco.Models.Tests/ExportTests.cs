@@ -147,4 +147,35 @@ public sealed class ExportTests : IDisposable
         Assert.Equal(before.Keys.Order(), Directory.GetFiles(folder, "*", SearchOption.AllDirectories).Order());
         Assert.All(before, file => Assert.Equal(file.Value, File.ReadAllBytes(file.Key)));
     }
+
+    [SkippableFact]
+    public void A_model_saved_over_another_leaves_none_of_its_files_and_all_of_their_owner()
+    {
+        string folder = temporary.File("model");
+        using BiEncoder encoder = new(TinyModels.NewDecoder(TinyModels.Ministral), new EncoderSettings());
+        encoder.Save(folder);
+        string[] alone = Files();
+        string[] stale =
+        [
+            "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors", "model.safetensors.index.json", "2_Dense/config.json", "2_Dense/model.safetensors", "3_Normalize/config.json",
+        ];
+        string[] kept = ["README.md", "adapter_model.safetensors", "model.gguf", "my_model.safetensors", "notes/model.safetensors", "2_Dense_backup/config.json", "1_Pooling/notes.txt", "tokenizer.json"];
+        foreach (string name in (string[])[.. stale, .. kept]) Write(name);
+        encoder.Save(folder);
+        Assert.Equal(alone.Concat(kept).Order(StringComparer.Ordinal), Files());
+        Assert.All(kept, name => Assert.Equal("earlier", File.ReadAllText(Path.Combine(folder, name))));
+        Assert.False(Directory.Exists(Path.Combine(folder, "2_Dense")));
+
+        // A language model has no modules: with them it would be read as an encoder.
+        using (CausalModel language = CausalModel.FromPretrained(Golden.Folder("models/llama-causal-untied"))) language.Save(folder);
+        Assert.Equal(kept.Append("config.json").Append("model.safetensors").Order(StringComparer.Ordinal), Files());
+
+        string[] Files() => [.. Directory.GetFiles(folder, "*", SearchOption.AllDirectories).Select(file => Path.GetRelativePath(folder, file).Replace('\\', '/')).Order(StringComparer.Ordinal)];
+
+        void Write(string name)
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(Path.Combine(folder, name))!);
+            File.WriteAllText(Path.Combine(folder, name), "earlier");
+        }
+    }
 }

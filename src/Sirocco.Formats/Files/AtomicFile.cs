@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Text;
 
 namespace Sirocco.Formats;
@@ -6,30 +5,23 @@ namespace Sirocco.Formats;
 /// <summary>
 /// A file that appears whole or not at all: bytes go to a temporary name in the same folder, are flushed to the disk,
 /// and take the final name by one rename in <see cref="Commit"/>. Disposing without a commit removes the temporary file,
-/// so a full disk, a cancellation or an exception leaves an earlier file of that name as it was.
+/// so a full disk, a cancellation or an exception leaves an earlier file of that name as it was. What a killed process left the next
+/// writer of the same file removes.
 /// </summary>
 /// <remarks>Devices and pipes (<c>/dev/stdout</c>, <c>/dev/fd/3</c>) cannot be renamed over and are written directly.</remarks>
 public sealed class AtomicFile : IDisposable
 {
-    // Temporary files of this process that are still open. Environment.Exit while another thread writes skips that
-    // thread's finally blocks; this list lets the exit remove what they would have removed.
-    private static readonly ConcurrentDictionary<string, byte> Pending = new(StringComparer.Ordinal);
-
+    private const int Attempts = 3;
     private readonly string? temporary;
     private readonly WrittenStream stream;
     private bool finished;
-
-    static AtomicFile() => AppDomain.CurrentDomain.ProcessExit += (_, _) =>
-    {
-        foreach (string path in Pending.Keys) TemporaryPath.TryDeleteFile(path);
-    };
 
     private AtomicFile(string path, string? temporary, FileStream stream)
     {
         Path = path;
         this.temporary = temporary;
         this.stream = new WrittenStream(stream, path);
-        if (temporary is not null) Pending[temporary] = 0;
+        if (temporary is not null) TemporaryPath.RemoveAtExit(temporary);
     }
 
     /// <summary>The final name.</summary>
@@ -50,11 +42,12 @@ public sealed class AtomicFile : IDisposable
         if (!Directory.Exists(folder))
             throw new DirectoryNotFoundException($"{path}: cannot be written because the folder {folder} does not exist; create it first");
         bool direct = !OperatingSystem.IsWindows() && full.StartsWith("/dev/", StringComparison.Ordinal);
-        string? temporary = direct ? null : TemporaryPath.Beside(full);
         try
         {
-            var stream = new FileStream(temporary ?? full, direct ? FileMode.Open : FileMode.CreateNew, FileAccess.Write, FileShare.Read, 1 << 16);
-            return new AtomicFile(full, temporary, stream);
+            if (direct) return new AtomicFile(full, null, new FileStream(full, FileMode.Open, FileAccess.Write, FileShare.Read, 1 << 16));
+            FileStream stream = Start(full);
+            foreach (string other in TemporaryPath.Others(full)) TemporaryPath.TryDeleteAbandoned(other, stream.Name);
+            return new AtomicFile(full, stream.Name, stream);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -72,7 +65,7 @@ public sealed class AtomicFile : IDisposable
             if (temporary is not null)
             {
                 File.Move(temporary, Path, overwrite: true);
-                Pending.TryRemove(temporary, out _);
+                TemporaryPath.Forget(temporary);
             }
             finished = true;
         }
@@ -90,7 +83,28 @@ public sealed class AtomicFile : IDisposable
         stream.Abandon();
         if (temporary is null) return;
         TemporaryPath.TryDeleteFile(temporary);
-        Pending.TryRemove(temporary, out _);
+        TemporaryPath.Forget(temporary);
+    }
+
+    /// <summary>
+    /// A fresh temporary file. Unix opens and locks in two steps, and a writer of the same file that cleans up between them takes ours for abandoned: then another is made.
+    /// </summary>
+    private static FileStream Start(string full)
+    {
+        for (int attempt = 1; ; attempt++)
+        {
+            string temporary = TemporaryPath.Beside(full);
+            try
+            {
+                FileStream stream = new(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.Read, 1 << 16);
+                if (attempt == Attempts || File.Exists(temporary)) return stream;
+                stream.Dispose();
+            }
+            catch (IOException) when (attempt < Attempts && !File.Exists(temporary))
+            {
+                continue;
+            }
+        }
     }
 
     /// <summary>Writes a whole file: commits when <paramref name="write"/> returns, leaves things as they were when it throws.</summary>

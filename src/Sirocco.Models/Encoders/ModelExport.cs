@@ -9,12 +9,11 @@ namespace Sirocco.Models;
 
 /// <summary>
 /// Writes model folders in the layout that NeMo AutoModel 0.7 and sentence-transformers 6 write and that both, transformers and this library read. The folder
-/// appears when it is complete.
+/// appears when it is complete; of an earlier model in it nothing remains, files of others stay (<see cref="ExportedFiles"/>).
 /// </summary>
 internal static class ModelExport
 {
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
-    private static readonly string[] TokenizerFiles = ["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "tekken.json", "chat_template.jinja"];
 
     /// <summary>A bi-encoder: bare weight names, attention and pooling in config.json, and sentence-transformers' files where that library knows the pooling.</summary>
     public static void Write(BiEncoder encoder, string folder, ExportOptions options, CancellationToken cancellation)
@@ -38,7 +37,7 @@ internal static class ModelExport
         if (length < 1 || length > config.MaxPositions) throw new ArgumentException($"a maximum length of {length} tokens is outside the context of {config.MaxPositions}", nameof(options));
         WriteTokenizer(output, config, options, length);
         if (library) WriteModules(output, encoder, settings with { MaxLength = length, Prompts = options.Prompts ?? settings.Prompts });
-        output.Commit();
+        ExportedFiles.Commit(output);
     }
 
     /// <summary>A reranker: <c>model.</c> before the decoder's names, <c>score.weight</c>, labels, pooling and temperature in config.json.</summary>
@@ -54,7 +53,7 @@ internal static class ModelExport
         WriteConfig(output, encoder, config, type, family + (encoder.ReadsLastToken ? "" : "Bidirectional") + "ForSequenceClassification", options);
         WriteWeights(output, encoder, "model.", options, cancellation);
         WriteTokenizer(output, config, options, options.MaxLength ?? TokenizerLimit(options) ?? config.MaxPositions);
-        output.Commit();
+        ExportedFiles.Commit(output);
     }
 
     /// <summary>A language model: <c>model.</c> before the decoder's names, <c>lm_head.weight</c> where untied.</summary>
@@ -66,7 +65,7 @@ internal static class ModelExport
         WriteConfig(output, model, model.Config with { TieWordEmbeddings = model.Head == model.Decoder.EmbeddingTable }, family.ToLowerInvariant(), family + "ForCausalLM", options);
         WriteWeights(output, model, "model.", options, cancellation);
         WriteTokenizer(output, model.Config, options, options.MaxLength ?? TokenizerLimit(options) ?? model.Config.MaxPositions);
-        output.Commit();
+        ExportedFiles.Commit(output);
     }
 
     private static void WriteConfig(AtomicFolder output, PretrainedModel model, ModelConfig config, string type, string architecture, ExportOptions options)
@@ -119,7 +118,7 @@ internal static class ModelExport
             {
                 string name = Path.GetFileName(file);
                 bool legal = name.StartsWith("license", StringComparison.OrdinalIgnoreCase) || name.Contains("notice", StringComparison.OrdinalIgnoreCase);
-                if (legal || TokenizerFiles.Contains(name)) File.Copy(file, output.PathOf(name));
+                if (legal || ExportedFiles.IsTokenizer(name)) File.Copy(file, output.PathOf(name));
             }
 
             return;

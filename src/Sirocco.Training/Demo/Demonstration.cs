@@ -110,7 +110,7 @@ public sealed class Demonstration
         AtomicFile.WriteAllBytes(staged.PathOf(ReportFile), report.ToJson());
         evaluation.Dispose();
         cancellation.ThrowIfCancellationRequested();
-        staged.Commit();
+        ExportedFiles.Commit(staged);
         return report;
     }
 
