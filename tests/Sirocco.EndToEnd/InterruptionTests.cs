@@ -44,6 +44,21 @@ public sealed class InterruptionTests : IDisposable
     }
 
     [SkippableFact]
+    public void What_a_killed_run_left_the_next_run_to_the_same_output_removes()
+    {
+        Skip.If(OperatingSystem.IsWindows(), "signals are sent with kill");
+        string output = folder.Write("out.jsonl", "earlier");
+        using Process process = SiroccoProcess.Start(["tokenize", Golden.Encoder, "--output", output]);
+        Feed(process);
+        WaitForTemporaryFile();
+        process.Kill();
+        process.WaitForExit();
+        Assert.Equal((2, "earlier"), (Directory.GetFileSystemEntries(folder.Root).Length, File.ReadAllText(output)));
+        SiroccoProcess.RunWith("{\"text\":\"a text\"}\n", "tokenize", Golden.Encoder, "--output", output).ExpectSuccess();
+        Assert.Equal([output], Directory.GetFileSystemEntries(folder.Root));
+    }
+
+    [SkippableFact]
     public void A_reader_that_has_seen_enough_ends_the_run_quietly()
     {
         Skip.If(OperatingSystem.IsWindows(), "needs a POSIX shell");

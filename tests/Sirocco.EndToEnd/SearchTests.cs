@@ -151,5 +151,13 @@ public sealed class SearchTests : IDisposable
         SiroccoProcess.Run([.. rerank, (special + 1).ToString(System.Globalization.CultureInfo.InvariantCulture)]).ExpectSuccess();
     }
 
+    [Fact]
+    public void Ids_that_come_twice_are_said_once()
+    {
+        File.AppendAllText(corpus, "{\"id\":\"doc-0\",\"text\":\"again\"}\n{\"id\":\"doc-1\",\"text\":\"again\"}\n");
+        string[] said = [.. SiroccoProcess.Run("index", Golden.Encoder, corpus, index).ExpectSuccess().ErrorLines.Where(line => line.Contains("id of an earlier", StringComparison.Ordinal))];
+        Assert.Contains("2 records have the id of an earlier one, 'doc-0' first", Assert.Single(said), StringComparison.Ordinal);
+    }
+
     private static JsonElement[] Answers(Outcome outcome) => [.. outcome.ExpectSuccess().OutputLines.Select(line => JsonDocument.Parse(line).RootElement)];
 }

@@ -59,18 +59,4 @@ public unsafe class MappedFileTests
         Assert.True(file.Span(0, 3).SequenceEqual(new byte[] { 1, 2, 3 }));
         Assert.Equal([4, 5], File.ReadAllBytes(path));
     }
-
-    [Fact]
-    public void A_lease_keeps_the_pages_of_a_disposed_file()
-    {
-        using var scratch = new Scratch();
-        MappedFile file = MappedFile.Open(scratch.Write("x", [1, 2, 3]));
-        MappedLease lease = file.Lease(), other = file.Lease();
-        file.Dispose();
-        lease.Dispose();
-        Assert.Equal(2, file.Span(1, 1)[0]);
-        other.Dispose();
-        Assert.True(file.Pointer is null);
-        Assert.Throws<ObjectDisposedException>(() => file.Lease());
-    }
 }

@@ -110,13 +110,13 @@ public sealed class VectorIndexTests : IDisposable
         List<int> progress = [];
         using (Embedder embedder = Embedder.FromPretrained(model, options))
         {
-            Assert.Equal(30, SemanticIndex.Build(embedder, model, records, folder, VectorStore.F32, new Listed(progress)));
+            Assert.Equal(new IndexBuild(30, 0, null), SemanticIndex.Build(embedder, model, records, folder, progress: new Listed(progress)));
         }
 
         Assert.Equal(30, progress[^1]);
         string moved = model + "-moved";
         Directory.Move(model, moved);
-        using SemanticIndex index = SemanticIndex.Open(moved, threads: 2);
+        using SemanticIndex index = SemanticIndex.Open(moved, new SearchOptions { Threads = 2 });
         using Embedder again = Embedder.FromPretrained(moved, options);
         IReadOnlyList<SearchHit> hits = index.Search(["shows numbers"], top: 5)[0];
         float[] query = again.Embed("shows numbers", promptName: "query");
@@ -136,7 +136,7 @@ public sealed class VectorIndexTests : IDisposable
         byte[] weights = File.ReadAllBytes(Path.Combine(model, "model.safetensors"));
         weights[^1] ^= 1;
         File.WriteAllBytes(Path.Combine(model, "model.safetensors"), weights);
-        Assert.Contains("another version", Assert.Throws<InvalidDataException>(() => SemanticIndex.Open(folder)).Message, StringComparison.Ordinal);
+        Assert.Contains("another model", Assert.Throws<InvalidDataException>(() => SemanticIndex.Open(folder)).Message, StringComparison.Ordinal);
         Directory.Delete(model, recursive: true);
         Assert.Contains("is not there", Assert.Throws<FileNotFoundException>(() => SemanticIndex.Open(folder)).Message, StringComparison.Ordinal);
     }

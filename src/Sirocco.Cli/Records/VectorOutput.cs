@@ -36,10 +36,10 @@ internal abstract class VectorOutput : IDisposable
         return (extension, type) switch
         {
             (".jsonl", FeatureType.Float) => new Lines(OutputFile.Open(path, terminal)),
-            (".jsonl", _) => new Collected(type, (records, quantised) => WriteLines(path, terminal, records, quantised)),
+            (".jsonl", _) => new CollectedLines(type, (records, quantised) => WriteLines(path, terminal, records, quantised)),
             (".npy", FeatureType.Float) => new Matrix(new NpyWriter(path!, dimensions)),
-            (".npy", _) => new Collected(type, (_, quantised) => quantised.WriteNpy(path!)),
-            (".safetensors", _) => new Collected(type, (_, quantised) => SafetensorsWriter.Write(path!, [quantised.ToTensor("embeddings", dimensions)])),
+            (".npy", _) => new Collected(type, quantised => quantised.WriteNpy(path!)),
+            (".safetensors", _) => new Collected(type, quantised => SafetensorsWriter.Write(path!, [quantised.ToTensor("embeddings", dimensions)])),
             _ => throw new UsageException($"--output {path}: embeddings are written to .jsonl, .npy or .safetensors; choose one of these"),
         };
     }
@@ -111,21 +111,36 @@ internal abstract class VectorOutput : IDisposable
     }
 
     /// <summary>For outputs whose form depends on all vectors: the range of each feature, or the number of rows.</summary>
-    private sealed class Collected(FeatureType type, Action<List<TextRecord>, QuantisedVectors> write) : VectorOutput
+    private class Collected(FeatureType type, Action<QuantisedVectors> write) : VectorOutput
     {
-        private readonly List<TextRecord> records = [];
         private readonly List<float[]> vectors = [];
+
+        public override void Add(TextRecord record, float[] vector) => vectors.Add(vector);
+
+        public override void Commit() => write(new QuantisedVectors(vectors, type));
+
+        public override void Dispose()
+        {
+        }
+    }
+
+    /// <summary>As <see cref="Collected"/>, with the records that the vectors are written beside.</summary>
+    private sealed class CollectedLines : Collected
+    {
+        private readonly List<TextRecord> records;
+
+        public CollectedLines(FeatureType type, Action<List<TextRecord>, QuantisedVectors> write)
+            : this(type, write, [])
+        {
+        }
+
+        private CollectedLines(FeatureType type, Action<List<TextRecord>, QuantisedVectors> write, List<TextRecord> records)
+            : base(type, quantised => write(records, quantised)) => this.records = records;
 
         public override void Add(TextRecord record, float[] vector)
         {
             records.Add(record);
-            vectors.Add(vector);
-        }
-
-        public override void Commit() => write(records, new QuantisedVectors(vectors, type));
-
-        public override void Dispose()
-        {
+            base.Add(record, vector);
         }
     }
 }

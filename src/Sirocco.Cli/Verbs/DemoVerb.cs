@@ -139,11 +139,9 @@ internal sealed class DemoVerb : Verb
 
     private static void Search(Invocation invocation, string folder, string text)
     {
-        string place = Path.Combine(folder, Demonstration.IndexFolder);
-        if (!Directory.Exists(place)) throw new DirectoryNotFoundException($"{folder}: holds no demo's model yet; run `sirocco demo` first, or name its folder with --output");
-        using Embedder embedder = Embedder.FromPretrained(folder, new EmbedderOptions { Threads = invocation.Threads ?? 0 });
-        using VectorIndex index = VectorIndex.Open(place);
-        IReadOnlyList<SearchHit> hits = index.Search(embedder.Embed(text, cancellation: invocation.Cancellation), QueryHits, invocation.Threads ?? 0, invocation.Cancellation)[0];
+        if (!Directory.Exists(Path.Combine(folder, Demonstration.IndexFolder))) throw new DirectoryNotFoundException($"{folder}: holds no demo's model yet; run `sirocco demo` first, or name its folder with --output");
+        using SemanticIndex index = SemanticIndex.Open(folder, new SearchOptions { Model = folder, Threads = invocation.Threads ?? 0 });
+        IReadOnlyList<SearchHit> hits = index.Search([text], QueryHits, cancellation: invocation.Cancellation)[0];
         if (invocation.Json) new Facts().Add("query", text).Add("results", hits.Select(hit => new Facts().Add("id", hit.Id).Add("score", hit.Score).Add("text", hit.Text)).ToList()).WriteJson(invocation.Terminal.Output);
         else WriteHits(invocation.Terminal.OutputWriter, hits);
     }

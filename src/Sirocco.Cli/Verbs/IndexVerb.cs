@@ -40,38 +40,24 @@ internal sealed class IndexVerb : Verb
         using TextSource source = new(invocation.Get(corpus), cancellation: invocation.Cancellation);
         using Embedder embedder = Invocation.Load(() => Embedder.FromPretrained(folder, options));
         if (embedder.Notice is { } notice) invocation.Notice("note: " + notice);
-        string documentPrompt = invocation.Get(prompt) ?? (invocation.Get(promptName) is { } name ? PromptNamed(embedder, name) : embedder.DocumentPrompt);
-        IndexDescription description = new()
+        using ProgressLine progress = invocation.Progress("indexing", "texts");
+        IndexBuild build = SemanticIndex.Build(embedder, given, Records(source), place, new IndexOptions
         {
-            Dimensions = embedder.Dimensions,
             Store = invocation.Get(store) switch { "int8" => VectorStore.Int8, "binary" => VectorStore.Binary, _ => VectorStore.F32 },
-            Model = folder == given ? Path.GetFullPath(folder) : given,
-            Fingerprint = ModelFingerprint.Of(folder),
-            QueryPrompt = invocation.Get(queryPrompt) ?? embedder.QueryPrompt,
-            DocumentPrompt = documentPrompt,
-            Settings = IndexSettings.Write(options),
-        };
-        using VectorIndexBuilder builder = new(place, description);
-        long count = Fill(invocation, source, embedder, documentPrompt, builder);
-        builder.Commit();
-        invocation.Notice(string.Create(CultureInfo.InvariantCulture, $"{count:N0} records of {embedder.Dimensions} features are in {place}"));
+            DocumentPrompt = invocation.Get(prompt) ?? (invocation.Get(promptName) is { } name ? PromptNamed(embedder, name) : null),
+            QueryPrompt = invocation.Get(queryPrompt),
+        }, new Callback<int>(count => progress.Report(count, part: source.Part)), invocation.Cancellation);
+        progress.Dispose();
+        invocation.Notice(string.Create(CultureInfo.InvariantCulture, $"{build.Records:N0} records of {embedder.Dimensions} features are in {place}"));
+        if (build.FirstRepeatedId is { } repeated)
+            invocation.Notice($"note: {build.RepeatedIds} records have the id of an earlier one, '{Failure.OneLine(repeated)}' first; a search gives each of them, under the same id");
         if (embedder.TextsCut > 0) invocation.Notice($"note: {embedder.TextsCut} texts were longer than {embedder.MaxLength} tokens and were cut");
         return ExitStatus.Success;
     }
 
-    private static long Fill(Invocation invocation, TextSource source, Embedder embedder, string prompt, VectorIndexBuilder builder)
-    {
-        using ProgressLine progress = invocation.Progress("indexing", "texts");
-        long added = 0;
-        Callback<int> report = new(count => progress.Report(count, part: source.Part));
-        foreach ((TextRecord record, float[] vector) in embedder.Embed(source.Read(), record => record.Text, prompt: prompt, progress: report, cancellation: invocation.Cancellation))
-        {
-            builder.Add(record.Id ?? added.ToString(CultureInfo.InvariantCulture), record.Text, vector);
-            added++;
-        }
-
-        return added;
-    }
+    /// <summary>A record without an id gets its place in the corpus.</summary>
+    private static IEnumerable<IndexRecord> Records(TextSource source) =>
+        source.Read().Select((record, place) => new IndexRecord(record.Id ?? place.ToString(CultureInfo.InvariantCulture), record.Text));
 
     private static string PromptNamed(Embedder embedder, string name) => embedder.Prompts.TryGetValue(name, out string? found) ? found
         : throw new UsageException($"--prompt-name {name}: the model has {(embedder.Prompts.Count == 0 ? "no prompts" : "the prompts " + string.Join(", ", embedder.Prompts.Keys))}");

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Globalization;
 using Sirocco.Cli.Frame;
 using Sirocco.Cli.Records;
 using Sirocco.Models;
@@ -38,27 +37,30 @@ internal sealed class SearchVerb : Verb
         if (from is not null && words.Length > 0) throw new UsageException("give queries or --input, not both");
         ComputeChoice compute = invocation.Compute();
         string place = invocation.Get(index);
-        using VectorIndex vectors = VectorIndex.Open(place);
         using TextSource source = from is null ? new TextSource(words) : new TextSource(from, record => record.OptionalText("query") ?? record.Text("text"), invocation.Cancellation);
-        using Embedder embedder = OpenModel(invocation, vectors.Description, place, compute);
+        using SemanticIndex asked = SemanticIndex.Open(place, new SearchOptions
+        {
+            Model = invocation.Get(model),
+            Locate = invocation.Model,
+            Precision = compute.Precision,
+            Threads = compute.Threads,
+            Deterministic = invocation.Get(deterministic),
+        });
         using Reranker? reranker = invocation.Get(rerank) is { } judge
             ? Reranker.FromPretrained(invocation.Model(judge), new RerankerOptions { Precision = compute.Precision, Threads = compute.Threads, Deterministic = invocation.Get(deterministic) })
             : null;
         int wanted = invocation.Get(top) ?? 10;
-        int found = reranker is null ? wanted : Math.Max(wanted, invocation.Get(candidates) ?? 50);
         bool forPeople = !invocation.Json && !Console.IsOutputRedirected;
         using RecordWriter writer = new(invocation.Terminal.Output);
         foreach (TextRecord[] batch in TextBatches.Of(source.Read(), from is DataFiles.Standard ? 1 : QueriesAtOnce))
         {
             string[] texts = [.. batch.Select(record => record.Text)];
-            float[][] asked = embedder.Embed(texts, prompt: vectors.Description.QueryPrompt, cancellation: invocation.Cancellation);
-            IReadOnlyList<IReadOnlyList<SearchHit>> answers = vectors.Search(asked.SelectMany(vector => vector).ToArray(), found, compute.Threads, invocation.Cancellation);
+            IReadOnlyList<IReadOnlyList<SearchHit>> answers = asked.Search(texts, wanted, reranker, invocation.Get(candidates) ?? 0, invocation.Cancellation);
             if (answers.Any(hits => hits.Any(hit => !float.IsFinite(hit.Score)))) throw new InvalidDataException($"{place} gives scores that are no numbers, so its vectors are damaged; make the index again");
             for (int i = 0; i < texts.Length; i++)
             {
-                IReadOnlyList<SearchHit> hits = reranker is null ? answers[i] : Rerank(reranker, texts[i], answers[i], wanted, invocation.Cancellation);
-                if (forPeople) SearchListing.Write(invocation.Terminal, texts[i], hits);
-                else Write(writer, texts[i], hits);
+                if (forPeople) SearchListing.Write(invocation.Terminal, texts[i], answers[i]);
+                else Write(writer, texts[i], answers[i]);
             }
 
             writer.Flush();
@@ -67,9 +69,6 @@ internal sealed class SearchVerb : Verb
 
         return ExitStatus.Success;
     }
-
-    private static SearchHit[] Rerank(Reranker reranker, string query, IReadOnlyList<SearchHit> hits, int top, CancellationToken cancellation) =>
-        [.. reranker.Rank(query, [.. hits.Select(hit => hit.Text)], top, cancellation).Select(judged => hits[judged.Index] with { Score = judged.Score })];
 
     private static void Write(RecordWriter writer, string query, IReadOnlyList<SearchHit> hits) => writer.Write(json =>
     {
@@ -86,23 +85,4 @@ internal sealed class SearchVerb : Verb
 
         json.WriteEndArray();
     });
-
-    private Embedder OpenModel(Invocation invocation, IndexDescription description, string place, ComputeChoice compute)
-    {
-        string named = invocation.Get(model) ?? description.Model;
-        if (named.Length == 0) throw new InvalidDataException($"{place}: index.json names no model; say which with --model");
-        string besideIndex = Path.GetFullPath(named, Path.GetFullPath(place));
-        bool beside = invocation.Get(model) is null && !Path.IsPathRooted(named) && Directory.Exists(besideIndex);
-        if (Path.IsPathRooted(named) && !Path.Exists(named)) throw new FileNotFoundException($"{named}, the model of {place}, does not exist any more; say where it is now with --model", named);
-        string folder = beside ? besideIndex : invocation.Model(named);
-        if (description.Fingerprint.Length > 0 && ModelFingerprint.Of(folder) != description.Fingerprint)
-        {
-            throw new InvalidDataException($"{place} was made with another model than {folder} is now; make the index again or name its model with --model");
-        }
-
-        Embedder embedder = Embedder.FromPretrained(folder, IndexSettings.Read(description.Settings, place, compute.Precision, compute.Threads) with { Deterministic = invocation.Get(deterministic) });
-        if (embedder.Dimensions == description.Dimensions) return embedder;
-        embedder.Dispose();
-        throw new InvalidDataException(string.Create(CultureInfo.InvariantCulture, $"{place} has vectors of {description.Dimensions} features, its model gives {embedder.Dimensions}; make the index again"));
-    }
 }

@@ -5,8 +5,8 @@ namespace Sirocco.Formats;
 
 /// <summary>
 /// A whole file mapped read-only into memory: kernels read it where it lies, pages come from the system's cache and are shared
-/// between processes. Pointer and spans are valid until <see cref="Dispose"/>, and beyond it while a <see cref="Lease"/> is held: who reads on one thread what
-/// another may dispose takes a lease first. Forgetting to dispose keeps the mapping, never unmaps it under a reader.
+/// between processes. Pointer and spans are valid until <see cref="Dispose"/>; who reads on one thread what
+/// another may dispose counts its readers. Forgetting to dispose keeps the mapping, never unmaps it under a reader.
 /// </summary>
 /// <remarks>The file must not be truncated while it is mapped: reading past its new end kills the process on Unix. Replacing it by a rename is safe.</remarks>
 public sealed unsafe class MappedFile : IDisposable
@@ -77,15 +77,7 @@ public sealed unsafe class MappedFile : IDisposable
         return new ReadOnlySpan<byte>(pointer + offset, count);
     }
 
-    /// <summary>Keeps the pages mapped until the lease is disposed, even if the file is disposed before.</summary>
-    /// <exception cref="ObjectDisposedException">The file is unmapped already.</exception>
-    public MappedLease Lease()
-    {
-        ObjectDisposedException.ThrowIf(pages is null && Volatile.Read(ref disposed) != 0, this);
-        return new MappedLease(pages);
-    }
-
-    /// <summary>Unmaps the file, at once or with the last lease; no pointer or span of it may be used afterwards.</summary>
+    /// <summary>Unmaps the file; no pointer or span of it may be used afterwards.</summary>
     public void Dispose()
     {
         if (Interlocked.Exchange(ref disposed, 1) != 0 || view is null) return;

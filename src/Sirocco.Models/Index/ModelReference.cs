@@ -16,7 +16,7 @@ internal static class ModelReference
     {
         string model = reference.StartsWith(RelativeMark, StringComparison.Ordinal) ? Path.GetFullPath(Path.Combine(indexFolder, reference)) : reference;
         if (Path.IsPathRooted(model) && !Directory.Exists(model) && !File.Exists(model))
-            throw new FileNotFoundException($"{indexFolder}: was made with the model {model}, which is not there; put it back or make the index again", model);
+            throw new FileNotFoundException($"{indexFolder}: was made with the model {model}, which is not there; put it back, say with --model where it is now, or make the index again", model);
         return model;
     }
 }

@@ -1,16 +1,9 @@
-using System.Globalization;
-
 namespace Sirocco.Models;
-
-/// <summary>A record of a corpus.</summary>
-/// <param name="Id">Its id, given back by searches.</param>
-/// <param name="Text">What is embedded and given back.</param>
-public sealed record IndexRecord(string Id, string Text);
 
 /// <summary>
 /// A corpus that can be asked in words: a <see cref="VectorIndex"/> together with the model that made it.
 /// <code>
-/// using (var embedder = Embedder.FromPretrained("./model")) SemanticIndex.Build(embedder, "./model", records, "./index", VectorStore.Int8);
+/// using (var embedder = Embedder.FromPretrained("./model")) SemanticIndex.Build(embedder, "./model", records, "./index", new() { Store = VectorStore.Int8 });
 /// using var index = SemanticIndex.Open("./index");
 /// IReadOnlyList&lt;SearchHit&gt; hits = index.Search(["list open ports"], top: 10)[0];
 /// </code>
@@ -20,11 +13,13 @@ public sealed class SemanticIndex : IDisposable
 {
     private readonly VectorIndex index;
     private readonly Embedder embedder;
+    private readonly int threads;
 
-    private SemanticIndex(VectorIndex index, Embedder embedder)
+    private SemanticIndex(VectorIndex index, Embedder embedder, int threads)
     {
         this.index = index;
         this.embedder = embedder;
+        this.threads = threads;
     }
 
     /// <summary>The vectors.</summary>
@@ -38,28 +33,29 @@ public sealed class SemanticIndex : IDisposable
     /// <param name="model">The folder or hub id by which searches find the model again.</param>
     /// <param name="records">The corpus.</param>
     /// <param name="folder">Where the index is written.</param>
-    /// <param name="store">How vectors are kept.</param>
+    /// <param name="options">Null keeps four bytes a feature and takes the model's prompts.</param>
     /// <param name="progress">Told the number of records done.</param>
     /// <param name="cancellation">Leaves things as they were.</param>
-    /// <returns>Number of records.</returns>
-    public static int Build(
+    /// <exception cref="IOException">Something that is no index lies in the folder, another process builds it, or it cannot be written.</exception>
+    public static IndexBuild Build(
         Embedder embedder,
         string model,
         IEnumerable<IndexRecord> records,
         string folder,
-        VectorStore store = VectorStore.F32,
+        IndexOptions? options = null,
         IProgress<int>? progress = null,
         CancellationToken cancellation = default)
     {
+        options ??= new IndexOptions();
         IndexDescription description = new()
         {
             Dimensions = embedder.Dimensions,
-            Store = store,
+            Store = options.Store,
             Model = ModelReference.Write(model, folder),
             Fingerprint = embedder.Fingerprint,
-            QueryPrompt = embedder.QueryPrompt,
-            DocumentPrompt = embedder.DocumentPrompt,
-            Settings = Settings(embedder.Options),
+            QueryPrompt = options.QueryPrompt ?? embedder.QueryPrompt,
+            DocumentPrompt = options.DocumentPrompt ?? embedder.DocumentPrompt,
+            Settings = IndexSettings.Write(embedder.Options),
         };
         using VectorIndexBuilder builder = new(folder, description);
         int count = 0;
@@ -70,27 +66,32 @@ public sealed class SemanticIndex : IDisposable
         }
 
         builder.Commit();
-        return count;
+        return new IndexBuild(count, builder.RepeatedIds, builder.FirstRepeatedId);
     }
 
     /// <summary>Opens an index and the model that made it.</summary>
     /// <param name="folder">As <see cref="VectorIndex.Open"/> takes it.</param>
-    /// <param name="threads">Threads of the computation; 0 takes one per processor.</param>
+    /// <param name="options">Null does what the index says.</param>
+    /// <exception cref="FileNotFoundException">The folder is no index, or its model is not where it was.</exception>
     /// <exception cref="InvalidDataException">The model is not the one that made the index.</exception>
-    public static SemanticIndex Open(string folder, int threads = 0)
+    public static SemanticIndex Open(string folder, SearchOptions? options = null)
     {
+        options ??= new SearchOptions();
         VectorIndex index = VectorIndex.Open(folder);
         folder = index.Folder;
         Embedder? embedder = null;
         try
         {
             IndexDescription description = index.Description;
-            if (description.Model.Length == 0) throw new InvalidDataException($"{folder}: names no model, so it cannot be asked in words; make it with `sirocco index`");
-            embedder = Embedder.FromPretrained(ModelReference.Read(description.Model, folder), Options(description, folder) with { Threads = threads });
+            string model = options.Model ?? ModelReference.Read(description.Model, folder);
+            if (model.Length == 0) throw new InvalidDataException($"{folder}: index.json names no model, so the index cannot be asked in words; say which made it with --model");
+            model = options.Locate?.Invoke(model) ?? model;
+            EmbedderOptions settings = IndexSettings.Read(description.Settings, folder) with { Threads = options.Threads, Deterministic = options.Deterministic };
+            embedder = Embedder.FromPretrained(model, options.Precision is { } precision ? settings with { Precision = precision } : settings);
             if (description.Fingerprint.Length > 0 && description.Fingerprint != embedder.Fingerprint)
-                throw new InvalidDataException($"{folder}: was made with another version of {description.Model}; make the index again");
-            if (embedder.Dimensions != index.Dimensions) throw new InvalidDataException($"{folder}: holds vectors of {index.Dimensions}, but {description.Model} gives {embedder.Dimensions}; make the index again");
-            return new SemanticIndex(index, embedder);
+                throw new InvalidDataException($"{folder}: was made with another model than {model} is now; make the index again or name its model with --model");
+            if (embedder.Dimensions != index.Dimensions) throw new InvalidDataException($"{folder}: holds vectors of {index.Dimensions}, but {model} gives {embedder.Dimensions}; make the index again");
+            return new SemanticIndex(index, embedder, options.Threads);
         }
         catch
         {
@@ -112,7 +113,7 @@ public sealed class SemanticIndex : IDisposable
         ArgumentOutOfRangeException.ThrowIfLessThan(top, 1);
         float[] vectors = [.. embedder.Embed(queries, prompt: index.Description.QueryPrompt, cancellation: cancellation).SelectMany(vector => vector)];
         int wanted = reranker is null ? top : Math.Max(top, candidates > 0 ? candidates : 50);
-        IReadOnlyList<IReadOnlyList<SearchHit>> found = index.Search(vectors, wanted, cancellation: cancellation);
+        IReadOnlyList<IReadOnlyList<SearchHit>> found = index.Search(vectors, wanted, threads, cancellation);
         if (reranker is null) return found;
         return
         [
@@ -130,38 +131,4 @@ public sealed class SemanticIndex : IDisposable
         embedder.Dispose();
     }
 
-    private static Dictionary<string, string> Settings(EmbedderOptions options)
-    {
-        Dictionary<string, string> settings = [];
-        void Keep(string name, object? value)
-        {
-            if (value is not null) settings[name] = Convert.ToString(value, CultureInfo.InvariantCulture)!.ToLowerInvariant();
-        }
-
-        Keep("precision", options.Precision);
-        Keep("bidirectional", options.Bidirectional);
-        Keep("pooling", options.Pooling);
-        Keep("normalize", options.Normalize);
-        Keep("dimensions", options.Dimensions);
-        Keep("max-length", options.MaxLength);
-        return settings;
-    }
-
-    private static EmbedderOptions Options(IndexDescription description, string folder)
-    {
-        string? Value(string name) => description.Settings.GetValueOrDefault(name);
-        InvalidDataException Wrong(string name) => new($"{Path.Combine(folder, IndexDescription.FileName)}: settings.{name} is '{Value(name)}', which is no such setting; make the index again");
-        bool? Flag(string name) => Value(name) is not { } text ? null : bool.TryParse(text, out bool flag) ? flag : throw Wrong(name);
-        int? Number(string name) => Value(name) is not { } text ? null : int.TryParse(text, CultureInfo.InvariantCulture, out int number) && number > 0 ? number : throw Wrong(name);
-        Compute.Precision? precision = Value("precision") is not { } kept ? null : Enum.TryParse(kept, ignoreCase: true, out Compute.Precision known) && Enum.IsDefined(known) ? known : throw Wrong("precision");
-        return new EmbedderOptions
-        {
-            Precision = precision,
-            Bidirectional = Flag("bidirectional"),
-            Pooling = Value("pooling"),
-            Normalize = Flag("normalize"),
-            Dimensions = Number("dimensions"),
-            MaxLength = Number("max-length"),
-        };
-    }
 }

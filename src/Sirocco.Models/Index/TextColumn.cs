@@ -16,9 +16,6 @@ internal sealed class TextColumn : IDisposable
         this.ends = ends;
     }
 
-    /// <summary>What is mapped.</summary>
-    public MappedFile[] Files => [bytes, ends];
-
     /// <summary>Names of the files that a column is kept in: its bytes, its ends.</summary>
     public static string[] FilesOf(string name) => [name + ".utf8", name + ".ends"];
 
@@ -46,7 +43,6 @@ internal sealed class TextColumn : IDisposable
     {
         get
         {
-            using MappedLease held = bytes.Lease(), heldEnds = ends.Lease();
             long start = End(row - 1), length = End(row) - start;
             if (start < 0 || length < 0 || length > int.MaxValue || start + length > bytes.Length) throw new InvalidDataException($"{ends.Path}: entry {row} is outside {bytes.Path}; make the index again");
             return Encoding.UTF8.GetString(bytes.Span(start, (int)length));

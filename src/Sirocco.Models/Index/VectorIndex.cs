@@ -24,6 +24,7 @@ public sealed class VectorIndex : IDisposable
     private readonly MappedFile? signs;
     private readonly TextColumn ids;
     private readonly TextColumn texts;
+    private readonly SharedReads reads;
 
     /// <param name="name">the index as its user calls it</param>
     /// <param name="folder">where its files lie now</param>
@@ -32,6 +33,7 @@ public sealed class VectorIndex : IDisposable
     {
         Folder = name;
         Description = description;
+        reads = new SharedReads(this, Release);
         try
         {
             string[] names = VectorFiles.Of(description.Store);
@@ -90,10 +92,18 @@ public sealed class VectorIndex : IDisposable
     }
 
     /// <summary>The id of a row.</summary>
-    public string Id(int row) => ids[Checked(row)];
+    public string Id(int row)
+    {
+        using SharedReads.Reading reading = reads.Begin();
+        return ids[Checked(row)];
+    }
 
     /// <summary>The text of a row.</summary>
-    public string Text(int row) => texts[Checked(row)];
+    public string Text(int row)
+    {
+        using SharedReads.Reading reading = reads.Begin();
+        return texts[Checked(row)];
+    }
 
     /// <summary>The best records for each query.</summary>
     /// <param name="queries">[queries, dimensions]</param>
@@ -103,16 +113,21 @@ public sealed class VectorIndex : IDisposable
     /// <returns>For each query its hits, best first; equal scores in the order of the index.</returns>
     public IReadOnlyList<IReadOnlyList<SearchHit>> Search(ReadOnlyMemory<float> queries, int top, int threads = 0, CancellationToken cancellation = default)
     {
-        using Reading reading = new(this);
-        return [.. SearchRows(queries, top, threads, cancellation).Select(ranked => (IReadOnlyList<SearchHit>)[.. ranked.Select(hit => new SearchHit(hit.Row, ids[hit.Row], hit.Score, texts[hit.Row]))])];
+        using SharedReads.Reading reading = reads.Begin();
+        return [.. Ranked(queries, top, threads, cancellation).Select(ranked => (IReadOnlyList<SearchHit>)[.. ranked.Select(hit => new SearchHit(hit.Row, ids[hit.Row], hit.Score, texts[hit.Row]))])];
     }
 
     /// <summary>As <see cref="Search"/>, without reading ids and texts.</summary>
     public IReadOnlyList<IReadOnlyList<(int Row, float Score)>> SearchRows(ReadOnlyMemory<float> queries, int top, int threads = 0, CancellationToken cancellation = default)
     {
+        using SharedReads.Reading reading = reads.Begin();
+        return Ranked(queries, top, threads, cancellation);
+    }
+
+    private IReadOnlyList<(int Row, float Score)>[] Ranked(ReadOnlyMemory<float> queries, int top, int threads, CancellationToken cancellation)
+    {
         ArgumentOutOfRangeException.ThrowIfLessThan(top, 1);
         if (queries.Length % Dimensions != 0) throw new ArgumentException($"queries of {queries.Length} features are no multiple of the index's {Dimensions}", nameof(queries));
-        using Reading reading = new(this);
         int count = queries.Length / Dimensions;
         top = Math.Max(1, Math.Min(top, Count));
         if (Description.Store != VectorStore.Binary) return Collect(count, Rank(count, top, Scan(queries), threads, cancellation));
@@ -130,7 +145,9 @@ public sealed class VectorIndex : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose()
+    public void Dispose() => reads.Close();
+
+    private void Release()
     {
         foreach (MappedFile? file in (MappedFile?[])[plain, codes, scales, signs]) file?.Dispose();
         ids?.Dispose();
@@ -190,33 +207,6 @@ public sealed class VectorIndex : IDisposable
         if (file.Length == expected) return file;
         file.Dispose();
         throw new InvalidDataException($"{file.Path}: has {file.Length} bytes, expected {expected} for {Count} vectors of {Dimensions}; make the index again");
-    }
-
-    /// <summary>Keeps every file mapped, for a search whose index may be disposed on another thread.</summary>
-    private sealed class Reading : IDisposable
-    {
-        private readonly List<MappedLease> leases = [];
-
-        public Reading(VectorIndex index)
-        {
-            try
-            {
-                foreach (MappedFile? file in (MappedFile?[])[index.plain, index.codes, index.scales, index.signs, .. index.ids.Files, .. index.texts.Files])
-                {
-                    if (file is not null) leases.Add(file.Lease());
-                }
-            }
-            catch
-            {
-                Dispose();
-                throw;
-            }
-        }
-
-        public void Dispose()
-        {
-            foreach (MappedLease lease in leases) lease.Dispose();
-        }
     }
 
     private int Checked(int row) => (uint)row < (uint)Count ? row : throw new ArgumentOutOfRangeException(nameof(row), row, $"the index has {Count} records");

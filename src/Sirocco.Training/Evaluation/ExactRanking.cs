@@ -1,4 +1,5 @@
 using Sirocco.Compute;
+using Sirocco.Models;
 
 namespace Sirocco.Training;
 
@@ -34,17 +35,10 @@ public static class ExactRanking
     }
 
     /// <summary>Indexes of the highest scores, best first; of equal scores the lower index first.</summary>
-    internal static int[] Top(ReadOnlySpan<float> scores, int top)
+    private static int[] Top(ReadOnlySpan<float> scores, int top)
     {
-        PriorityQueue<int, (float Score, int Index)> kept = new(Comparer<(float Score, int Index)>.Create((a, b) => a.Score != b.Score ? a.Score.CompareTo(b.Score) : b.Index.CompareTo(a.Index)));
-        for (int i = 0; i < scores.Length; i++)
-        {
-            if (kept.Count < top) kept.Enqueue(i, (scores[i], i));
-            else if (kept.TryPeek(out _, out (float Score, int Index) worst) && scores[i] > worst.Score) kept.EnqueueDequeue(i, (scores[i], i));
-        }
-
-        int[] best = new int[kept.Count];
-        for (int place = best.Length - 1; place >= 0; place--) best[place] = kept.Dequeue();
-        return best;
+        BestRows best = new(Math.Max(1, Math.Min(top, scores.Length)));
+        for (int i = 0; i < scores.Length; i++) best.Add(i, scores[i]);
+        return [.. best.Ranked().Select(hit => hit.Row)];
     }
 }
