@@ -9,11 +9,15 @@ internal sealed unsafe class BackwardPass : IDisposable
     private readonly ComputeContext context;
     private Scope? scope;
 
-    internal BackwardPass(Tape tape, ComputeContext context)
+    internal BackwardPass(Tape tape, ComputeContext context, CancellationToken cancellation)
     {
+        Cancellation = cancellation;
         this.tape = tape;
         this.context = context;
     }
+
+    /// <summary>Asks to stop between operations.</summary>
+    public CancellationToken Cancellation { get; }
 
     /// <summary>For temporaries; freed when the operation's backward returns.</summary>
     public Scope Scope => scope ?? throw new InvalidOperationException("no operation is running backwards");
@@ -65,7 +69,7 @@ internal sealed unsafe class BackwardPass : IDisposable
 
     internal void Run(Action<BackwardPass> backward)
     {
-        using (scope = context.BeginScope())
+        using (scope = context.BeginScope(cancellation: Cancellation))
         {
             backward(this);
         }

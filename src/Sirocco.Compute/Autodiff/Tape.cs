@@ -26,17 +26,19 @@ public sealed class Tape : IDisposable
     /// <summary>Runs the recording backwards.</summary>
     /// <param name="output">Where to start: a tensor computed under this tape.</param>
     /// <param name="seed">dLoss/d<paramref name="output"/>, of the same shape; null means 1 and needs a [1, 1] output.</param>
-    public void Backward(Tensor output, Tensor? seed = null)
+    /// <param name="cancellation">Stops between operations. Gradients of parameters then hold a part of the sum: see <see cref="ParameterArena.ZeroGradients"/>.</param>
+    public void Backward(Tensor output, Tensor? seed = null, CancellationToken cancellation = default)
     {
         if (seed is null && output.Count != 1) throw new ArgumentException($"an output of {output.Rows} x {output.Columns} needs a seed gradient", nameof(seed));
         if (seed is not null && (seed.Rows != output.Rows || seed.Columns != output.Columns))
             throw new ArgumentException($"the seed gradient is {seed.Rows} x {seed.Columns}, the output {output.Rows} x {output.Columns}", nameof(seed));
         if (!tracked.Contains(output)) throw new ArgumentException("the output does not depend on anything this tape tracks", nameof(output));
 
-        using BackwardPass pass = new(this, output.Context);
+        using BackwardPass pass = new(this, output.Context, cancellation);
         pass.Seed(output, seed);
         for (int i = nodes.Count - 1; i >= 0; i--)
         {
+            cancellation.ThrowIfCancellationRequested();
             Node node = nodes[i];
             if (Array.Exists(node.Outputs, gradients.ContainsKey))
             {

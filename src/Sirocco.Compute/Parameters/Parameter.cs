@@ -24,7 +24,10 @@ public sealed unsafe class Parameter
 {
     private readonly object owner;
     private readonly void* stored;
-    private NativeBlock? vector;
+
+    // Operands made on first use; several contexts may ask for them at once.
+    private readonly Lock making = new();
+    private volatile NativeBlock? vector;
     private QuantizedWeight? quantized;
     private int quantizedVersion = -1;
     private NativeBlock? squares;
@@ -78,6 +81,7 @@ public sealed unsafe class Parameter
     /// <summary>The matrix that products read: the master where there is one, else the stored bytes.</summary>
     internal Operand Operand => Master is { } master
         ? new Operand { Data = master.Pointer, Type = ElementType.F32, Rows = Rows, Columns = Columns, Stride = Columns }
+        : stored == null ? throw new InvalidOperationException($"{Name} is held in int8 only")
         : new Operand { Data = stored, Type = StoredType, Rows = Rows, Columns = Columns, Stride = Columns };
 
     /// <summary>A parameter that reads bytes where they lie.</summary>
@@ -89,6 +93,10 @@ public sealed unsafe class Parameter
     /// <param name="axis">Where tensor parallelism may split it.</param>
     public static Parameter FromMemory(string name, IReadOnlyList<int> shape, ElementType type, nint data, object owner, ShardAxis axis = ShardAxis.None) =>
         new(name, shape, type, (void*)data, owner) { ShardAxis = axis };
+
+    /// <summary>A weight that exists in int8 only: for products in that precision, with no values to be read.</summary>
+    internal static Parameter FromQuantized(string name, IReadOnlyList<int> shape, ElementType type, QuantizedWeight weight, ShardAxis axis) =>
+        new(name, shape, type, null, weight) { ShardAxis = axis, quantized = weight, quantizedVersion = 0 };
 
     /// <summary>A parameter with f32 values of its own.</summary>
     /// <exception cref="ArgumentException">The number of values is not that of the shape.</exception>
@@ -152,40 +160,51 @@ public sealed unsafe class Parameter
         {
             if (Master is { } master) return master.Pointer;
             if (StoredType == ElementType.F32) return (float*)stored;
-            if (vector is null)
+            if (vector is { } made) return (float*)made.Pointer;
+            lock (making)
             {
-                NativeBlock copy = new(Count * sizeof(float));
-                CopyTo(new Span<float>((void*)copy.Pointer, checked((int)Count)));
-                vector = copy;
-            }
+                if (vector is null)
+                {
+                    NativeBlock copy = new(Count * sizeof(float), zeroed: false);
+                    CopyTo(new Span<float>((void*)copy.Pointer, checked((int)Count)));
+                    vector = copy;
+                }
 
-            return (float*)vector.Pointer;
+                return (float*)vector.Pointer;
+            }
         }
     }
 
     /// <summary>Σ_j w[i,j]² of every row, computed when first asked for and when the master moved.</summary>
     internal float* SquaredRowNorms(CpuBackend backend)
     {
-        if (squares is null || squaresVersion != Version)
+        lock (making)
         {
-            squares ??= new NativeBlock((long)Rows * sizeof(float));
-            RowDriver.Rows(backend, Rows, Columns, new RowSquares { Matrix = Operand, Squares = (float*)squares.Pointer });
-            squaresVersion = Version;
-        }
+            if (squares is null || squaresVersion != Version)
+            {
+                squares ??= new NativeBlock((long)Rows * sizeof(float), zeroed: false);
+                RowDriver.Rows(backend, Rows, Columns, new RowSquares { Matrix = Operand, Squares = (float*)squares.Pointer });
+                squaresVersion = Version;
+            }
 
-        return (float*)squares.Pointer;
+            return (float*)squares.Pointer;
+        }
     }
 
-    /// <summary>The int8 operand of this weight, made on first use.</summary>
+    /// <summary>The int8 operand of this weight, made on first use. One that was replaced lives on while a product of another context reads it.</summary>
     internal QuantizedWeight Quantized(CpuBackend backend)
     {
-        if (quantized is null || quantizedVersion != Version)
+        lock (making)
         {
-            quantized = QuantizedWeight.Quantize(backend, Operand);
-            quantizedVersion = Version;
-        }
+            if (quantized is null || quantizedVersion != Version || quantized.Kernel != backend.Kernels.Int8)
+            {
+                quantized = QuantizedWeight.Quantize(backend, Operand);
+                quantizedVersion = Version;
+                GC.KeepAlive(owner);
+            }
 
-        return quantized;
+            return quantized;
+        }
     }
 
     /// <inheritdoc/>

@@ -74,9 +74,9 @@ public sealed class Scope : IDisposable
         tape.Record([y], [.. reads.Parameters], [.. reads.Outside], pass =>
         {
             using Tape fresh = new();
-            using Scope again = Context.BeginScope(Precision, fresh, DropoutDraw, Cancellation);
+            using Scope again = Context.BeginScope(Precision, fresh, DropoutDraw, pass.Cancellation);
             if (pass.Wants(x)) fresh.Watch(x);
-            fresh.Backward(block(again, x), pass.Gradient(y));
+            fresh.Backward(block(again, x), pass.Gradient(y), pass.Cancellation);
             if (fresh.Gradient(x) is { } dx) pass.Add(x, dx);
         });
         return y;

@@ -1,4 +1,5 @@
 using Sirocco.Compute;
+using Sirocco.Compute.Backends.Cpu;
 
 namespace Sirocco.Models;
 
@@ -7,7 +8,8 @@ namespace Sirocco.Models;
 /// writing them takes. Not for training: see <see cref="RandomParameters"/>.
 /// </summary>
 /// <param name="type">How they are held: f32 or bf16.</param>
-internal sealed unsafe class UniformParameters(ElementType type) : IParameterSource
+/// <param name="int8">Where given, weights of linear layers are held in int8 only, for products on this device.</param>
+internal sealed unsafe class UniformParameters(ElementType type, ComputeContext? int8 = null) : IParameterSource
 {
     private const int Chunk = 1 << 20;
 
@@ -26,12 +28,12 @@ internal sealed unsafe class UniformParameters(ElementType type) : IParameterSou
     public Parameter Take(string name, int[] shape, ShardAxis axis)
     {
         long bytes = shape.Aggregate((long)type.Size(), (product, extent) => checked(product * extent)), words = (bytes + 7) / 8;
-        NativeMemoryBlock block = new(words * 8);
+        NativeBlock block = new(words * 8, zeroed: false);
         bool norm = name.EndsWith("norm.weight", StringComparison.Ordinal);
         Parallel.For(0, (words + Chunk - 1) / Chunk, chunk =>
         {
             ulong state = ((ulong)chunk * 0x9E3779B97F4A7C15) + 1;
-            Span<ulong> values = new((ulong*)block.Address + (chunk * Chunk), (int)Math.Min(Chunk, words - (chunk * Chunk)));
+            Span<ulong> values = new((ulong*)block.Pointer + (chunk * Chunk), (int)Math.Min(Chunk, words - (chunk * Chunk)));
             if (norm)
             {
                 values.Fill(bits.One);
@@ -47,6 +49,9 @@ internal sealed unsafe class UniformParameters(ElementType type) : IParameterSou
                 values[i] = (state & bits.Random) | bits.Exponent;
             }
         });
-        return Parameter.FromMemory(name, shape, type, block.Address, block, axis);
+        if (int8 is null || !name.EndsWith("_proj.weight", StringComparison.Ordinal)) return Parameter.FromMemory(name, shape, type, block.Pointer, block, axis);
+        QuantizedWeight weight = QuantizedWeight.Quantize(int8.Backend, Operand.Dense((void*)block.Pointer, type, shape[0], shape[1]));
+        block.Free();
+        return Parameter.FromQuantized(name, shape, type, weight, axis);
     }
 }

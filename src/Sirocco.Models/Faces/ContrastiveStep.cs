@@ -46,7 +46,7 @@ public static class ContrastiveStep
         var (scores, labels) = ContrastiveScores(f, q, p, 1 / temperature, inBatchNegatives);
         if (!System.Numerics.Tensors.TensorPrimitives.IsFiniteAll<float>(scores.ToArray())) throw new ArgumentOutOfRangeException(nameof(temperature), temperature, "divided by this temperature a score is too large for float32; give a larger one");
         Tensor loss = f.CrossEntropy(scores, labels);
-        return [ForwardPass.Matrix("scores", scores), ForwardPass.Scalar("loss", loss), .. ForwardPass.Gradients(tape, loss, arena)];
+        return [ForwardPass.Matrix("scores", scores), ForwardPass.Scalar("loss", loss), .. ForwardPass.Gradients(tape, loss, arena, cancellation)];
     }
 
     /// <summary>Scores of queries against passages, and which column of each row is the positive.</summary>

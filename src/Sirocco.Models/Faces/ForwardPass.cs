@@ -108,14 +108,14 @@ public static class ForwardPass
         }
 
         if (loss is not null && outputs.Contains("loss")) Add("loss", [], [loss.Scalar()]);
-        if (differentiate) results.AddRange(Gradients(tape!, loss!, arena!));
+        if (differentiate) results.AddRange(Gradients(tape!, loss!, arena!, cancellation));
         return results;
     }
 
     /// <summary>Backward from the loss; one tensor <c>grad.NAME</c> for each parameter.</summary>
-    internal static IEnumerable<OutgoingTensor> Gradients(Tape tape, Tensor loss, ParameterArena arena)
+    internal static IEnumerable<OutgoingTensor> Gradients(Tape tape, Tensor loss, ParameterArena arena, CancellationToken cancellation)
     {
-        tape.Backward(loss);
+        tape.Backward(loss, cancellation: cancellation);
         foreach (Parameter parameter in arena.Parameters)
         {
             float[] values = new float[parameter.Count];

@@ -89,9 +89,9 @@ public sealed unsafe class Checkpoint : IParameterSource, IDisposable
         if (sameType && tensor.Order.IsIdentity && order.IsIdentity && (nint)tensor.Pointer % type.Size() == 0)
             return Parameter.FromMemory(stored, shape, type, (nint)tensor.Pointer, archive, axis);
 
-        NativeMemoryBlock block = new(checked(tensor.ElementCount * type.Size()));
+        NativeBlock block = new(checked(tensor.ElementCount * type.Size()), zeroed: false);
         Convert(tensor, order, stored, type, block);
-        return Parameter.FromMemory(stored, shape, type, block.Address, block, axis);
+        return Parameter.FromMemory(stored, shape, type, block.Pointer, block, axis);
     }
 
     /// <summary>
@@ -113,7 +113,7 @@ public sealed unsafe class Checkpoint : IParameterSource, IDisposable
 
     private static string Shown(string name) => (name.Length > 80 ? name[..77] + "..." : name).ReplaceLineEndings(" ");
 
-    private void Convert(StoredTensor tensor, RowOrder order, string name, ElementType type, NativeMemoryBlock block)
+    private void Convert(StoredTensor tensor, RowOrder order, string name, ElementType type, NativeBlock block)
     {
         int columns = checked((int)tensor.Columns);
         Fp8Scale? scale = tensor.Type is StorageType.F8_E4M3 or StorageType.F8_E5M2 ? Fp8Scale.Of(archive, tensor, name) : null;
@@ -122,7 +122,7 @@ public sealed unsafe class Checkpoint : IParameterSource, IDisposable
             long source = order.Source(row);
             tensor.ReadRows(source, values);
             scale?.Apply(source, values);
-            nint target = block.Address + (nint)(row * columns * type.Size());
+            nint target = block.Pointer + (nint)(row * columns * type.Size());
             switch (type)
             {
                 case ElementType.F32:

@@ -18,7 +18,7 @@ public sealed class RandomParameters(ModelConfig config, ulong seed, ElementType
     public Parameter Take(string name, int[] shape, ShardAxis axis)
     {
         long count = shape.Aggregate(1L, (product, extent) => checked(product * extent));
-        NativeMemoryBlock block = new(checked(count * type.Size()));
+        NativeBlock block = new(checked(count * type.Size()), zeroed: false);
         ulong key = Mix(stream += 0x9E3779B97F4A7C15);
         bool norm = name.EndsWith("norm.weight", StringComparison.Ordinal);
         bool bias = name.EndsWith(".bias", StringComparison.Ordinal);
@@ -36,7 +36,7 @@ public sealed class RandomParameters(ModelConfig config, ulong seed, ElementType
                 if (i + 1 < count) Store(block, i + 1, values[1]);
             }
         });
-        return Parameter.FromMemory(prefix + name, shape, type, block.Address, block, axis);
+        return Parameter.FromMemory(prefix + name, shape, type, block.Pointer, block, axis);
     }
 
     /// <summary>Two independent normal values from two uniform ones (Box and Muller 1958).</summary>
@@ -58,18 +58,18 @@ public sealed class RandomParameters(ModelConfig config, ulong seed, ElementType
         return z ^ (z >> 31);
     }
 
-    private unsafe void Store(NativeMemoryBlock block, long index, float value)
+    private unsafe void Store(NativeBlock block, long index, float value)
     {
         switch (type)
         {
             case ElementType.F32:
-                ((float*)block.Address)[index] = value;
+                ((float*)block.Pointer)[index] = value;
                 break;
             case ElementType.BF16:
-                ((ushort*)block.Address)[index] = Formats.ElementConversion.SingleToBFloat16(value);
+                ((ushort*)block.Pointer)[index] = Formats.ElementConversion.SingleToBFloat16(value);
                 break;
             default:
-                ((Half*)block.Address)[index] = (Half)value;
+                ((Half*)block.Pointer)[index] = (Half)value;
                 break;
         }
     }

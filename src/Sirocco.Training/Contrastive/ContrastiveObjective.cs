@@ -13,7 +13,7 @@ public sealed class ContrastiveObjective(ComputeContext context, BiEncoder model
     /// <summary>Computes the loss of a batch and adds the gradient of <paramref name="share"/> times it to the arena. Nothing is added where the loss is not finite.</summary>
     /// <param name="batch">Queries and passages.</param>
     /// <param name="share">Part of the step that this batch is.</param>
-    /// <param name="cancellation">Stops between layers.</param>
+    /// <param name="cancellation">Stops between layers, and between operations on the way back.</param>
     /// <returns>The loss, unscaled.</returns>
     public float AddGradients(ContrastiveBatch batch, float share = 1, CancellationToken cancellation = default)
     {
@@ -23,7 +23,7 @@ public sealed class ContrastiveObjective(ComputeContext context, BiEncoder model
         Tensor passages = model.Encode(f, batch.PassageIds, batch.Passages);                // [B·n, features]
         Tensor mean = loss.Compute(f, queries, passages, batch.Documents);                  // [1, 1]
         float value = mean.Scalar();
-        if (float.IsFinite(value)) tape.Backward(mean, f.Upload([share], 1, 1));
+        if (float.IsFinite(value)) tape.Backward(mean, f.Upload([share], 1, 1), cancellation);
         return value;
     }
 }

@@ -71,6 +71,7 @@ public sealed class ContrastiveTrainer
         float loss = 0;
         int tokens = 0;
         UpdateReport update;
+        bool done = false;
         try
         {
             for (int start = 0; start < examples.Length; start += size)
@@ -86,16 +87,17 @@ public sealed class ContrastiveTrainer
 
             // 4. Clip and update.
             update = descent.Update(Progress * options.Schedule.TotalSteps);
+            done = true;
         }
         catch (TrainingDivergedException diverged)
         {
             string shown = string.Join(", ", examples.Take(8)) + (examples.Length > 8 ? ", …" : "");
             throw new TrainingDivergedException($"step {State.Step + 1}: {diverged.Message} (examples {shown}); lower the learning rate or train in f32, the weights are those of step {State.Step}");
         }
-        catch (OperationCanceledException)
+        finally
         {
-            Optimizer.Arena.ZeroGradients();
-            throw;
+            // A step that was given up, for whatever reason, leaves nothing for the next one to add to.
+            if (!done) Optimizer.Arena.ZeroGradients();
         }
 
         // 5. Account for it.

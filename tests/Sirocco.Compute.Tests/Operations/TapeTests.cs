@@ -153,6 +153,32 @@ public sealed class TapeTests
         Assert.Equal(0, context.BytesInUse);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_backward_pass_stops_between_operations_when_asked_to(bool recomputed)
+    {
+        using ComputeContext context = new();
+        SmallTransformer network = new(layers: 3);
+        using CancellationTokenSource stop = new();
+        int complete = 0;
+        using (Tape tape = new() { ParameterGradientComplete = _ => Complete() })
+        {
+            using Scope f = context.BeginScope(Precision.F32, tape);
+            Tensor loss = network.Loss(f, network.Embed(f, 9), recomputed);
+            Assert.ThrowsAny<OperationCanceledException>(() => tape.Backward(loss, cancellation: stop.Token));
+        }
+
+        Assert.InRange(complete, 1, network.Arena.Parameters.Count - 1);
+        Assert.Equal(0, context.BytesInUse);
+
+        void Complete()
+        {
+            complete++;
+            stop.Cancel();
+        }
+    }
+
     [Fact]
     public void A_recomputed_block_that_reads_a_second_tracked_tensor_is_refused()
     {

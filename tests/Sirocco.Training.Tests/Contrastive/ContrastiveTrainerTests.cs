@@ -64,11 +64,13 @@ public class ContrastiveTrainerTests
         ContrastiveTrainer trainer = new(context, model, TinyTask.Data(), TinyTask.Options(5));
         trainer.Step();
         trainer.Optimizer.Arena.Parameters[^1].Master!.Span(0, 1)[0] = float.NaN;
+        trainer.Optimizer.Arena.Gradients.Span(0, 1)[0] = 1;
         float[] before = TinyTask.Weights(trainer);
         TrainingDivergedException diverged = Assert.Throws<TrainingDivergedException>(() => trainer.Step());
         Assert.StartsWith("step 2: the loss is NaN (examples ", diverged.Message, StringComparison.Ordinal);
         Assert.Equal(before, TinyTask.Weights(trainer));
         Assert.Equal(1, trainer.State.Step);
+        Assert.All(trainer.Optimizer.Arena.Gradients.Span(0, (int)trainer.Optimizer.Arena.Length).ToArray(), gradient => Assert.Equal(0, gradient));
     }
 
     [Fact]

@@ -59,6 +59,8 @@ internal static unsafe partial class Gemm
         for (int i = 0; i < outputs.Length; i++)
             products[i] = Product.Of(outputs[i], x.Width, backend.Kernels[precision]);
         Run(backend, backend.Kernels[precision], x, products, outputs.Length, null);
+        foreach (LinearOutput output in outputs)
+            GC.KeepAlive(output.Quantized);
     }
 
     /// <summary>y = silu(x · Gᵀ) ⊙ (x · Uᵀ), silu(z) = z / (1 + e⁻ᶻ): both halves of SwiGLU and their product, block by block in cache (Shazeer 2020).</summary>
@@ -76,6 +78,8 @@ internal static unsafe partial class Gemm
             throw new ArgumentException($"the gate has {products[0].Columns} outputs, the up projection {products[1].Columns}");
         GatedResult result = new() { Y = y, Stride = yStride };
         Run(backend, backend.Kernels[precision], x, products, 2, &result);
+        GC.KeepAlive(gate.Quantized);
+        GC.KeepAlive(up.Quantized);
     }
 
     private static void Run(CpuBackend backend, PanelKernel kernel, in Operand x, Product* products, int count, GatedResult* gated)

@@ -16,7 +16,7 @@ internal sealed unsafe class QuantizedWeight
     private QuantizedWeight(PanelKernel kernel, int rows, int columns)
     {
         (Kernel, Rows, Columns) = (kernel, rows, columns);
-        Panels = new NativeBlock(checked(kernel.Panels(rows) * kernel.PanelBytes(columns)));
+        Panels = new NativeBlock(checked(kernel.Panels(rows) * kernel.PanelBytes(columns)), zeroed: false);
     }
 
     /// <summary>The kernel whose layout the panels have.</summary>
