@@ -9,9 +9,10 @@ internal static class CorpusRecords
 
     public static void Read(string path, RetrievalRows rows)
     {
-        JsonElement corpora = JsonRecords.Member(path, "corpus")
-            ?? throw new InvalidDataException($"{path}: has no 'corpus'; give an object with 'corpus' (its folder as {{\"path\": …}}) and 'data', or name a file of inline records .jsonl");
-        if (JsonRecords.Member(path, "data") is not { ValueKind: JsonValueKind.Array }) throw new InvalidDataException($"{path}: 'data' is missing or no list of records");
+        (Dictionary<string, JsonValueKind> members, JsonElement corpora) = JsonRecords.Outline(path);
+        if (!members.ContainsKey("corpus"))
+            throw new InvalidDataException($"{path}: has no 'corpus'; give an object with 'corpus' (its folder as {{\"path\": …}}) and 'data', or name a file of inline records .jsonl");
+        if (members.GetValueOrDefault("data") != JsonValueKind.Array) throw new InvalidDataException($"{path}: 'data' is missing or no list of records");
         string folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
         foreach (JsonElement corpus in RecordFields.Items(corpora))
         {

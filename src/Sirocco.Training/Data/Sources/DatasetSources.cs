@@ -39,8 +39,8 @@ internal static class DatasetSources
         if (kind == RetrievalDatasetKind.Normalized || (kind == RetrievalDatasetKind.Standard && NormalizedBundle.Find(path) is not null)) return SourceForm.Bundle;
         if (Directory.Exists(path)) return SourceForm.Folder;
         if (kind == RetrievalDatasetKind.Inline || InlineExtensions.Contains(Path.GetExtension(path).ToLowerInvariant())) return SourceForm.Inline;
-        bool isInline = Path.GetExtension(path).Equals(".json", StringComparison.OrdinalIgnoreCase) && !JsonRecords.IsCorpusForm(path);
-        return isInline ? SourceForm.Inline : SourceForm.Corpus;
+        bool isCorpus = !Path.GetExtension(path).Equals(".json", StringComparison.OrdinalIgnoreCase) || JsonRecords.Outline(path).Members.ContainsKey("corpus");
+        return isCorpus ? SourceForm.Corpus : SourceForm.Inline;
     }
 
     private static void Read(string path, SourceForm form, RetrievalRows rows, HubOptions hub)

@@ -26,33 +26,20 @@ internal static class JsonRecords
 
     private static readonly JsonReaderOptions ReaderOptions = new() { MaxDepth = 64, CommentHandling = JsonCommentHandling.Disallow };
 
-    /// <summary>Whether the file is one JSON object with the members <c>corpus</c> and <c>data</c>.</summary>
-    public static bool IsCorpusForm(string path)
+    /// <summary>The kinds of the members of the file's one object, and what <c>corpus</c> holds; no members where the file is something else.</summary>
+    /// <exception cref="InvalidDataException">It is one piece of JSON, but damaged or too large.</exception>
+    public static (Dictionary<string, JsonValueKind> Members, JsonElement Corpus) Outline(string path)
     {
         using MappedFile file = MappedFile.Open(path);
-        if (file.Length > LongestJson) return false;
-        try
+        Dictionary<string, JsonValueKind> kinds = [];
+        JsonElement corpus = default;
+        if (file.Length == 0 || !IsOneValue(file)) return (kinds, corpus);
+        Whole(file, content => Members(content, (name, value) =>
         {
-            HashSet<string> members = [];
-            Members(Content(file), (name, _) => members.Add(name));
-            return members.Contains("corpus") && members.Contains("data");
-        }
-        catch (JsonException)
-        {
-            return false;   // JSON Lines, or damaged: the reader of records will say
-        }
-    }
-
-    /// <summary>The member of the file's top-level object.</summary>
-    public static JsonElement? Member(string path, string wanted)
-    {
-        using MappedFile file = Open(path);
-        JsonElement? found = null;
-        Whole(file, content => Members(content, (name, span) =>
-        {
-            if (name == wanted) found = Parse(span);
+            kinds[name] = value[0] switch { (byte)'[' => JsonValueKind.Array, (byte)'{' => JsonValueKind.Object, _ => JsonValueKind.Undefined };
+            if (name == "corpus") corpus = Parse(value);
         }));
-        return found;
+        return (kinds, corpus);
     }
 
     /// <summary>Visits every record.</summary>
@@ -118,14 +105,6 @@ internal static class JsonRecords
         return patched;
     }
 
-    private static MappedFile Open(string path)
-    {
-        MappedFile file = MappedFile.Open(path);
-        if (file.Length <= LongestJson) return file;
-        file.Dispose();
-        throw new InvalidDataException($"{path}: is larger than 2 GB in one piece of JSON; write one record on each line (.jsonl) instead");
-    }
-
     private static ReadOnlySpan<byte> Content(MappedFile file)
     {
         ReadOnlySpan<byte> content = file.Span(0, (int)file.Length);
@@ -141,7 +120,7 @@ internal static class JsonRecords
     /// <summary>Whether the file is one JSON value and nothing else, rather than a value on each line.</summary>
     private static bool IsOneValue(MappedFile file)
     {
-        if (file.Length > LongestJson) return false;
+        if (file.Length > LongestJson) return file.Span(0, 4096).TrimStart("\uFEFF \t\r\n"u8).StartsWith("["u8);
         ReadOnlySpan<byte> content = Content(file).Trim(" \t\r\n"u8);
         if (content.IsEmpty || content[0] == (byte)'[') return true;
         int end = content.IndexOf((byte)'\n');
@@ -168,6 +147,7 @@ internal static class JsonRecords
 
     private static void Whole(MappedFile file, SpanVisitor visit)
     {
+        if (file.Length > LongestJson) throw new InvalidDataException($"{file.Path}: is larger than 2 GB in one piece of JSON; write one record on each line (.jsonl) instead");
         ReadOnlySpan<byte> content = Content(file);
         if (!Utf8.IsValid(content)) throw new InvalidDataException($"{file.Path}:{LineOf(content, InvalidAt(content))}: is not valid UTF-8; save the file as UTF-8");
         try

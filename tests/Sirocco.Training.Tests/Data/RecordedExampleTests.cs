@@ -1,0 +1,78 @@
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using Sirocco.Formats;
+
+namespace Sirocco.Training.Tests;
+
+/// <summary>The same data in each form that the reference takes gives the same examples.</summary>
+public class RecordedExampleTests
+{
+    [SkippableTheory]
+    [InlineData("DebianInteger", "{0}.json")]
+    [InlineData("DebianInteger", "{0}-scalar-ids.json")]
+    [InlineData("DebianInteger", "{0}-inline.jsonl")]
+    [InlineData("DebianSynopsis", "{0}.json")]
+    [InlineData("DebianSynopsis", "{0}-scalar-ids.json")]
+    [InlineData("DebianSynopsis", "{0}-inline.jsonl")]
+    public void A_file_gives_the_examples_of_the_reference(string set, string file)
+    {
+        string folder = RecordedCase.Recordings("datasets/retrieval/" + set);
+        Same(folder, Load(Path.Combine(folder, file.Replace("{0}", set, StringComparison.Ordinal))), hasIds: file.EndsWith(".json", StringComparison.Ordinal), isWhole: !file.Contains("scalar", StringComparison.Ordinal));
+    }
+
+    [SkippableFact]
+    public void A_folder_in_the_layout_of_the_collection_gives_the_examples_of_the_reference()
+    {
+        string hub = RecordedCase.Recordings("datasets/retrieval/hub");
+        Same(RecordedCase.Recordings("datasets/retrieval/DebianInteger"), Load(Path.Combine(hub, "DebianInteger")), hasIds: true);
+    }
+
+    [SkippableFact]
+    public void A_hub_source_is_read_from_the_cache_without_a_network()
+    {
+        using TemporaryFolder temporary = new();
+        string hub = RecordedCase.Recordings("datasets/retrieval/hub"), snapshot = temporary.File("datasets--org--set/snapshots/abc");
+        temporary.Write("datasets--org--set/refs/main", "abc");
+        foreach (string file in Directory.GetFiles(hub, "*", SearchOption.AllDirectories))
+        {
+            string target = Path.Combine(snapshot, Path.GetRelativePath(hub, file));
+            Directory.CreateDirectory(Path.GetDirectoryName(target)!);
+            File.WriteAllBytes(target, File.ReadAllBytes(file));
+        }
+
+        HubOptions options = new() { CacheFolder = temporary.Path, Offline = true };
+        Same(RecordedCase.Recordings("datasets/retrieval/DebianInteger"), Load("hf://org/set/DebianInteger", options), hasIds: true);
+
+        // Without a subset: all of them, in the order of their names.
+        RetrievalDataset all = Load("hf://org/set", options);
+        Assert.Equal(HubLayout.Subsets(snapshot).Sum(subset => Load("hf://org/set/" + subset, options).Count), all.Count);
+        Assert.Equal("DebianInteger", all.Corpora.First().Description.Id);
+        Assert.Contains("HF_HUB_OFFLINE", Assert.Throws<FileNotFoundException>(() => Load("hf://org/other/set", options)).Message, StringComparison.Ordinal);
+        Assert.Contains("hf://org", Assert.Throws<InvalidDataException>(() => Load("hf://org", options)).Message, StringComparison.Ordinal);
+    }
+
+    private static RetrievalDataset Load(string path, HubOptions? hub = null) =>
+        RetrievalDataset.Load(new RetrievalDatasetOptions { Sources = [new RetrievalSource(path)], PassagesPerQuery = 4 }, hub ?? new HubOptions { CacheFolder = "", Offline = true });
+
+    private static void Same(string folder, RetrievalDataset dataset, bool hasIds, bool isWhole = true)
+    {
+        JsonElement expected = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(folder, "expected.json"))).RootElement;
+        JsonElement examples = expected.GetProperty("examples");
+        // The file with bare ids holds the first records only.
+        Assert.Equal(isWhole ? examples.GetArrayLength() : 6, dataset.Count);
+        if (hasIds) Assert.Equal(expected.GetProperty("documents").GetInt32(), dataset.Corpora.Single().Count);
+        for (int i = 0; i < dataset.Count; i++)
+        {
+            RetrievalExample example = dataset.Get(i);
+            Assert.Equal(examples[i].GetProperty("question").GetString(), example.Question);
+            Assert.Equal(Strings(examples[i], "doc_sha256"), example.Documents.Select(document => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(document.Text)))[..16]));
+            if (!hasIds) continue;
+            Assert.Equal(examples[i].GetProperty("question_id").GetString(), example.QuestionId);
+            Assert.Equal(Strings(examples[i], "doc_id"), example.Documents.Select(document => document.Id));
+            Assert.Equal(examples[i].GetProperty("hash_id").EnumerateArray().Select(id => id.GetInt64()), example.Documents.Select(document => BiEncoderCollator.DocumentId(document.Id)));
+        }
+    }
+
+    private static string?[] Strings(JsonElement element, string key) => [.. element.GetProperty(key).EnumerateArray().Select(text => text.GetString())];
+}
