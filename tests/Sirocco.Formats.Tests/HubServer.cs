@@ -31,6 +31,9 @@ internal sealed class HubServer : IDisposable
         ["pytorch_model.bin"] = "not wanted"u8.ToArray(),
     };
 
+    /// <summary>Whether org/name is a data set rather than a model.</summary>
+    internal bool HoldsDataset { get; init; }
+
     /// <summary>Names in the list of files; the files by default.</summary>
     internal IReadOnlyList<string>? Listed { get; set; }
 
@@ -104,7 +107,7 @@ internal sealed class HubServer : IDisposable
     {
         if (Busy-- > 0) return Response(503, [], []);
         if (Gate is { } gate && authorization != "Bearer " + gate.Token) return Response(gate.Status, gate.Code is null ? [] : [$"X-Error-Code: {gate.Code}"], []);
-        if (path == "/api/models/org/name/revision/main")
+        if (path == $"/api/{(HoldsDataset ? "datasets" : "models")}/org/name/revision/main")
         {
             string files = string.Join(",", (Listed ?? [.. Files.Keys]).Select(name => $$"""{"rfilename":"{{name.Replace("\\", "\\\\", StringComparison.Ordinal)}}"}"""));
             return Response(200, ["Content-Type: application/json"], Encoding.UTF8.GetBytes($$"""{"sha":"{{Commit}}","siblings":[{{files}}]}"""));
@@ -112,7 +115,7 @@ internal sealed class HubServer : IDisposable
         if (path.StartsWith("/api/models/org/name/", StringComparison.Ordinal)) return Response(404, ["X-Error-Code: RevisionNotFound"], []);
 
         bool stored = path.StartsWith("/storage/", StringComparison.Ordinal);
-        string prefix = stored ? "/storage/" : $"/org/name/resolve/{Commit}/";
+        string prefix = stored ? "/storage/" : $"{(HoldsDataset ? "/datasets" : "")}/org/name/resolve/{Commit}/";
         if (!path.StartsWith(prefix, StringComparison.Ordinal) || !Files.TryGetValue(path[prefix.Length..], out byte[]? content)) return Response(404, [], []);
         bool large = content.Length > 10_000;
         string hash = large ? Convert.ToHexStringLower(SHA256.HashData(content)) : GitHash(content);

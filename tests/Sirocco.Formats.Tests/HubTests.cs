@@ -40,6 +40,22 @@ public sealed class HubTests : IDisposable
     }
 
     [Fact]
+    public async Task The_wanted_files_of_a_data_set_arrive_beside_models_and_need_no_network_again()
+    {
+        using HubServer hub = new() { HoldsDataset = true };
+        HubOptions options = Options with { Endpoint = hub.Address };
+        Task<string> Fetch(HubOptions from) => HubDataset.ResolveAsync("org/name", file => file == "README.md", snapshot => File.Exists(Path.Combine(snapshot, "README.md")), from);
+        string folder = await Fetch(options);
+        Assert.Equal(Path.Combine(scratch.PathOf("hub"), "datasets--org--name", "snapshots", HubServer.Commit), folder);
+        Assert.Equal("README.md", Path.GetFileName(Assert.Single(Directory.GetFiles(folder))));
+        int requests = hub.Requests.Count;
+        Assert.Equal(folder, await Fetch(options));
+        Assert.Equal(folder, await Fetch(options with { Offline = true }));
+        Assert.Equal(requests, hub.Requests.Count);
+        await Assert.ThrowsAsync<FileNotFoundException>(() => Fetch(options with { Offline = true, CacheFolder = scratch.PathOf("empty") }));
+    }
+
+    [Fact]
     public async Task A_model_in_the_cache_needs_no_network()
     {
         await Download();

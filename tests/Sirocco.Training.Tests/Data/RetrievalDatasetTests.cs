@@ -102,6 +102,48 @@ public class RetrievalDatasetTests
         Assert.Equal(["a", "b"], Enumerable.Range(0, dataset.Count).Select(row => dataset.Get(row).Question));
     }
 
+    [SkippableFact]
+    public void A_data_set_saved_to_disk_is_read_from_its_Arrow_files()
+    {
+        string saved = RecordedCase.Recordings("datasets/gsm8k/saved"), hub = RecordedCase.Recordings("datasets/gsm8k/hub");
+        RetrievalDataset fromArrow = Load(saved, 1), fromParquet = Load(hub, 1);
+        Assert.Equal(fromParquet.Count, fromArrow.Count);
+        for (int i = 0; i < fromArrow.Count; i++)
+            Assert.Equal((fromParquet.Get(i).Question, fromParquet.Get(i).Documents[0]), (fromArrow.Get(i).Question, fromArrow.Get(i).Documents[0]));
+    }
+
+    [Fact]
+    public void A_bundle_is_read_with_the_bundles_inside_it_and_sampled_as_datasets_shuffle()
+    {
+        using TemporaryFolder folder = new();
+        folder.Write("set/metadata.json", """{"format": "nemo_automodel_normalized_vl_retrieval_arrow", "version": 1, "sources": [{"path": "sources/source-00000"}, {"path": "sources/source-00001"}]}""");
+        for (int i = 0; i < 2; i++)
+        {
+            string source = $"set/sources/source-0000{i}/";
+            folder.Write(source + "metadata.json", """{"format": "nemo_automodel_normalized_vl_retrieval_arrow", "version": 1, "train_shards": ["train/a.jsonl"], "corpora": [{"corpus_id": "c", "metadata": {"query_instruction": "find:"}, "shards": ["corpus/a.jsonl"]}]}""");
+            folder.Write(source + "train/a.jsonl", string.Join('\n', Enumerable.Range(0, 5).Select(row => $$"""{"question_id": "q", "question": "q{{i}}{{row}}", "corpus_id": "c", "pos_doc": [{"id": "{{i}}"}], "neg_doc": [{"id": "same"}]}""")));
+            folder.Write(source + "corpus/a.jsonl", $$"""{"id": "{{i}}", "text": "text {{i}}", "image_jpeg": null}""" + "\n" + """{"id": "same", "text": "S"}""");
+        }
+
+        RetrievalDatasetOptions options = new() { Sources = [new(folder.File("set"), 4)], Kind = RetrievalDatasetKind.Normalized, PassagesPerQuery = 2 };
+        RetrievalDataset dataset = RetrievalDataset.Load(options);
+        Assert.Equal(NumpyRandom.Permutation(10, 42)[..4].Select(row => $"q{row / 5}{row % 5}"), Enumerable.Range(0, 4).Select(row => dataset.Get(row).Question));
+        Assert.Equal(3, dataset.Corpora.Single().Count);
+        folder.Write("set/sources/source-00001/corpus/a.jsonl", """{"id": "same", "text": "other"}""");
+        Assert.Contains("has another text than", Assert.Throws<InvalidDataException>(() => RetrievalDataset.Load(options)).Message, StringComparison.Ordinal);
+        folder.Write("set/metadata.json", """{"format": "nemo_automodel_normalized_vl_retrieval_arrow", "version": 1, "sources": [{"path": "../../etc"}]}""");
+        Assert.Contains("not inside the bundle", Assert.Throws<InvalidDataException>(() => RetrievalDataset.Load(options)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Scored_pairs_are_read_with_their_scores()
+    {
+        using TemporaryFolder folder = new();
+        Assert.Equal([new("a", "b", 0.5), new("c", "d", 4)], ScoredPairs.Read(folder.Write("x.csv", "sentence1,sentence2,score\na,b,0.5\nc,d,4")));
+        string wrong = folder.Write("x.jsonl", """{"sentence1": "a", "sentence2": "b", "label": "much"}""");
+        Assert.Contains("x.jsonl:1: 'label' is no number", Assert.Throws<InvalidDataException>(() => ScoredPairs.Read(wrong)).Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Sources_are_joined_in_the_order_of_the_reference()
     {
@@ -173,7 +215,7 @@ public class RetrievalDatasetTests
         Assert.Contains("'corpus_id'", Failure(path), StringComparison.Ordinal);
         folder.Write("corpus/merlin_metadata.json", Metadata.Replace("\"c\"", "\"other\"", StringComparison.Ordinal));
         folder.Write("corpus/train.jsonl", """{"id": 1}""");
-        Assert.Contains("train.jsonl: record 0 (counted from 0): the record has no 'text'", Failure(path), StringComparison.Ordinal);
+        Assert.Contains("train.jsonl:1: the record has no 'text'", Failure(path), StringComparison.Ordinal);
         folder.Write("corpus/train.jsonl", """{"id": 1, "text": "one"}""");
         Assert.Contains("'corpus_id' is 'c', but there are only 'other'", Failure(path), StringComparison.Ordinal);
 

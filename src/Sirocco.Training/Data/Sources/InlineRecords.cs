@@ -26,12 +26,8 @@ internal static class InlineRecords
     /// <param name="rows">Where to.</param>
     public static void Add(RecordFields fields, RecordPlace place, string name, RetrievalRows rows)
     {
-        if (!fields.Has("query", out JsonElement question) && !fields.Has("question", out question))
-        {
-            if (!PairColumns.TryAdd(fields, place, name, rows)) throw fields.Missing("query", "question");
-            return;
-        }
-
+        if (!fields.Has("pos_doc") && PairColumns.TryAdd(fields, place, name, rows)) return;
+        if (!fields.Has("query", out JsonElement question) && !fields.Has("question", out question)) throw fields.Missing("query", "question");
         string questionKey = fields.Has("query") ? "query" : "question";
         JsonElement positive = fields.Required("pos_doc"), negative = fields.Required("neg_doc");
         string[] positives = [.. RecordFields.Items(positive).Select(document => Document(fields, "pos_doc", document))];

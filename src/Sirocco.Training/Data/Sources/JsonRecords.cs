@@ -69,13 +69,11 @@ internal static class JsonRecords
                 if (name != "data") return;
                 found = true;
                 if (First(span) == (byte)'[') Elements(path, span, visit);
-                else Visit(path, span, visit);
+                else visit(Parse(span), new RecordPlace(path, 0, 0));
             });
-            if (!found) Visit(path, content, visit);
+            if (!found) visit(Parse(content), new RecordPlace(path, 0, 1));
         });
     }
-
-    private static void Visit(string path, ReadOnlySpan<byte> record, RecordVisitor visit) => visit(Parse(record), new RecordPlace(path, 0, 0));
 
     /// <summary>Python writes NaN and infinities as bare words, which JSON does not have. They are read as 0: nothing that is used is such a number.</summary>
     internal static byte[]? WithoutBareNumbers(ReadOnlySpan<byte> json)
