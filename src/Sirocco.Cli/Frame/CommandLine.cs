@@ -95,6 +95,7 @@ internal static class CommandLine
         new SearchVerb(),
         new VerbGroup("adapter", "Works on the folders of LoRA and DoRA adapters.", new AdapterMergeVerb()),
         new TokenizeVerb(),
+        new TrainVerb(),
         new BenchVerb(),
         new DemoVerb(),
     ];

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.CommandLine;
 using Sirocco.Formats;
 
@@ -6,16 +7,18 @@ namespace Sirocco.Cli.Frame;
 /// <summary>How words of the command line may be written, and what was probably meant by those that do not exist.</summary>
 internal static class Spelling
 {
+    private static readonly SearchValues<char> KeyCharacters = SearchValues.Create("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-");
+
     /// <summary>
     /// Brings long options to the spelling with hyphens (<c>--max_length</c> is <c>--max-length</c>) and refuses options that
     /// the verb does not have: left alone, the parser would take them for texts.
     /// </summary>
     public static string[] Normalise(string[] words, Command root)
     {
-        string[] result = [.. words];
+        List<string> result = [.. words];
         Command command = root;
         bool nextIsValue = false;
-        for (int i = 0; i < result.Length; i++)
+        for (int i = 0; i < result.Count; i++)
         {
             string word = result[i];
             if (nextIsValue)
@@ -31,19 +34,41 @@ internal static class Spelling
                 {
                     command = command.Subcommands.FirstOrDefault(sub => sub.Name == word) ?? throw UnknownVerb(word, command, root);
                 }
+                else if (command is ITakesOverrides assigned && IsAssignment(word))
+                {
+                    result[i] = $"{assigned.Overrides.Name}={word}";
+                }
 
                 continue;
             }
 
             int equals = word.IndexOf('=', StringComparison.Ordinal);
             string name = equals < 0 ? word : word[..equals];
-            Option option = Find(command, root, name) ?? Find(command, root, name.Replace('_', '-')) ?? throw UnknownOption(name, command, root);
+            Option? found = Find(command, root, name) ?? Find(command, root, name.Replace('_', '-'));
+            if (found is null && command is ITakesOverrides overridable && word.StartsWith("--", StringComparison.Ordinal))
+            {
+                // The key's own hyphens and underscores stay; the next word is its value unless it begins with two hyphens.
+                bool valueFollows = equals < 0 && i + 1 < result.Count && !result[i + 1].StartsWith("--", StringComparison.Ordinal);
+                string value = equals >= 0 ? "" : valueFollows ? "=" + result[i + 1] : "=True";
+                if (valueFollows) result.RemoveAt(i + 1);
+                result[i] = $"{overridable.Overrides.Name}={word}{value}";
+                continue;
+            }
+
+            Option option = found ?? throw UnknownOption(name, command, root);
             string canonical = option.Name == name || option.Aliases.Contains(name) ? name : name.Replace('_', '-');
             result[i] = equals < 0 ? canonical : canonical + word[equals..];
             nextIsValue = equals < 0 && option.ValueType != typeof(bool) && option.Arity.MaximumNumberOfValues > 0;
         }
 
-        return result;
+        return [.. result];
+    }
+
+    /// <summary>Whether a word is <c>section.key=value</c>.</summary>
+    private static bool IsAssignment(string word)
+    {
+        int equals = word.IndexOf('=', StringComparison.Ordinal);
+        return equals > 0 && word.AsSpan(0, equals).IndexOfAnyExcept(KeyCharacters) < 0;
     }
 
     /// <summary>A parse error in our words: which option or argument, and where to look.</summary>

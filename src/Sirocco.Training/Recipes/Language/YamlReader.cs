@@ -59,6 +59,7 @@ internal sealed class YamlReader
         }
         catch (YamlException e)
         {
+            if (TabIndentation(text, e.Start.Line, e.End.Line) is { } line) throw new InvalidDataException($"{file}:{line}: is indented with a tab; YAML wants blanks", e);
             throw new InvalidDataException($"{file}:{e.Start.Line}: {Visible.OneLine(e.Message.TrimEnd('.'))}; correct the YAML at column {e.Start.Column}", e);
         }
         catch (Exception e) when (e is ArgumentException or InvalidOperationException or FormatException or OverflowException or IndexOutOfRangeException)
@@ -192,6 +193,18 @@ internal sealed class YamlReader
     private ValueOrigin Origin(ParsingEvent at) => new(ValueSource.File, file, (int)at.Start.Line, (int)at.Start.Column);
 
     private InvalidDataException Wrong(ParsingEvent at, string problem) => new($"{file}:{at.Start.Line}: {problem}");
+
+    // The first line of a refused stretch that begins with a tab, which the scanner only reports as something unexpected.
+    private static long? TabIndentation(string text, long first, long last)
+    {
+        long line = 0;
+        foreach (ReadOnlySpan<char> content in text.AsSpan().EnumerateLines())
+        {
+            if (++line >= first && line <= last + 1 && content.TrimStart(' ').StartsWith('\t')) return line;
+        }
+
+        return null;
+    }
 
     private static void RefuseControlCharacters(string text, string file)
     {

@@ -1,0 +1,148 @@
+using Sirocco.Compute;
+using Sirocco.Models;
+
+namespace Sirocco.Training;
+
+/// <summary>What a recipe will do, worked out without training: batches, steps, parameters, memory, time. What is not known before the run is null.</summary>
+public sealed record RecipeExplanation
+{
+    /// <summary>Queries of a micro-batch.</summary>
+    public required int LocalBatchSize { get; init; }
+
+    /// <summary>Micro-batches of a step.</summary>
+    public required int MicroBatches { get; init; }
+
+    /// <summary>Queries of a step.</summary>
+    public required int GlobalBatchSize { get; init; }
+
+    /// <summary>Passages of a query, the positive included.</summary>
+    public required int PassagesPerQuery { get; init; }
+
+    /// <summary>Tokens of a step, were every text as long as its limit.</summary>
+    public required long MostTokensPerStep { get; init; }
+
+    /// <summary>Tokens of a micro-batch (or of a piece of it under grad_cache), were every text as long as its limit.</summary>
+    public required long MostTokensAtOnce { get; init; }
+
+    /// <summary>Examples of the data set; null where it is not on this machine.</summary>
+    public int? Examples { get; init; }
+
+    /// <summary>Steps of the run.</summary>
+    public int? Steps { get; init; }
+
+    /// <summary>Weights of the model; null where it is not on this machine.</summary>
+    public long? Parameters { get; init; }
+
+    /// <summary>Weights that train.</summary>
+    public long? TrainedParameters { get; init; }
+
+    /// <summary>Bytes for weights, gradients and moments.</summary>
+    public long? StateBytes { get; init; }
+
+    /// <summary>Bytes of activations kept for the backward pass, were every text as long as its limit.</summary>
+    public long? MostActivationBytes { get; init; }
+
+    /// <summary>Longest time, from a product measured on this machine, were every text as long as its limit.</summary>
+    public TimeSpan? MostTime { get; init; }
+
+    /// <summary>Works out what can be known. Data sets and models that are not on this machine are not fetched.</summary>
+    /// <param name="recipe">The run.</param>
+    /// <param name="model">Folder of the model, or null where it is not on this machine.</param>
+    /// <param name="threads">Threads of the run; 0 for one a core.</param>
+    /// <exception cref="InvalidDataException">The data set, the model or their sizes are wrong.</exception>
+    public static RecipeExplanation Of(RetrievalRecipe recipe, string? model, int threads = 0)
+    {
+        int microBatches = recipe.StepScheduler.Accumulation(recipe.Distributed.DataParallelSize ?? 1);
+        long perQuery = MostTokensPerQuery(recipe);
+        int atOnce = recipe is BiEncoderRecipe { GradientCache: { } cache } ? Math.Min(cache.MicroBatchSize, recipe.StepScheduler.LocalBatchSize) : recipe.StepScheduler.LocalBatchSize;
+        int? examples = recipe.Dataset.Sources.All(source => File.Exists(source.Path) || Directory.Exists(source.Path)) ? RetrievalDataset.Load(recipe.Dataset).Count : null;
+        RecipeExplanation explanation = new()
+        {
+            LocalBatchSize = recipe.StepScheduler.LocalBatchSize,
+            MicroBatches = microBatches,
+            GlobalBatchSize = recipe.StepScheduler.GlobalBatchSize,
+            PassagesPerQuery = recipe.Dataset.PassagesPerQuery,
+            MostTokensPerStep = recipe.StepScheduler.GlobalBatchSize * perQuery,
+            MostTokensAtOnce = atOnce * perQuery,
+            Examples = examples,
+            Steps = Length(recipe, examples),
+        };
+        if (explanation.Steps is { } steps && recipe.ParameterSchedule is { } schedule) ParameterSchedule.Resolve(schedule, recipe.Optimizer.LearningRate, recipe.Optimizer.WeightDecay, steps);
+        return model is null ? explanation : explanation.With(recipe, model, threads);
+    }
+
+    private RecipeExplanation With(RetrievalRecipe recipe, string folder, int threads)
+    {
+        ModelConfig config = ModelConfig.Load(folder);
+        long head = recipe switch
+        {
+            CrossEncoderRecipe => config.HiddenSize,
+            DistillationRecipe distillation => (long)distillation.Model.TeacherHiddenSize * (config.HiddenSize + 1),
+            _ => 0,
+        };
+        long parameters = config.ParameterCount + head;
+        long trained = recipe.Adapter is { } options ? AdapterSize(folder, options) : parameters;
+        Precision precision = recipe.Precision ?? (recipe.Encoder.WeightType == ElementType.F32 || (recipe.Encoder.WeightType is null && config.StoredType is null or "float32") ? Precision.F32 : Precision.BF16);
+        return this with
+        {
+            Parameters = parameters,
+            TrainedParameters = trained,
+            StateBytes = State(recipe, parameters, trained, precision),
+            MostActivationBytes = MostTokensAtOnce * ActivationsOfToken(config, recipe.Distributed.RecomputeActivations),
+            MostTime = Steps is { } steps ? Time(config, steps * (double)MostTokensPerStep, recipe, precision, threads) : null,
+        };
+    }
+
+    private static int? Length(RetrievalRecipe recipe, int? examples)
+    {
+        if (examples is not { } count) return recipe.StepScheduler.MaxSteps;
+        int ranks = recipe.Distributed.DataParallelSize ?? 1, ofRank = count / ranks, size = recipe.DataLoader.BatchSize ?? recipe.StepScheduler.LocalBatchSize;
+        int batches = recipe.DataLoader.DropLast ? ofRank / size : (ofRank + size - 1) / size;
+        return new StepScheduler(recipe.StepScheduler, batches, ranks).TotalSteps;
+    }
+
+    private static long MostTokensPerQuery(RetrievalRecipe recipe)
+    {
+        long passages = recipe.Dataset.PassagesPerQuery;
+        return recipe switch
+        {
+            BiEncoderRecipe biEncoder => biEncoder.Collator.QueryLength + (passages * biEncoder.Collator.PassageLength),
+            CrossEncoderRecipe crossEncoder => passages * crossEncoder.Collator.MaxLength,
+            DistillationRecipe distillation => distillation.Collator.QueryLength + (passages * distillation.Collator.PassageLength),
+            _ => 0,
+        };
+    }
+
+    private static long AdapterSize(string folder, AdapterOptions options)
+    {
+        using PretrainedModel model = PretrainedModel.Open(folder);
+        return Adapter.Attach(model, options).Parameters.Sum(parameter => parameter.Count);
+    }
+
+    // A weight that trains: f32 master and gradient, the optimizer's buffers, and in bf16 its packed operand; one that does not is held as it is multiplied.
+    private static long State(RetrievalRecipe recipe, long parameters, long trained, Precision precision)
+    {
+        int buffers = recipe.Optimizer.Kind != OptimizerKind.Sgd ? 8 : recipe.Optimizer.Momentum > 0 ? 4 : 0;
+        int operand = precision == Precision.BF16 ? 2 : 0;
+        long frozen = recipe.Adapter is null ? 0 : parameters;
+        int frozenSize = (recipe.FrozenType ?? recipe.Encoder.WeightType ?? (precision == Precision.BF16 ? ElementType.BF16 : ElementType.F32)).Size();
+        return checked((trained * (8 + buffers + operand)) + (frozen * frozenSize));
+    }
+
+    // Inputs of the products and norms of a layer, in f32; recomputation keeps the input of each layer and one layer's own.
+    private static long ActivationsOfToken(ModelConfig config, bool recompute)
+    {
+        long heads = (long)config.Heads * config.HeadSize, pairs = 2L * config.KeyValueHeads * config.HeadSize;
+        long layer = 4 * ((4L * config.HiddenSize) + (2 * heads) + pairs + (3L * config.IntermediateSize));
+        return recompute ? layer + (4L * config.HiddenSize * config.Layers) : layer * config.Layers;
+    }
+
+    // Two operations a weight and token forward, twice that backward; an adapter's backward pass skips the gradients of frozen weights.
+    private static TimeSpan Time(ModelConfig config, double tokens, RetrievalRecipe recipe, Precision precision, int threads)
+    {
+        double weights = config.ParameterCount - ((double)config.VocabularySize * config.HiddenSize);
+        double passes = (recipe.Adapter is null ? 3 : 2) + (recipe.Distributed.RecomputeActivations || recipe is BiEncoderRecipe { GradientCache: not null } ? 1 : 0);
+        double seconds = 2 * weights * passes * tokens / ProductRate.Measure(config, precision, threads);
+        return TimeSpan.FromSeconds(Math.Min(seconds, TimeSpan.MaxValue.TotalSeconds / 2));
+    }
+}
