@@ -10,6 +10,9 @@ public class ContentSnifferTests
     [InlineData("gguf/metadata.gguf", ContentKind.Gguf)]
     [InlineData("numpy/version-3.npy", ContentKind.Npy)]
     [InlineData("numpy/contents.json", ContentKind.Json)]
+    [InlineData("parquet/plain.parquet", ContentKind.Parquet)]
+    [InlineData("arrow/file.arrow", ContentKind.Arrow)]
+    [InlineData("arrow/stream.arrow", ContentKind.Arrow)]
     public void A_file_is_recognised_under_any_name(string golden, ContentKind expected)
     {
         using var scratch = new Scratch();

@@ -23,6 +23,7 @@ internal static unsafe class PageCompression
     /// <summary>Fills <paramref name="target"/>.</summary>
     internal static void Decompress(ParquetCodec codec, ReadOnlySpan<byte> source, Span<byte> target)
     {
+        if (source.IsEmpty) throw new InvalidDataException($"no bytes of {codec} where {target.Length} unpacked ones are expected");
         switch (codec)
         {
             case ParquetCodec.Snappy:

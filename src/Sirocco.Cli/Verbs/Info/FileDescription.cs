@@ -39,6 +39,9 @@ internal static class FileDescription
             case ContentKind.JsonLines:
                 facts.Add("records", Records(path));
                 break;
+            case ContentKind.Parquet or ContentKind.Arrow:
+                TableDescription.Add(facts, path);
+                break;
             case ContentKind.GitLfsPointer:
                 facts.Add("note", "the file itself was not fetched: run git lfs pull in its repository");
                 break;
