@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Text;
 
@@ -72,7 +73,7 @@ public sealed partial class Column
     /// <typeparam name="T">A type of that width.</typeparam>
     public ReadOnlySpan<T> Values<T>() where T : unmanaged
     {
-        if (Marshal.SizeOf<T>() != Field.Type.StorageWidth) throw new InvalidOperationException($"{Field} is not made of values of {Marshal.SizeOf<T>()} bytes");
+        if (Unsafe.SizeOf<T>() != Field.Type.StorageWidth) throw new InvalidOperationException($"{Field} is not made of values of {Unsafe.SizeOf<T>()} bytes");
         return MemoryMarshal.Cast<byte, T>(values.Span);
     }
 

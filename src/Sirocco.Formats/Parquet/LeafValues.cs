@@ -21,6 +21,9 @@ internal sealed class LeafValues(int width)
 
     internal ReadOnlyMemory<byte>[] Buffers => [.. buffers];
 
+    /// <summary>The bytes of a text.</summary>
+    internal ReadOnlySpan<byte> Bytes(int index) => buffers[views[index].Buffer].Span.Slice(views[index].Start, views[index].Length);
+
     /// <summary>Room for more numbers, to be filled by the caller.</summary>
     internal Span<byte> AppendNumbers(int count)
     {

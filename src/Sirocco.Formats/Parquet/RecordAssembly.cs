@@ -137,17 +137,8 @@ internal static class RecordAssembly
 
     private static void WriteDecimal(SchemaLeaf leaf, LeafValues values, int i, Span<byte> to)
     {
-        ReadOnlySpan<byte> from;
         bool bigEndian = leaf.Type is PhysicalType.ByteArray or PhysicalType.FixedLenByteArray;
-        if (leaf.Type == PhysicalType.ByteArray)
-        {
-            ByteView view = values.Views[i];
-            from = values.Buffers[view.Buffer].Span.Slice(view.Start, view.Length);
-        }
-        else
-        {
-            from = values.Numbers.Span.Slice(i * leaf.Width, leaf.Width);
-        }
+        ReadOnlySpan<byte> from = leaf.Type == PhysicalType.ByteArray ? values.Bytes(i) : values.Numbers.Span.Slice(i * leaf.Width, leaf.Width);
         if (from.IsEmpty || from.Length > to.Length) throw new InvalidDataException($"a decimal of {from.Length} bytes");
         from.CopyTo(to);
         if (bigEndian) to[..from.Length].Reverse();

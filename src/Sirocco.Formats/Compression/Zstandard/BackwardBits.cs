@@ -72,6 +72,15 @@ internal unsafe struct BackwardBits
         return value;
     }
 
+    /// <summary><see cref="Read"/> that gives arbitrary bits beyond the end, for loops that ask <see cref="IsFinished"/> after them.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal ulong ReadFast(int count)
+    {
+        ulong value = (container << used) >> 1 >> (63 - count);
+        used += count;
+        return value;
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal void Refill()
     {

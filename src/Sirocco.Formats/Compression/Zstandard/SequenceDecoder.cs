@@ -57,11 +57,11 @@ internal sealed unsafe class SequenceDecoder
                 {
                     FiniteState forLength = lengthStates[length], forOffset = offsetStates[offset], forMatch = matchStates[match];
                     bits.Refill();
-                    nuint distance = forOffset.Base + (nuint)bits.Read(forOffset.ExtraBits);
-                    nuint matchLength = forMatch.Base + (nuint)bits.Read(forMatch.ExtraBits);
+                    nuint distance = forOffset.Base + (nuint)bits.ReadFast(forOffset.ExtraBits);
+                    nuint matchLength = forMatch.Base + (nuint)bits.ReadFast(forMatch.ExtraBits);
                     // Up to 42 bits follow: 16 of the length, 9 + 9 + 8 of the states.
                     if (bits.Used > 22) bits.Refill();
-                    nuint literalLength = forLength.Base + (nuint)bits.Read(forLength.ExtraBits);
+                    nuint literalLength = forLength.Base + (nuint)bits.ReadFast(forLength.ExtraBits);
 
                     if (distance > 3)
                     {
@@ -87,9 +87,9 @@ internal sealed unsafe class SequenceDecoder
                     to += matchLength;
 
                     if (--count == 0) break;
-                    length = forLength.Next + (nuint)bits.Read(forLength.StateBits);
-                    match = forMatch.Next + (nuint)bits.Read(forMatch.StateBits);
-                    offset = forOffset.Next + (nuint)bits.Read(forOffset.StateBits);
+                    length = forLength.Next + (nuint)bits.ReadFast(forLength.StateBits);
+                    match = forMatch.Next + (nuint)bits.ReadFast(forMatch.StateBits);
+                    offset = forOffset.Next + (nuint)bits.ReadFast(forOffset.StateBits);
                 }
                 bits.Refill();
                 if (!bits.IsFinished) throw Damaged();
