@@ -93,7 +93,7 @@ public sealed class Adapter
     public static Adapter Load(PretrainedModel model, string folder)
     {
         AdapterConfig config = AdapterConfig.Read(folder);
-        using AdapterWeights weights = AdapterWeights.Open(folder, config.Options, model.Projections, model.ModuleName, model.Path);
+        using AdapterWeights weights = AdapterWeights.Open(folder, config.Options, model);
         Dictionary<Projection, LowRankUpdate> updates = [];
         foreach ((Projection projection, AdapterWeights.Factors factors) in weights.Updates)
         {

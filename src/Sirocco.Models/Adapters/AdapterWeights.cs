@@ -31,17 +31,15 @@ internal sealed class AdapterWeights : IDisposable
 
     /// <param name="folder">The adapter's folder.</param>
     /// <param name="options">Its configuration.</param>
-    /// <param name="modules">What the base model has.</param>
-    /// <param name="moduleName">Names that the configuration's patterns are matched with.</param>
-    /// <param name="model">The base model, for messages.</param>
-    public static AdapterWeights Open(string folder, PeftOptions options, IEnumerable<Projection> modules, Func<Projection, string> moduleName, string model)
+    /// <param name="model">The base model.</param>
+    public static AdapterWeights Open(string folder, PeftOptions options, PretrainedModel model)
     {
         string file = Path.Combine(folder, FileName);
         if (!File.Exists(file)) throw new FileNotFoundException($"{folder}: holds no {FileName}; is this an adapter's folder, complete?", file);
         AdapterWeights weights = new(SafetensorsFile.Open(file));
         try
         {
-            weights.Sort(options, [.. modules], moduleName, model);
+            weights.Sort(options, model);
             return weights;
         }
         catch
@@ -66,8 +64,10 @@ internal sealed class AdapterWeights : IDisposable
 
     public void Dispose() => archive.Dispose();
 
-    private void Sort(PeftOptions options, Projection[] modules, Func<Projection, string> moduleName, string model)
+    private void Sort(PeftOptions options, PretrainedModel model)
     {
+        Projection[] modules = [.. model.Projections];
+        HashSet<Projection> targets = [.. ModuleMatching.Matches(model, options)];
         Dictionary<string, Projection> byName = modules.ToDictionary(module => module.Name, StringComparer.Ordinal);
         Dictionary<Projection, StoredTensor> a = [], b = [], magnitudes = [], whole = [];
         foreach (StoredTensor tensor in archive.Tensors)
@@ -76,7 +76,7 @@ internal sealed class AdapterWeights : IDisposable
             if (name.EndsWith(AdapterNames.UntouchedTable, StringComparison.Ordinal)) continue;
             var (suffix, parts) = Part(name, a, b, magnitudes, whole) ?? throw Unusable(tensor, "is no part of a LoRA or DoRA adapter");
             Projection? module = AdapterNames.InNetwork(name[..^suffix.Length]).Select(byName.GetValueOrDefault).FirstOrDefault(found => found is not null);
-            if (module is null) throw Unusable(tensor, $"adapts a module that {model} does not have{(options.BaseModel is { Length: > 0 } known ? $"; the adapter was trained on {Visible(known)}" : "")}");
+            if (module is null) throw Unusable(tensor, $"adapts a module that {model.Path} does not have{(options.BaseModel is { Length: > 0 } known ? $"; the adapter was trained on {Visible(known)}" : "")}");
             if (!parts.TryAdd(module, tensor)) throw Unusable(tensor, $"is a second one for {module.Name}, beside '{parts[module].Name}'");
         }
 
@@ -87,12 +87,14 @@ internal sealed class AdapterWeights : IDisposable
             if (!b.TryGetValue(module, out StoredTensor? second)) throw Incomplete(module, "B");
             bool dora = magnitudes.TryGetValue(module, out StoredTensor? magnitude);
             if (dora != options.UseDora) throw dora ? Unusable(magnitude!, "is a magnitude, but use_dora is not set in adapter_config.json") : Incomplete(module, "magnitude (use_dora is set)");
-            Check(module, options.RankOf(moduleName(module)), first, second, magnitude);
+            Check(module, options.RankOf(model.ModuleName(module)), first, second, magnitude);
             updates.Add(module, new Factors(first, second, magnitude));
         }
 
-        foreach ((Projection module, StoredTensor tensor) in whole) Expect(tensor, $"the {module.Name} of {model}", module.Weight.Shape[0], module.Weight.Shape[1]);
+        foreach ((Projection module, StoredTensor tensor) in whole) Expect(tensor, $"the {module.Name} of {model.Path}", module.Weight.Shape[0], module.Weight.Shape[1]);
         if (updates.Count + whole.Count == 0) throw new InvalidDataException($"{archive.Path}: holds no adapter: not one tensor is called lora_A or lora_B");
+        if (Array.Find(modules, module => targets.Contains(module) && !updates.ContainsKey(module) && !whole.ContainsKey(module)) is { } lacking)
+            throw new InvalidDataException($"{archive.Path}: holds nothing for {model.ModuleName(lacking)}, which target_modules of adapter_config.json name; is {model.Path} the model that it was trained on?");
         (Updates, Whole) = (updates, whole);
     }
 
