@@ -174,8 +174,8 @@ public sealed class Adapter
     /// <summary>Whether a projection's weight is another with the adapter than without.</summary>
     internal bool Changes(Projection projection) => projection.Update is not null || replaced.ContainsKey(projection);
 
-    /// <summary>Name of a projection's weight in the base model's files.</summary>
-    internal string StoredName(Projection projection) => replaced.TryGetValue(projection, out Parameter? original) ? original.Name : projection.Weight.Name;
+    /// <summary>Name of a weight of the adapted model in the base model's files.</summary>
+    internal string StoredName(Parameter weight) => replaced.Where(module => module.Key.Weight == weight).Select(module => module.Value.Name).FirstOrDefault(weight.Name);
 
     /// <summary>peft stores the whole table beside the adapter of an embedding or a head.</summary>
     private IEnumerable<OutgoingTensor> UntouchedTables() => model.Projections

@@ -20,7 +20,7 @@ internal static class AdapterMerge
         if (Path.GetFullPath(output) == Path.GetFullPath(root)) throw new IOException($"{output}: is the base model itself; name another folder for the merged one");
         if (File.Exists(Path.Combine(output, "config.json"))) throw new IOException($"{output}: holds a model already; name a new folder, or remove it");
         using PretrainedModel model = PretrainedModel.Open(modelPath, new ModelOptions { Adapter = adapterFolder });
-        Dictionary<string, Projection> changed = model.Projections.Where(model.Adapter!.Changes).ToDictionary(model.Adapter.StoredName, StringComparer.Ordinal);
+        Dictionary<string, Projection> changed = model.Projections.Where(model.Adapter!.Changes).ToDictionary(projection => model.Adapter.StoredName(projection.Weight), StringComparer.Ordinal);
         if (model is CausalModel { IsTied: true } && (changed.Values.FirstOrDefault(projection => projection.Name is ModuleMatching.Embedding or "lm_head") is { } shared))
             throw new NotSupportedException($"{adapterFolder}: adapts {shared.Name}, but {modelPath} has one table for embedding and head, and merging would change both; use it with --adapter");
 

@@ -83,14 +83,24 @@ internal static class ModelExport
 
     private static void WriteWeights(AtomicFolder output, PretrainedModel model, string prefix, ExportOptions options, CancellationToken cancellation)
     {
-        string old = model.Decoder.EmbeddingTable.Name[..^"embed_tokens.weight".Length];
+        Dictionary<Parameter, Projection> adapted = model.Projections.Where(projection => projection.Update is not null).ToDictionary(projection => projection.Weight);
+        if (model is CausalModel { IsTied: true } && adapted.ContainsKey(model.Decoder.EmbeddingTable))
+            throw new NotSupportedException($"{model.Path} has one table for embedding and head, and merging an adapter of either would change both; save the adapter instead");
+        string old = model.Decoder.FinalNorm.Name[..^"norm.weight".Length];
         IEnumerable<Parameter> heads = model switch { CausalModel causal when causal.Head != causal.Decoder.EmbeddingTable => [causal.Head], CrossEncoder cross => [cross.Head], _ => [] };
         IEnumerable<OutgoingTensor> tensors =
         [
-            .. model.Decoder.Parameters.Select(parameter => Outgoing(prefix + parameter.Name[old.Length..], parameter, TypeOf(parameter, options))),
-            .. heads.Select(parameter => Outgoing(model is CausalModel ? "lm_head.weight" : "score.weight", parameter, TypeOf(parameter, options))),
+            .. model.Decoder.Parameters.Select(parameter => Tensor(prefix + (model.Adapter?.StoredName(parameter) ?? parameter.Name)[old.Length..], parameter)),
+            .. heads.Select(parameter => Tensor(model is CausalModel ? "lm_head.weight" : "score.weight", parameter)),
         ];
         SafetensorsWriter.WriteModel(output.TemporaryFolder, tensors, null, cancellation: cancellation);
+
+        // An adapted model is written as what it computes: with the update in its weights.
+        OutgoingTensor Tensor(string name, Parameter parameter)
+        {
+            StorageType type = TypeOf(parameter, options);
+            return adapted.TryGetValue(parameter, out Projection? projection) ? new MergedWeight(projection).Outgoing(name, type, cancellation) : Outgoing(name, parameter, type);
+        }
     }
 
     /// <summary>A parameter on its way into a file, rounded row by row.</summary>

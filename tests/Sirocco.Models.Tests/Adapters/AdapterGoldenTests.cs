@@ -100,6 +100,27 @@ public sealed class AdapterGoldenTests : IDisposable
     }
 
     [SkippableTheory]
+    [InlineData("dora-bidirectional")]
+    [InlineData("lora-embedding-head")]
+    [InlineData("lora-head-full")]
+    public void An_adapted_model_is_saved_as_what_it_computes(string name)
+    {
+        using Golden golden = new(name);
+        string saved = temporary.File("model");
+        using (PretrainedModel model = golden.Open())
+        {
+            Adapter.Load(model, golden.Folder);
+            if (model is BiEncoder encoder) encoder.Save(saved);
+            else if (model is CrossEncoder reranker) reranker.Save(saved);
+            else ((CausalModel)model).Save(saved);
+        }
+
+        using PretrainedModel again = PretrainedModel.Open(saved);
+        using ComputeContext context = new(new ComputeOptions { Threads = 2 });
+        Models.Tests.Golden.AssertClose(golden.Results(context, again, out _), golden.Real("logits.merged"), 1e-4, "logits of the saved model");
+    }
+
+    [SkippableTheory]
     [MemberData(nameof(Names))]
     public void The_same_configuration_selects_the_same_modules_with_the_same_scales(string name)
     {

@@ -19,7 +19,17 @@ internal static class FolderDescription
 
         string config = Path.Combine(path, "config.json");
         string adapter = Path.Combine(path, "adapter_config.json");
-        if (File.Exists(adapter) && !File.Exists(config)) facts.Add("kind", "adapter").Add("adapter", FileDescription.Adapter(adapter));
+        if (File.Exists(adapter) && !File.Exists(config))
+        {
+            facts.Add("kind", "adapter").Add("adapter", FileDescription.Adapter(adapter));
+            string factors = Path.Combine(path, "adapter_model.safetensors");
+            if (File.Exists(factors))
+            {
+                using TensorArchive archive = TensorArchive.Open(factors);
+                FileDescription.Weights(facts, archive, tensors);
+            }
+        }
+
         bool library = File.Exists(Path.Combine(path, "modules.json"));
         if (File.Exists(config))
         {
