@@ -8,15 +8,18 @@ public sealed class FrameTests
 {
     private static readonly RootCommand Root = CommandLine.CreateRoot(new Terminal(), CancellationToken.None);
 
-    public static TheoryData<string> Verbs => [.. Root.Subcommands.Select(verb => verb.Name)];
+    /// <summary>Verbs by the words that lead to them, such as <c>adapter merge</c>.</summary>
+    private static readonly Dictionary<string, Verb> VerbsByName = Leaves(Root, "").ToDictionary(leaf => leaf.Name, leaf => leaf.Verb, StringComparer.Ordinal);
+
+    public static TheoryData<string> Verbs => [.. VerbsByName.Keys];
 
     [Theory]
     [MemberData(nameof(Verbs))]
     public void Every_verb_explains_itself_with_two_or_three_examples(string name)
     {
-        Outcome help = SiroccoProcess.Run(name, "--help").ExpectSuccess();
+        Outcome help = SiroccoProcess.Run([.. name.Split(' '), "--help"]).ExpectSuccess();
         Assert.Equal("", help.Error);
-        Verb verb = (Verb)Root.Subcommands.Single(sub => sub.Name == name);
+        Verb verb = VerbsByName[name];
         Assert.InRange(verb.Examples.Count, 2, 3);
         Assert.All(verb.Examples, example => Assert.Contains(example.Line, help.Output, StringComparison.Ordinal));
         Assert.All(verb.Options, option => Assert.Contains(option.Name, help.Output, StringComparison.Ordinal));
@@ -28,7 +31,7 @@ public sealed class FrameTests
     [MemberData(nameof(Verbs))]
     public void Every_example_of_the_help_is_a_command_line_that_parses(string name)
     {
-        foreach (Example example in ((Verb)Root.Subcommands.Single(sub => sub.Name == name)).Examples)
+        foreach (Example example in VerbsByName[name].Examples)
         {
             string[] words = Assert.Single(ShellCommands(example.Line), command => command[0] == "./sirocco");
             Assert.Empty(Root.Parse(Spelling.Normalise(words[1..], Root)).Errors);
@@ -39,11 +42,11 @@ public sealed class FrameTests
     [MemberData(nameof(Verbs))]
     public void Every_long_option_may_be_written_with_underscores(string name)
     {
-        foreach (Option option in Root.Subcommands.Single(sub => sub.Name == name).Options.Where(option => option.Name.StartsWith("--", StringComparison.Ordinal)))
+        foreach (Option option in VerbsByName[name].Options.Where(option => option.Name.StartsWith("--", StringComparison.Ordinal)))
         {
             string underscored = "--" + option.Name[2..].Replace('-', '_');
-            Assert.Equal([name, option.Name], Spelling.Normalise([name, underscored], Root));
-            Assert.Equal([name, option.Name + "=a_b"], Spelling.Normalise([name, underscored + "=a_b"], Root));
+            Assert.Equal([.. name.Split(' '), option.Name], Spelling.Normalise([.. name.Split(' '), underscored], Root));
+            Assert.Equal([.. name.Split(' '), option.Name + "=a_b"], Spelling.Normalise([.. name.Split(' '), underscored + "=a_b"], Root));
         }
     }
 
@@ -170,4 +173,7 @@ public sealed class FrameTests
 
         return commands;
     }
+
+    private static IEnumerable<(string Name, Verb Verb)> Leaves(Command command, string before) => command.Subcommands.SelectMany(inner =>
+        inner is Verb verb ? [(before + inner.Name, verb)] : Leaves(inner, before + inner.Name + " "));
 }

@@ -14,7 +14,8 @@ internal sealed class AdapterMergeVerb : Verb
 
     public AdapterMergeVerb()
         : base("merge", "Writes a copy of a model with an adapter's update in its weights, in the model's own type, with its tokenizer and settings.",
-            new Example("a model that every program loads, from an adapter", "./sirocco adapter merge ./ministral-3b ./run/epoch_0_step_100/model ./merged"))
+            new Example("a model that every program loads, from an adapter", "./sirocco adapter merge ./ministral-3b ./run/epoch_0_step_100/model ./merged"),
+            new Example("into a model of the hub", "./sirocco adapter merge nvidia/Nemotron-3-Embed-1B ./adapter ./merged --quiet"))
     {
         Add(model);
         Add(adapter);
