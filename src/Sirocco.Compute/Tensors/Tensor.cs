@@ -72,6 +72,15 @@ public sealed unsafe class Tensor
         return values;
     }
 
+    /// <summary>Copies one row.</summary>
+    /// <param name="row">Which, from 0.</param>
+    /// <param name="destination">Room for <see cref="Columns"/> values.</param>
+    public void CopyRowTo(int row, Span<float> destination)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)row, (uint)Rows, nameof(row));
+        Row(row).CopyTo(destination);
+    }
+
     /// <summary>The single element of a [1, 1] tensor.</summary>
     public float Scalar() => Count == 1 ? *Data : throw new InvalidOperationException($"a tensor of {Rows} x {Columns} is not a scalar");
 

@@ -71,6 +71,26 @@ public sealed class BiEncoder : EncoderModel
         };
     }
 
+    /// <summary>Takes a checkpoint of any kind as what a retrieval recipe trains: bidirectional unless it says otherwise.</summary>
+    /// <param name="path">A model folder, a GGUF file or a hub id.</param>
+    /// <param name="options">What the recipe says.</param>
+    /// <exception cref="FileNotFoundException">There is no such folder, or it lacks a file.</exception>
+    /// <exception cref="InvalidDataException">A file is damaged or inconsistent; the message names it.</exception>
+    public static BiEncoder FromBackbone(string path, BackboneOptions? options = null)
+    {
+        options ??= new BackboneOptions();
+        ModelFolder folder = ModelFolder.Open(path);
+        BiEncoder model = Load(folder, options.Model with { Causal = options.IsCausal ?? folder.Config.IsCausal ?? false });
+        if (options.Pooling is { } pooling) model.Settings = model.Settings with { Poolings = [pooling] };
+        if (options.Normalize is { } normalize && normalize != model.EndsNormalized)
+        {
+            model.DropNormalize();
+            model.Settings = model.Settings with { Normalize = normalize };
+        }
+
+        return model;
+    }
+
     /// <summary>Replaces pooling, normalisation or dimensions of the folder by the caller's.</summary>
     public BiEncoder WithSettings(EncoderSettings settings)
     {

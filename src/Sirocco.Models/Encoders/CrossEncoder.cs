@@ -58,10 +58,7 @@ public sealed class CrossEncoder : EncoderModel
         {
             int labels = config.Labels.Count > 0 ? config.Labels.Count : Math.Max(checkpoint.ScoreLabels, 1);
             Parameter score = checkpoint.Take("score.weight", [labels, config.HiddenSize], ShardAxis.None);
-
-            // NeMo's own rule: a pooling that it does not know means cls.
-            Pooling pooling = !registered ? Pooling.Last : (config.Pooling ?? "avg") switch { "avg" or "mean" => Pooling.Average, "last" => Pooling.Last, _ => Pooling.First };
-            return new CrossEncoder(decoder, checkpoint, score, pooling, !registered, options?.Causal ?? config.IsCausal ?? true);
+            return new CrossEncoder(decoder, checkpoint, score, registered ? PoolingOf(config) : Pooling.Last, !registered, options?.Causal ?? config.IsCausal ?? true);
         }
         catch
         {
@@ -69,6 +66,45 @@ public sealed class CrossEncoder : EncoderModel
             throw;
         }
     }
+
+    /// <summary>
+    /// Takes a checkpoint of any kind as the reranker that a retrieval recipe trains, with a new head where it has none. Llama becomes NeMo's bidirectional reranker; other families
+    /// the stock classifier of transformers, which is causal, reads the last token and has neither pooling nor temperature.
+    /// </summary>
+    /// <param name="path">A model folder, a GGUF file or a hub id.</param>
+    /// <param name="options">What the recipe says.</param>
+    /// <exception cref="FileNotFoundException">There is no such folder, or it lacks a file.</exception>
+    /// <exception cref="InvalidDataException">A file is damaged or inconsistent; the message names it.</exception>
+    public static CrossEncoder FromBackbone(string path, BackboneOptions? options = null)
+    {
+        options ??= new BackboneOptions();
+        ModelFolder folder = ModelFolder.Open(path);
+        ModelConfig config = folder.Config;
+        bool registered = config.Family == ModelFamily.Llama;
+        int labels = options.Labels ?? Math.Max(config.IsClassifier ? config.Labels.Count : 1, 1);
+        config = config with
+        {
+            Architectures = [registered ? "LlamaBidirectionalForSequenceClassification" : $"{config.Family}ForSequenceClassification"],
+            Labels = config.Labels.Count == labels ? config.Labels : [.. Enumerable.Range(0, labels).Select(label => $"LABEL_{label}")],
+            Pooling = registered ? options.PoolingName ?? config.Pooling ?? "avg" : null,
+            Temperature = registered ? options.Temperature ?? config.Temperature : 1,
+        };
+        var (decoder, checkpoint) = folder.LoadNetwork(ConvertTo(options.Model), config);
+        try
+        {
+            int[] shape = [labels, config.HiddenSize];
+            Parameter score = checkpoint.HasScore ? checkpoint.Take("score.weight", shape, ShardAxis.None) : new RandomParameters(config, options.Seed).Take("score.weight", shape, ShardAxis.None);
+            return new CrossEncoder(decoder, checkpoint, score, registered ? PoolingOf(config) : Pooling.Last, !registered, options.IsCausal ?? config.IsCausal ?? !registered);
+        }
+        catch
+        {
+            checkpoint.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>NeMo's own rule: a pooling that it does not know means cls.</summary>
+    private static Pooling PoolingOf(ModelConfig config) => (config.Pooling ?? "avg") switch { "avg" or "mean" => Pooling.Average, "last" => Pooling.Last, _ => Pooling.First };
 
     /// <summary>Raw scores of sequences.</summary>
     /// <param name="f">Where tensors are made.</param>

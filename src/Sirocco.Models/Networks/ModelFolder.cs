@@ -63,12 +63,14 @@ internal sealed class ModelFolder
     }
 
     /// <summary>Opens the weights and builds the network.</summary>
-    public (Decoder Decoder, Checkpoint Checkpoint) LoadNetwork(ElementType convertTo)
+    /// <param name="convertTo">What quantised blocks become.</param>
+    /// <param name="config">Settings in place of the folder's own; null keeps those.</param>
+    public (Decoder Decoder, Checkpoint Checkpoint) LoadNetwork(ElementType convertTo, ModelConfig? config = null)
     {
         Checkpoint checkpoint = Checkpoint.Open(Path, convertTo, Config.HeadSize);
         try
         {
-            Decoder decoder = new(Config, checkpoint);
+            Decoder decoder = new(config ?? Config, checkpoint);
             checkpoint.RequireAllTaken();
             return (decoder, checkpoint);
         }

@@ -30,7 +30,7 @@ public sealed class ContrastiveTrainer
         (this.data, this.options) = (data, options);
         ParameterArena arena = new(model.Parameters);
         objective = new ContrastiveObjective(context, model, options.Loss, options.Precision);
-        descent = new GradientDescent(context, Optimizer.Create(context, arena, options.Optimizer, options.Group), options.Schedule, options.ClipNorm);
+        descent = new GradientDescent(context, Optimizer.Create(context, arena, options.Optimizer, options.Group), options.ClipNorm);
         State = new TrainingState { Seed = options.Seed };
         order = ExampleOrder.Permutation(data.Examples.Count, options.Seed, 0);
     }
@@ -70,15 +70,16 @@ public sealed class ContrastiveTrainer
         int size = options.MicroBatchSize == 0 ? examples.Length : options.MicroBatchSize;
         float loss = 0;
         int tokens = 0;
-        UpdateReport update;
         bool done = false;
+        float norm;
+        double rate = options.Schedule.At(Progress * options.Schedule.TotalSteps);
         try
         {
             for (int start = 0; start < examples.Length; start += size)
             {
                 ContrastiveBatch batch = ContrastiveBatch.Gather(data, examples.AsSpan(start, size), options.QueryLength, options.PassageLength);
                 float share = (float)size / examples.Length;
-                loss += share * objective.AddGradients(batch, share, cancellation);
+                loss += share * objective.AddGradients(batch, share, cancellation: cancellation);
                 tokens += batch.Tokens;
             }
 
@@ -86,7 +87,7 @@ public sealed class ContrastiveTrainer
             if (!float.IsFinite(loss)) throw new TrainingDivergedException($"the loss is {loss}");
 
             // 4. Clip and update.
-            update = descent.Update(Progress * options.Schedule.TotalSteps);
+            norm = descent.Update(rate, options.Optimizer.WeightDecay);
             done = true;
         }
         catch (TrainingDivergedException diverged)
@@ -108,8 +109,8 @@ public sealed class ContrastiveTrainer
             Step = State.Step,
             Epoch = State.Epoch + ((double)State.Position / data.Examples.Count),
             Loss = loss,
-            LearningRate = update.LearningRate,
-            GradientNorm = update.GradientNorm,
+            LearningRate = rate,
+            GradientNorm = norm,
             Tokens = tokens,
             TokensPerSecond = tokens / seconds.TotalSeconds,
             Progress = Progress,

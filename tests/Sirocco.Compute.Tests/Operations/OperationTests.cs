@@ -148,6 +148,13 @@ public sealed class OperationTests
         c.Check(v => [.. Enumerable.Range(0, rows).SelectMany(row => v[x][(row * columns)..((row * columns) + kept)])], (f, b) => f.FirstColumns(b.Tensor(x), kept));
     });
 
+    [Fact]
+    public void Another_shape_keeps_the_order_of_elements() => ForShapes((c, rows, columns) =>
+    {
+        Variable x = c.Input(rows, columns);
+        c.Check(v => v[x], (f, b) => f.Reshape(b.Tensor(x), columns, rows));
+    });
+
     [Theory]
     [InlineData(true)]
     [InlineData(false)]

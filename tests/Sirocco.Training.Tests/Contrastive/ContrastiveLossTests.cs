@@ -33,7 +33,7 @@ public class ContrastiveLossTests
     public void The_positive_document_elsewhere_in_the_batch_is_no_negative()
     {
         // Documents 7 and 7: the positives of queries 0 and 2, and a negative of query 1, are one document.
-        int[] documents = [7, 1, 2, 7, 7, 5];
+        long[] documents = [7, 1, 2, 7, 7, 5];
         double there = 0;
         for (int i = 0; i < 3; i++)
         {
@@ -55,7 +55,7 @@ public class ContrastiveLossTests
     public void Gradients_agree_with_finite_differences(bool inBatch, bool both)
     {
         ContrastiveLoss loss = new() { Temperature = 0.5f, InBatchNegatives = inBatch, BothDirections = both };
-        int[] documents = [7, 1, 2, 7, 7, 5];
+        long[] documents = [7, 1, 2, 7, 7, 5];
         using ComputeContext context = new(new ComputeOptions { Threads = 1 });
         using Tape tape = new();
         using Scope f = context.BeginScope(Precision.F32, tape);
@@ -85,7 +85,7 @@ public class ContrastiveLossTests
         }
     }
 
-    private static double Loss(ContrastiveLoss loss, int[] documents)
+    private static double Loss(ContrastiveLoss loss, long[] documents)
     {
         using ComputeContext context = new(new ComputeOptions { Threads = 1 });
         using Scope f = context.BeginScope();

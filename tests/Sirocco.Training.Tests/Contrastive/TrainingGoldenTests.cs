@@ -27,7 +27,7 @@ public class TrainingGoldenTests
     {
         (int[] queryIds, Segments queries) = Tokens(batches, $"batch.{step}.q_");
         (int[] passageIds, Segments passages) = Tokens(batches, $"batch.{step}.p_");
-        return new ContrastiveBatch(queryIds, queries, passageIds, passages, [.. Enumerable.Repeat(-1, passages.Count)]);
+        return new ContrastiveBatch(queryIds, queries, passageIds, passages, [.. Enumerable.Repeat(-1L, passages.Count)]);
     }
 
     private static (int[] Ids, Segments Segments) Tokens(TensorArchive batches, string prefix)

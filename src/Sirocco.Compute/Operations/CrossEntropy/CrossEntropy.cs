@@ -4,7 +4,7 @@ public static unsafe partial class Operations
 {
     /// <summary>
     /// L = mean over rows with a label ≥ 0 of log Σ_j exp(x[t,j]) − x[t, label]; 0 where there is no such row. Backward: dx = (softmax(x) − onehot(label)) / count in those rows,
-    /// 0 in others. The tape keeps x and the log-sums.
+    /// 0 in others. The tape keeps x and what normalises each row.
     /// </summary>
     /// <param name="f">Where the result lives.</param>
     /// <param name="scores">x [rows, classes]</param>
@@ -15,27 +15,27 @@ public static unsafe partial class Operations
     {
         Expect.Length(labels.Length, scores.Rows, "labels");
         int count = CountLabels(labels, scores.Columns);
-        Tensor loss = f.New(1, 1), logSums = f.New(scores.Rows, 1);
+        Tensor loss = f.New(1, 1), normalizers = f.New(scores.Rows, SoftmaxNormalizer.Columns);
         fixed (int* at = labels)
-            RowDriver.Rows(f.Context.Backend, scores.Rows, 8L * scores.Columns, new LogSumRow { X = scores.Data, Labels = at, LogSums = logSums.Data, Classes = scores.Columns });
+            RowDriver.Rows(f.Context.Backend, scores.Rows, 8L * scores.Columns, new NormalizerRow { X = scores.Data, Labels = at, Normalizers = (SoftmaxNormalizer*)normalizers.Pointer, Classes = scores.Columns });
         double sum = 0;
         for (int t = 0; t < labels.Length; t++)
         {
-            if (labels[t] >= 0) sum += logSums.Data[t] - (double)scores.Row(t)[labels[t]];
+            if (labels[t] >= 0) sum += ((SoftmaxNormalizer*)normalizers.Pointer)[t].Minus(scores.Row(t)[labels[t]]);
         }
 
         *loss.Data = count == 0 ? 0 : (float)(sum / count);
-        if (f.Records([scores])) Record(f.Tape!, scores, f.Integers(labels), logSums, count, loss);
+        if (f.Records([scores])) Record(f.Tape!, scores, f.Integers(labels), normalizers, count, loss);
         return loss;
 
-        static void Record(Tape tape, Tensor scores, Tensor labels, Tensor logSums, int count, Tensor loss) => tape.Record([loss], [], [scores, labels, logSums], pass =>
+        static void Record(Tape tape, Tensor scores, Tensor labels, Tensor normalizers, int count, Tensor loss) => tape.Record([loss], [], [scores, labels, normalizers], pass =>
         {
             Tensor dx = pass.Target(scores, out bool add);
             CrossEntropyRow toScores = new()
             {
                 X = scores.Data,
                 DX = dx.Data,
-                LogSums = logSums.Data,
+                Normalizers = (SoftmaxNormalizer*)normalizers.Pointer,
                 Labels = (int*)labels.Pointer,
                 Classes = scores.Columns,
                 Factor = count == 0 ? 0 : *pass.Gradient(loss).Data / count,
@@ -57,19 +57,21 @@ public static unsafe partial class Operations
         return count;
     }
 
-    private struct LogSumRow : IRowKernel
+    private struct NormalizerRow : IRowKernel
     {
-        public float* X, LogSums;
+        public float* X;
+        public SoftmaxNormalizer* Normalizers;
         public int* Labels;
         public int Classes;
 
         public readonly void Row(int row) =>
-            LogSums[row] = Labels[row] < 0 ? 0 : SoftmaxStatistics.Of(X + ((long)row * Classes), Classes).LogSum;
+            Normalizers[row] = Labels[row] < 0 ? default : SoftmaxStatistics.Of(X + ((long)row * Classes), Classes).Normalizer;
     }
 
     private struct CrossEntropyRow : IRowKernel
     {
-        public float* X, DX, LogSums;
+        public float* X, DX;
+        public SoftmaxNormalizer* Normalizers;
         public int* Labels;
         public int Classes;
         public float Factor;
@@ -84,7 +86,7 @@ public static unsafe partial class Operations
                 return;
             }
 
-            SoftmaxStatistics.Probabilities(X + ((long)row * Classes), LogSums[row], Factor, dx, Classes, Accumulate);
+            SoftmaxStatistics.Probabilities(X + ((long)row * Classes), Normalizers[row], Factor, dx, Classes, Accumulate);
             dx[Labels[row]] -= Factor;
         }
     }

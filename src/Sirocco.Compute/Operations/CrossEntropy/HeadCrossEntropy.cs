@@ -39,19 +39,19 @@ public static unsafe partial class Operations
         bool recorded = f.Records([hidden], [head]);
         Tensor labelled = f.New(count, hidden.Columns);
         RowDriver.Rows(f.Context.Backend, count, hidden.Columns, new RowsFrom { X = hidden.Data, Rows = (int*)rows.Pointer, Y = labelled.Data, Columns = hidden.Columns });
-        Tensor operand = ProductInput(f, labelled, recorded, kept: true), logSums = f.New(count, 1), loss = f.New(1, 1);
+        Tensor operand = ProductInput(f, labelled, recorded, kept: true), normalizers = f.New(count, SoftmaxNormalizer.Columns), loss = f.New(1, 1);
         Precision precision = f.Precision == Precision.BF16 ? Precision.BF16 : Precision.F32;
-        *loss.Data = (float)(HeadLoss(f, operand, head, targets, logSums, precision) / normalizer);
-        if (recorded) Record(f.Tape!, hidden, head, rows, targets, operand, logSums, normalizer, precision, loss);
+        *loss.Data = (float)(HeadLoss(f, operand, head, targets, normalizers, precision) / normalizer);
+        if (recorded) Record(f.Tape!, hidden, head, rows, targets, operand, normalizers, normalizer, precision, loss);
         return loss;
 
         static void Record(
-            Tape tape, Tensor hidden, Parameter head, Tensor rows, Tensor targets, Tensor operand, Tensor logSums, float normalizer, Precision precision, Tensor loss) =>
-            tape.Record([loss], [head], [rows, targets, operand, logSums], pass =>
+            Tape tape, Tensor hidden, Parameter head, Tensor rows, Tensor targets, Tensor operand, Tensor normalizers, float normalizer, Precision precision, Tensor loss) =>
+            tape.Record([loss], [head], [rows, targets, operand, normalizers], pass =>
             {
                 float factor = *pass.Gradient(loss).Data / normalizer;
                 Tensor? dx = pass.Wants(hidden) ? pass.Scope.Zeros(operand.Rows, operand.Columns) : null;
-                HeadBackward(pass.Scope, operand, head, targets, logSums, factor, precision, dx);
+                HeadBackward(pass.Scope, operand, head, targets, normalizers, factor, precision, dx);
                 if (dx is null) return;
                 Tensor dhidden = pass.Target(hidden, out bool add);
                 if (!add) NativeMemory.Clear(dhidden.Data, (nuint)(dhidden.Count * sizeof(float)));
@@ -60,8 +60,8 @@ public static unsafe partial class Operations
             });
     }
 
-    /// <summary>Σ_t log-sum − logit of the label; fills the log-sums.</summary>
-    private static double HeadLoss(Scope f, Tensor x, Parameter head, Tensor targets, Tensor logSums, Precision precision)
+    /// <summary>Σ_t log-sum − logit of the label; fills what the gradient needs.</summary>
+    private static double HeadLoss(Scope f, Tensor x, Parameter head, Tensor targets, Tensor normalizers, Precision precision)
     {
         using Scope scope = f.BeginScope();
         Tensor logits = scope.New(1, HeadChunk(x.Rows, head.Rows));
@@ -83,14 +83,19 @@ public static unsafe partial class Operations
                 }
             }
 
-            for (int t = 0; t < tokens; t++) loss += logSums.Data[token + t] = statistics[t].LogSum;
+            for (int t = 0; t < tokens; t++)
+            {
+                SoftmaxNormalizer normalizer = statistics[t].Normalizer;
+                ((SoftmaxNormalizer*)normalizers.Pointer)[token + t] = normalizer;
+                loss += normalizer.Minus(0);
+            }
         }
 
         return loss;
     }
 
     private static void HeadBackward(
-        Scope f, Tensor x, Parameter head, Tensor targets, Tensor logSums, float factor, Precision precision, Tensor? dx)
+        Scope f, Tensor x, Parameter head, Tensor targets, Tensor normalizers, float factor, Precision precision, Tensor? dx)
     {
         CpuBackend backend = x.Context.Backend;
         Tensor logits = f.New(1, HeadChunk(x.Rows, head.Rows));
@@ -103,7 +108,7 @@ public static unsafe partial class Operations
                 HeadGradient gradient = new()
                 {
                     Logits = logits.Data,
-                    LogSums = logSums.Data + token,
+                    Normalizers = (SoftmaxNormalizer*)normalizers.Pointer + token,
                     Targets = (int*)targets.Pointer + token,
                     First = first,
                     Classes = classes,
@@ -156,7 +161,8 @@ public static unsafe partial class Operations
     /// <summary>dlogits = factor · (softmax − onehot), in place.</summary>
     private struct HeadGradient : IRowKernel
     {
-        public float* Logits, LogSums;
+        public float* Logits;
+        public SoftmaxNormalizer* Normalizers;
         public int* Targets;
         public int First, Classes;
         public float Factor;
@@ -164,7 +170,7 @@ public static unsafe partial class Operations
         public readonly void Row(int row)
         {
             float* logits = Logits + ((long)row * Classes);
-            SoftmaxStatistics.Probabilities(logits, LogSums[row], Factor, logits, Classes);
+            SoftmaxStatistics.Probabilities(logits, Normalizers[row], Factor, logits, Classes);
             int label = Targets[row] - First;
             if ((uint)label < (uint)Classes) logits[label] -= Factor;
         }

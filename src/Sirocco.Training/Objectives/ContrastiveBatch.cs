@@ -1,4 +1,5 @@
 using Sirocco.Compute;
+using Sirocco.Models;
 
 namespace Sirocco.Training;
 
@@ -10,7 +11,7 @@ public sealed class ContrastiveBatch
     /// <param name="passageIds">Tokens of all passages.</param>
     /// <param name="passages">n sequences for each query, in the order of the queries, the positive first.</param>
     /// <param name="documents">Identity of each passage, or −1 where it is unknown: passages of one identity are the same document.</param>
-    public ContrastiveBatch(int[] queryIds, Segments queries, int[] passageIds, Segments passages, int[] documents)
+    public ContrastiveBatch(int[] queryIds, Segments queries, int[] passageIds, Segments passages, long[] documents)
     {
         if (queries.Count == 0 || passages.Count % queries.Count != 0) throw new ArgumentException($"{passages.Count} passages are not the same number for each of {queries.Count} queries", nameof(passages));
         if (documents.Length != passages.Count) throw new ArgumentException($"{documents.Length} identities for {passages.Count} passages", nameof(documents));
@@ -34,10 +35,31 @@ public sealed class ContrastiveBatch
     public Segments Passages { get; }
 
     /// <summary>Identity of each passage, or −1.</summary>
-    public int[] Documents { get; }
+    public long[] Documents { get; }
 
     /// <summary>Tokens of queries and passages.</summary>
     public int Tokens => QueryIds.Length + PassageIds.Length;
+
+    /// <summary>The batch that a collator made.</summary>
+    /// <param name="batch">Queries and passages of a data loader.</param>
+    /// <param name="positions">What positions count.</param>
+    public static ContrastiveBatch Of(RetrievalBatch batch, PositionCount positions)
+    {
+        ArgumentNullException.ThrowIfNull(batch);
+        long[] documents = batch.DocumentIds is { } ids ? [.. ids] : [.. Enumerable.Repeat(-1L, batch.Passages.Rows)];
+        return new ContrastiveBatch(batch.Queries.TokenArray, batch.Queries.Segments(positions), batch.Passages.TokenArray, batch.Passages.Segments(positions), documents);
+    }
+
+    /// <summary>Some of the queries, with their passages.</summary>
+    /// <param name="first">The first query.</param>
+    /// <param name="count">Queries.</param>
+    public ContrastiveBatch Slice(int first, int count)
+    {
+        int size = Passages.Count / Queries.Count;
+        (int[] queryIds, Segments queries) = Cut(QueryIds, Queries, first, count);
+        (int[] passageIds, Segments passages) = Cut(PassageIds, Passages, first * size, count * size);
+        return new ContrastiveBatch(queryIds, queries, passageIds, passages, Documents[(first * size)..((first + count) * size)]);
+    }
 
     /// <summary>Gathers examples, each text cut at its maximum length.</summary>
     /// <param name="data">Where the texts are.</param>
@@ -56,7 +78,15 @@ public sealed class ContrastiveBatch
 
         (int[] queryIds, Segments querySegments) = Concatenate(data.Queries, queries, queryLength);
         (int[] passageIds, Segments passageSegments) = Concatenate(data.Passages, passages, passageLength);
-        return new ContrastiveBatch(queryIds, querySegments, passageIds, passageSegments, passages);
+        return new ContrastiveBatch(queryIds, querySegments, passageIds, passageSegments, Array.ConvertAll(passages, passage => (long)passage));
+    }
+
+    private static (int[] Ids, Segments Segments) Cut(int[] ids, Segments segments, int first, int count)
+    {
+        ReadOnlySpan<int> starts = segments.QueryStarts.Slice(first, count + 1);
+        int[] lengths = new int[count];
+        for (int i = 0; i < count; i++) lengths[i] = starts[i + 1] - starts[i];
+        return (ids[starts[0]..starts[^1]], Segments.FromLengths(lengths, segments.Positions[starts[0]..starts[^1]]));
     }
 
     private static (int[] Ids, Segments Segments) Concatenate(TokenizedTexts texts, int[] chosen, int length)

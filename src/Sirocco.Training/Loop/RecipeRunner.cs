@@ -1,0 +1,220 @@
+using Sirocco.Compute;
+using Sirocco.Formats;
+using Sirocco.Models;
+
+namespace Sirocco.Training;
+
+/// <summary>What a run tells while it goes on. Every method does nothing unless overridden.</summary>
+public abstract class TrainingObserver
+{
+    /// <summary>Everything is loaded; the first step follows.</summary>
+    public virtual void Started(TrainingPlan plan)
+    {
+    }
+
+    /// <summary>A step is done.</summary>
+    public virtual void Stepped(TrainingRecord record, StepScheduler scheduler)
+    {
+    }
+
+    /// <summary>A validation is done.</summary>
+    public virtual void Validated(ValidationRecord record)
+    {
+    }
+
+    /// <summary>The last step is done.</summary>
+    /// <param name="model">The trained model, which is closed when this returns.</param>
+    public virtual void Finished(EncoderModel model)
+    {
+    }
+
+    /// <summary>Something that the user should know.</summary>
+    public virtual void Warned(string message)
+    {
+    }
+}
+
+/// <summary>What a run is about to do.</summary>
+/// <param name="Parameters">Weights of the model.</param>
+/// <param name="Trained">Weights that change.</param>
+/// <param name="Examples">Training examples.</param>
+/// <param name="Steps">Steps of the run.</param>
+/// <param name="Precision">Of matrix products.</param>
+/// <param name="Folder">Where logs and checkpoints go.</param>
+public sealed record TrainingPlan(long Parameters, long Trained, int Examples, int Steps, Precision Precision, string Folder);
+
+/// <summary>Runs recipes.</summary>
+public sealed class RecipeRunner
+{
+    private readonly ModelOptions device;
+    private readonly TrainingObserver observer;
+
+    /// <param name="device">Threads and determinism; precision is the recipe's.</param>
+    /// <param name="observer">Is told of every step; null: nobody is.</param>
+    public RecipeRunner(ModelOptions? device = null, TrainingObserver? observer = null)
+    {
+        this.device = device ?? new ModelOptions();
+        this.observer = observer ?? new Silent();
+    }
+
+    /// <summary>Trains from the recipe's first step, or from where its folder's newest checkpoint stands, to its last.</summary>
+    /// <param name="recipe">From a file (<see cref="RecipeFile"/>) or put together in code.</param>
+    /// <param name="cancellation">Stops between layers; the step in progress is dropped.</param>
+    /// <exception cref="InvalidDataException">A file that the recipe names cannot be used; the message says where and why.</exception>
+    /// <exception cref="ArgumentException">Settings contradict each other.</exception>
+    /// <exception cref="TrainingDivergedException">The loss or a gradient is not finite.</exception>
+    public void Run(RetrievalRecipe recipe, CancellationToken cancellation = default)
+    {
+        switch (recipe)
+        {
+            case BiEncoderRecipe bi:
+                Train(bi, cancellation);
+                break;
+            case CrossEncoderRecipe cross:
+                Train(cross, cancellation);
+                break;
+            default:
+                throw new NotSupportedException($"a recipe of type {recipe?.GetType().Name ?? "null"} cannot be run");
+        }
+    }
+
+    private void Train(BiEncoderRecipe recipe, CancellationToken cancellation)
+    {
+        BiEncoderModelOptions model = recipe.Model;
+        using BiEncoder encoder = BiEncoder.FromBackbone(model.Path, Backbone(recipe) with { Normalize = model.Normalize });
+        using ComputeContext context = device.NewContext();
+        Precision precision = PrecisionOf(recipe, encoder);
+        IReadOnlyList<Parameter> trained = Prepare(recipe, encoder);
+        ContrastiveLoss loss = new()
+        {
+            Temperature = encoder.EndsNormalized ? (float)recipe.Temperature : 1,
+            InBatchNegatives = model.InBatchNegatives,
+            ExcludeSameDocument = recipe.FalseNegatives.Rule != FalseNegativeRule.Keep,
+            FalseNegativeMargin = recipe.FalseNegatives.Rule == FalseNegativeRule.Margin ? recipe.FalseNegatives.Margin : null,
+            MarginIsAbsolute = recipe.FalseNegatives.Absolute,
+            Matryoshka = recipe.Matryoshka,
+            NormalizeCuts = encoder.EndsNormalized,
+        };
+        loss.Validate();
+        ContrastiveObjective contrast = new(context, encoder, loss, precision) { MultiVector = model.MultiVector, QueriesAtOnce = recipe.GradientCache?.MicroBatchSize };
+        TrainingTokenizer tokenizer = TrainingTokenizer.Load(recipe.Tokenizer);
+        Train(
+            recipe,
+            context,
+            encoder,
+            new BiEncoderObjective(contrast, trained, recipe.Positions),
+            new BiEncoderCollator(tokenizer, recipe.Collator),
+            new BiEncoderCollator(tokenizer, recipe.ValidationCollator ?? recipe.Collator),
+            precision,
+            cancellation);
+    }
+
+    private void Train(CrossEncoderRecipe recipe, CancellationToken cancellation)
+    {
+        CrossEncoderModelOptions model = recipe.Model;
+        using CrossEncoder encoder = CrossEncoder.FromBackbone(model.Path, Backbone(recipe) with { Labels = model.Labels, Temperature = (float?)model.Temperature });
+        if (encoder.Labels != 1) throw new ArgumentException($"model.num_labels is {encoder.Labels}; a reranker is trained on one score for a pair, give 1");
+        if (recipe.Temperature != 1 && encoder.Config.Temperature != 1)
+            throw new ArgumentException($"temperature is {recipe.Temperature} and model.temperature {encoder.Config.Temperature}; scores would be divided by both, leave one of them at 1");
+        using ComputeContext context = device.NewContext();
+        Precision precision = PrecisionOf(recipe, encoder);
+        IReadOnlyList<Parameter> trained = Prepare(recipe, encoder);
+        TrainingTokenizer tokenizer = TrainingTokenizer.Load(recipe.Tokenizer);
+        Train(
+            recipe,
+            context,
+            encoder,
+            new CrossEncoderObjective(context, encoder, trained, (float)recipe.Temperature, precision, recipe.Positions),
+            new CrossEncoderCollator(tokenizer, recipe.Collator),
+            new CrossEncoderCollator(tokenizer, recipe.ValidationCollator ?? recipe.Collator),
+            precision,
+            cancellation);
+    }
+
+    private void Train<TBatch>(
+        RetrievalRecipe recipe,
+        ComputeContext context,
+        EncoderModel model,
+        TrainingObjective<TBatch> objective,
+        Collator<TBatch> collator,
+        Collator<TBatch> validationCollator,
+        Precision precision,
+        CancellationToken cancellation)
+        where TBatch : ExampleBatch
+    {
+        RetrievalDataLoader<TBatch> loader = Loader(recipe.Dataset, recipe.DataLoader, collator, recipe, recipe.Seed);
+        RetrievalDataLoader<TBatch>? validation = recipe.ValidationDataset is { } validationData
+            ? Loader(validationData, recipe.ValidationDataLoader, validationCollator, recipe, recipe.Seed)
+            : null;
+        StepScheduler scheduler = new(recipe.StepScheduler, loader.Count);
+        ParameterSchedule schedule = recipe.ParameterSchedule is { } section
+            ? ParameterSchedule.Resolve(section, recipe.Optimizer.LearningRate, recipe.Optimizer.WeightDecay, scheduler.TotalSteps)
+            : ParameterSchedule.Constant(recipe.Optimizer.LearningRate, recipe.Optimizer.WeightDecay);
+        model.Decoder.Recompute = recipe.Distributed.RecomputeActivations;
+        ParameterArena arena = new(objective.Parameters);
+        if (recipe.InitialWeights is { } start) SetInitialWeights(start, model);
+        Optimizer optimizer = Optimizer.Create(context, arena, recipe.Optimizer, ParameterGroup.NormsAndBiasesDoNotDecay);
+        using RetrievalTrainer<TBatch> trainer = new(
+            context, objective, optimizer, schedule, scheduler, loader, recipe.ClipNorm, (ulong)recipe.Seed, recipe.StepScheduler.LossWindowSteps);
+        using MetricsLog log = new(recipe.Checkpoint.Folder);
+        observer.Started(new TrainingPlan(
+            model.Parameters.Sum(parameter => parameter.Count), arena.Parameters.Sum(parameter => parameter.Count), loader.Dataset.Count, scheduler.TotalSteps, precision, recipe.Checkpoint.Folder));
+        for (; !scheduler.IsDone; scheduler.Advance())
+        {
+            TrainingRecord record = trainer.Step(cancellation);
+            log.Write(record);
+            observer.Stepped(record, scheduler);
+            if (validation is null || !scheduler.IsValidationStep) continue;
+            ValidationRecord validated = CandidateValidation.Run(objective, validation, scheduler.Step, scheduler.Epoch, cancellation);
+            log.Write(validated);
+            observer.Validated(validated);
+        }
+
+        observer.Finished(model);
+    }
+
+    private RetrievalDataLoader<TBatch> Loader<TBatch>(RetrievalDatasetOptions data, DataLoaderOptions options, Collator<TBatch> collator, RetrievalRecipe recipe, int seed)
+        where TBatch : ExampleBatch
+    {
+        RetrievalDataset dataset = RetrievalDataset.Load(data);
+        foreach (string warning in dataset.Warnings) observer.Warned(warning);
+        return new RetrievalDataLoader<TBatch>(dataset, collator, new BatchSampler(dataset.Count, options, recipe.StepScheduler.LocalBatchSize, seed), options.Prefetch);
+    }
+
+    private BackboneOptions Backbone(RetrievalRecipe recipe) => new()
+    {
+        Pooling = recipe.Encoder.Pooling,
+        IsCausal = recipe.Encoder.IsCausal,
+        Seed = (ulong)recipe.Seed,
+        Model = device,
+    };
+
+    private static Precision PrecisionOf(RetrievalRecipe recipe, PretrainedModel model) => recipe.Precision ?? (recipe.FrozenType ?? recipe.Encoder.WeightType) switch
+    {
+        null => model.NaturalPrecision,
+        ElementType.F32 => Precision.F32,
+        _ => Precision.BF16,
+    };
+
+    /// <summary>Attaches the recipe's adapter, and says what trains.</summary>
+    private static IReadOnlyList<Parameter> Prepare(RetrievalRecipe recipe, EncoderModel model) =>
+        recipe.Adapter is { } options ? Adapter.Attach(model, options, (ulong)recipe.Seed).Parameters : [.. model.Parameters];
+
+    /// <summary>Gives parameters that would start at random the values of a file.</summary>
+    private static void SetInitialWeights(string path, EncoderModel model)
+    {
+        using TensorArchive archive = TensorArchive.Open(path);
+        Dictionary<string, float[]> values = archive.Tensors.ToDictionary(tensor => tensor.Name, tensor => tensor.ToSingleArray(), StringComparer.Ordinal);
+        foreach (string name in model.Adapter?.SetParameters(values) ?? [.. values.Keys])
+        {
+            Parameter? parameter = model.Parameters.FirstOrDefault(candidate => InsideWrapper(candidate.Name, name));
+            if (parameter is null) throw new InvalidDataException($"{path}: tensor '{name}' names no parameter of {model.Path}");
+            parameter.SetValues(values[name]);
+        }
+    }
+
+    /// <summary>Whether a recording's name, which may have the wrapper's <c>model.</c> before it, means a parameter of the checkpoint.</summary>
+    private static bool InsideWrapper(string parameter, string recorded) => recorded == parameter || recorded == "model." + parameter || recorded == "model.model." + parameter;
+
+    private sealed class Silent : TrainingObserver;
+}
