@@ -1,0 +1,41 @@
+using System.Globalization;
+using Sirocco.Cli.Frame;
+using Sirocco.Training;
+
+namespace Sirocco.Cli.Verbs.Train;
+
+/// <summary>A run as a person follows it: a progress line with loss, learning rate and time left, and a line that stays for every validation.</summary>
+internal sealed class TrainingDisplay(Invocation invocation) : TrainingObserver, IDisposable
+{
+    private ProgressLine? line;
+    private long tokens;
+
+    public override void Started(TrainingPlan plan)
+    {
+        invocation.Notice(string.Create(
+            CultureInfo.InvariantCulture,
+            $"training {plan.Trained:N0} of {plan.Parameters:N0} parameters in {ComputeChoice.Name(plan.Precision)}: {plan.Examples:N0} examples, {plan.Steps:N0} steps, records in {plan.Folder}"));
+        line = invocation.Progress("training", "tokens");
+    }
+
+    public override void Stepped(TrainingRecord record, StepScheduler scheduler)
+    {
+        tokens += record.Tokens;
+        string detail = string.Create(
+            CultureInfo.InvariantCulture,
+            $"step {record.Step} of {scheduler.TotalSteps}, epoch {record.Epoch}, loss {record.Loss:0.0000}, grad_norm {record.GradientNorm:0.000}, lr {record.LearningRate:0.00e+00}");
+        line!.Report(tokens, detail, (record.Step + 1.0) / scheduler.TotalSteps);
+    }
+
+    public override void Validated(ValidationRecord record)
+    {
+        string metrics = string.Concat(record.Metrics.Select(metric => string.Create(CultureInfo.InvariantCulture, $", {metric.Key} {metric.Value:0.0000}")));
+        line!.Notice(string.Create(
+            CultureInfo.InvariantCulture,
+            $"step {record.Step}, epoch {record.Epoch}: val_loss {record.Loss:0.0000}, val_acc1 {record.Accuracy:0.0000}, val_mrr {record.ReciprocalRank:0.0000}{metrics}"));
+    }
+
+    public override void Warned(string message) => invocation.Notice($"warning: {message}");
+
+    public void Dispose() => line?.Dispose();
+}
