@@ -45,6 +45,9 @@ internal sealed class Invocation(ParseResult parsed, Terminal terminal, Cancella
     /// <summary>The folder or file that a MODEL argument means; a hub id is looked up in the cache and downloaded when absent.</summary>
     public string Model(string model) => ModelLocation.Resolve(this, model);
 
+    /// <summary>The folder that --adapter means, found as a model's is; null where the option is not given.</summary>
+    public string? Adapter() => Get(CommonOptions.Adapter) is { } adapter ? Model(adapter) : null;
+
     /// <summary>Loads a model; what it refuses of the options, such as more dimensions than it has, is a mistake of the command line.</summary>
     public static T Load<T>(Func<T> load)
     {

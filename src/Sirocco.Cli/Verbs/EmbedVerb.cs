@@ -40,7 +40,7 @@ internal sealed class EmbedVerb : Verb
         bool resuming = invocation.Get(resume);
         if (resuming && (from is null or DataFiles.Standard || to is null or DataFiles.Standard)) throw new UsageException("--resume needs --input FILE and --output FILE");
 
-        EmbedderOptions options = encoder.Read(invocation) with { PromptName = invocation.Get(promptName), Prompt = invocation.Get(prompt), Adapter = invocation.Get(CommonOptions.Adapter) };
+        EmbedderOptions options = encoder.Read(invocation) with { PromptName = invocation.Get(promptName), Prompt = invocation.Get(prompt), Adapter = invocation.Adapter() };
         string folder = invocation.Model(invocation.Get(model));
         using TextSource source = from is null ? new TextSource(words) : new TextSource(from, cancellation: invocation.Cancellation);
         using Embedder embedder = Invocation.Load(() => Embedder.FromPretrained(folder, options));

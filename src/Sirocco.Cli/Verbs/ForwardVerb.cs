@@ -41,7 +41,7 @@ internal sealed class ForwardVerb : Verb
         string[] names = OutputNames(invocation.Get(outputs));
         string? differentiated = names.FirstOrDefault(name => name is "loss" or "grads");
         ForwardPassOptions options = network.Read(invocation, differentiated is null ? null : $"--outputs {differentiated}") with { Outputs = names };
-        if (invocation.Get(CommonOptions.Adapter) is { } adapter) options = options with { Model = options.Model with { Adapter = adapter } };
+        options = options with { Model = options.Model with { Adapter = invocation.Adapter() } };
         using TensorArchive tensors = SafetensorsFile.Open(invocation.Get(input));
         SafetensorsWriter.Write(place, ForwardPass.Run(invocation.Model(invocation.Get(model)), tensors, options, invocation.Cancellation), null, invocation.Cancellation);
         return ExitStatus.Success;

@@ -42,7 +42,7 @@ internal sealed partial class RerankVerb : Verb
             MaxLength = invocation.Get(maxLength),
             Raw = invocation.Get(raw),
             Template = invocation.Get(template),
-            Adapter = invocation.Get(CommonOptions.Adapter),
+            Adapter = invocation.Adapter(),
         }));
         using RecordWriter writer = new(invocation.Terminal.Output);
         foreach (RankedDocument document in reranker.Rank(invocation.Get(query)!, documents, invocation.Get(top), invocation.Cancellation))

@@ -93,6 +93,18 @@ public sealed class Adapter
     public static Adapter Load(PretrainedModel model, string folder)
     {
         AdapterConfig config = AdapterConfig.Read(folder);
+        try
+        {
+            return Load(model, folder, config);
+        }
+        catch (ArgumentException e)
+        {
+            throw new InvalidDataException($"{Path.Combine(folder, AdapterConfig.FileName)}: {e.Message}", e);
+        }
+    }
+
+    private static Adapter Load(PretrainedModel model, string folder, AdapterConfig config)
+    {
         using AdapterWeights weights = AdapterWeights.Open(folder, config.Options, model);
         Dictionary<Projection, LowRankUpdate> updates = [];
         foreach ((Projection projection, AdapterWeights.Factors factors) in weights.Updates)

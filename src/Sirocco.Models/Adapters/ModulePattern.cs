@@ -27,7 +27,7 @@ internal sealed class ModulePattern
         }
         catch (RegexParseException e)
         {
-            throw new ArgumentException($"'{pattern}' is no regular expression of module names: {e.Message}", nameof(pattern), e);
+            throw new ArgumentException($"'{pattern}' is no regular expression of module names: {e.Message}", e);
         }
     }
 

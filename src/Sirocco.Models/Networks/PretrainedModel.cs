@@ -73,7 +73,7 @@ public abstract class PretrainedModel : IDisposable
     public Parameter? FirstDamagedParameter()
     {
         using SharedReads.Reading reading = BeginReading();
-        foreach (Parameter parameter in Parameters)
+        foreach (Parameter parameter in Parameters.Concat(Adapter?.Parameters ?? []))
         {
             float[] row = new float[parameter.Columns];
             for (int i = 0; i < parameter.Rows; i++)

@@ -174,6 +174,42 @@ public sealed class AdapterTests : IDisposable
         Assert.True(JsonNode.DeepEquals(JsonNode.Parse(File.ReadAllText(Path.Combine(saved, "automodel_peft_config.json"))), JsonNode.Parse(File.ReadAllText(temporary.File("again/automodel_peft_config.json")))));
     }
 
+    [SkippableTheory]
+    [InlineData("lora", AdapterInitialization.XavierNormal, "*_proj")]
+    [InlineData("dora", AdapterInitialization.KaimingUniform, "*.q_proj", "*.v_proj", "*.down_proj")]
+    public void The_first_step_of_a_recipe_has_the_recorded_scores_and_gradients(string kind, AdapterInitialization start, params string[] targets)
+    {
+        string recording = Golden.Folder("retrieval/bi-ministral3-" + kind);
+        using BiEncoder model = (BiEncoder)EncoderModel.FromPretrained(Golden.Folder("retrieval/common/ministral3"));
+        model.WithSettings(new EncoderSettings { Normalize = true });
+        Adapter adapter = Adapter.Attach(model, new AdapterOptions { Rank = 4, Alpha = 32, UseDora = kind == "dora", Initialization = start, TargetModules = targets });
+        using TensorArchive first = TensorArchive.Open(Path.Combine(recording, "start.safetensors")), batches = TensorArchive.Open(Path.Combine(recording, "batches.safetensors"));
+        using TensorArchive gradients = TensorArchive.Open(Path.Combine(recording, "step0-gradients.safetensors"));
+        adapter.SetParameters(first.Tensors.Select(tensor => KeyValuePair.Create(tensor.Name, tensor.ToSingleArray())));
+        ParameterArena arena = new(adapter.Parameters);
+        using ComputeContext context = new(new ComputeOptions { Threads = 2 });
+        for (int micro = 0; micro < 2; micro++)
+        {
+            string prefix = $"step0.micro{micro}.";
+            using Tape tape = new();
+            using Scope f = context.BeginScope(Precision.F32, tape);
+            Tensor queries = Encode(f, prefix + "q_"), passages = Encode(f, prefix + "d_"), scores = f.GroupScores(queries, passages, 1 / 0.02f);
+            Golden.AssertClose(scores.ToArray(), batches[prefix + "scores"].ToSingleArray(), 2e-5, "scores");
+            tape.Backward(f.Scale(f.CrossEntropy(scores, new int[scores.Rows]), 0.5f));
+        }
+
+        Assert.Equal(gradients.Tensors.Select(tensor => tensor.Name).Order(), adapter.Parameters.Select(parameter => parameter.Name).Order());
+        foreach (Parameter parameter in adapter.Parameters)
+            Golden.AssertClose(parameter.Gradient!.Span(0, (int)parameter.Count), gradients[parameter.Name].ToSingleArray(), 1e-4, "gradient of " + parameter.Name);
+
+        Tensor Encode(Scope f, string side)
+        {
+            StoredTensor tokens = batches[side + "input_ids"];
+            PaddedBatch batch = PaddedBatch.Create((int)tokens.Shape[0], (int)tokens.Shape[1], batches[side + "attention_mask"].ToInt64Array(), PositionCount.Columns);
+            return model.Encode(f, batch.Tokens(tokens.ToInt64Array(), side), batch.Segments);
+        }
+    }
+
     [Fact]
     public void Folders_of_another_rank_base_or_kind_are_refused_with_file_and_key()
     {
@@ -200,6 +236,8 @@ public sealed class AdapterTests : IDisposable
         Assert.Contains("not its magnitude", Refused<InvalidDataException>(model), StringComparison.Ordinal);
         Rewrite("bias", "all");
         Assert.Contains("bias is all", Refused<NotSupportedException>(model), StringComparison.Ordinal);
+        Rewrite("rank_pattern", new JsonObject { ["(q_proj"] = 2 });
+        Assert.Contains("no regular expression", Refused<InvalidDataException>(model), StringComparison.Ordinal);
         Rewrite("peft_type", "IA3");
         Assert.Contains("IA3", Refused<NotSupportedException>(model), StringComparison.Ordinal);
         File.WriteAllText(config, text);
