@@ -7,9 +7,6 @@ namespace Sirocco.Training;
 /// </summary>
 public sealed record ContrastiveLoss
 {
-    /// <summary>Scores held at a time; a larger matrix is made, used and made again for the backward pass in blocks of queries.</summary>
-    internal const int ScoresAtOnce = 1 << 24;
-
     /// <summary>What scores are divided by.</summary>
     public float Temperature { get; init; } = 0.02f;
 
@@ -36,6 +33,9 @@ public sealed record ContrastiveLoss
 
     /// <summary>Whether vectors that <see cref="Matryoshka"/> cuts are made of unit length again.</summary>
     public bool NormalizeCuts { get; init; } = true;
+
+    /// <summary>Scores held at a time; a larger matrix is made, used and made again for the backward pass in blocks of queries.</summary>
+    internal int ScoresAtOnce { get; init; } = 1 << 24;
 
     /// <exception cref="ArgumentException">Settings contradict each other.</exception>
     internal void Validate()
@@ -102,20 +102,21 @@ public sealed record ContrastiveLoss
         Tensor both = f.Concatenate(seekers, candidates);                                                                   // [B + candidates, features]
         int[] others = [.. Enumerable.Range(count, candidates.Rows)];
         long[] identities = documents.ToArray();
+        using Scope inner = f.BeginScope();
         Tensor? total = null;
         foreach (int[] rows in Enumerable.Range(0, count).Chunk(block))
         {
             int[] rowPositives = Array.ConvertAll(rows, row => positives[row]), rowLabels = Array.ConvertAll(rows, row => labels[row]);
-            Tensor part = f.Recomputed(both, (g, x) =>
+            Tensor part = inner.Recomputed(both, (g, x) =>
             {
                 Tensor scores = g.Scores(g.GatherRows(x, rows), g.GatherRows(x, others), 1 / Temperature);                  // [block, candidates]
                 scores = Candidates(g, scores, rowPositives, rowLabels, identities, positives);
                 return g.Scale(g.CrossEntropy(scores, rowLabels), (float)rows.Length / count);
             });
-            total = total is null ? part : f.Add(total, part);
+            total = total is null ? part : inner.Add(total, part);
         }
 
-        return total!;
+        return inner.Keep(total!);
     }
 
     private Tensor Cut(Scope f, Tensor x, int dimensions)

@@ -1,6 +1,6 @@
 using Sirocco.Compute;
 
-namespace Sirocco.Training.Tests.Contrastive;
+namespace Sirocco.Training.Tests.Objectives;
 
 public class ContrastiveLossTests
 {
@@ -49,12 +49,32 @@ public class ContrastiveLossTests
     }
 
     [Theory]
-    [InlineData(false, false)]
-    [InlineData(true, false)]
-    [InlineData(true, true)]
-    public void Gradients_agree_with_finite_differences(bool inBatch, bool both)
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Passages_of_others_that_come_too_near_the_positive_are_no_negatives(bool absolute)
     {
-        ContrastiveLoss loss = new() { Temperature = 0.5f, InBatchNegatives = inBatch, BothDirections = both };
+        // Query 1 finds its positive with 1; passages 0 (0.6) and 3 (0.8) of others lie below 0.9, and none is left out. Query 2 finds its own with 0.7; passages 0 (0.96), 1 (0.8) and 3 (1) lie above.
+        double expected = 0;
+        for (int i = 0; i < 3; i++)
+        {
+            double positive = Score(i, 2 * i), most = absolute ? positive - 0.05 : positive * 0.95;
+            int[] candidates = [.. Enumerable.Range(0, 6).Where(j => j / 2 == i || Score(i, j) <= most)];
+            expected -= LogSoftmax([.. candidates.Select(j => Score(i, j) / 0.5)], Array.IndexOf(candidates, 2 * i)) / 3;
+        }
+
+        ContrastiveLoss loss = new() { Temperature = 0.5f, InBatchNegatives = true, FalseNegativeMargin = absolute ? 0.05 : 0.95, MarginIsAbsolute = absolute };
+        Assert.Equal(expected, Loss(loss, [-1, -1, -1, -1, -1, -1]), 1e-6);
+        Assert.NotEqual(expected, Loss(loss with { FalseNegativeMargin = null }, [-1, -1, -1, -1, -1, -1]), 1e-3);
+    }
+
+    [Theory]
+    [InlineData(false, false, false)]
+    [InlineData(true, false, false)]
+    [InlineData(true, true, false)]
+    [InlineData(true, true, true)]
+    public void Gradients_agree_with_finite_differences(bool inBatch, bool both, bool blocks)
+    {
+        ContrastiveLoss loss = new() { Temperature = 0.5f, InBatchNegatives = inBatch, BothDirections = both, ScoresAtOnce = blocks ? 7 : 100 };
         long[] documents = [7, 1, 2, 7, 7, 5];
         using ComputeContext context = new(new ComputeOptions { Threads = 1 });
         using Tape tape = new();
