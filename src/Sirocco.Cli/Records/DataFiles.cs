@@ -1,5 +1,5 @@
-using System.IO.Compression;
 using Sirocco.Cli.Frame;
+using Sirocco.Formats;
 
 namespace Sirocco.Cli.Records;
 
@@ -7,8 +7,6 @@ namespace Sirocco.Cli.Records;
 internal static class DataFiles
 {
     public const string Standard = "-";
-
-    private static ReadOnlySpan<byte> GzipSignature => [0x1F, 0x8B];
 
     /// <summary>The name that messages use.</summary>
     public static string NameOf(string path) => path == Standard ? "standard input" : path;
@@ -30,29 +28,13 @@ internal static class DataFiles
         return file.CanSeek ? file : new InterruptibleInput(file, cancellation);
     }
 
-    /// <summary>The content of a file that <see cref="Open"/> gave.</summary>
-    /// <exception cref="InvalidDataException">The name says gzip and the file's beginning does not.</exception>
-    public static Stream Content(Stream file, string path)
-    {
-        if (!IsGzip(path)) return file;
-        if (file.CanSeek)
-        {
-            Span<byte> start = stackalloc byte[GzipSignature.Length];
-            int length = file.ReadAtLeast(start, start.Length, throwOnEndOfStream: false);
-            if (length == 0) throw new InvalidDataException($"{path} is empty, which no gzip file is; make or download it again");
-            if (!start.SequenceEqual(GzipSignature)) throw new InvalidDataException($"{path} is not gzip-compressed, as its name says; rename it without .gz if it is plain text");
-            file.Position = 0;
-        }
+    /// <inheritdoc cref="GzipContent.Of"/>
+    public static Stream Content(Stream file, string path) => GzipContent.Of(file, path);
 
-        return new GZipStream(file, CompressionMode.Decompress);
-    }
-
-    /// <summary>The extension that says what the content is: <c>.jsonl</c> of <c>corpus.jsonl.gz</c>.</summary>
-    public static string Extension(string path) => Path.GetExtension(IsGzip(path) ? path[..^3] : path).ToLowerInvariant();
+    /// <inheritdoc cref="GzipContent.Extension"/>
+    public static string Extension(string path) => GzipContent.Extension(path);
 
     /// <summary>Refuses "-" for results that are written in places, which a stream does not have.</summary>
     public static string RequirePlace(string argument, string path, string kind) => path != Standard ? path
         : throw new UsageException($"{argument} takes a {kind}, not -: the result cannot go to standard output");
-
-    private static bool IsGzip(string path) => path.EndsWith(".gz", StringComparison.OrdinalIgnoreCase);
 }

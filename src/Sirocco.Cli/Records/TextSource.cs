@@ -1,4 +1,5 @@
 using System.Text;
+using Sirocco.Formats;
 
 namespace Sirocco.Cli.Records;
 

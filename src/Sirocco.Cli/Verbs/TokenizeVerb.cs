@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json;
 using Sirocco.Cli.Frame;
 using Sirocco.Cli.Records;
+using Sirocco.Formats;
 using Sirocco.Models;
 using Sirocco.Text;
 

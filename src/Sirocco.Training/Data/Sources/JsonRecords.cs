@@ -18,7 +18,7 @@ internal delegate void RecordVisitor(JsonElement record, RecordPlace place);
 
 /// <summary>
 /// Records of a JSON file in any of the forms that the reference takes: an array, an object with the array under <c>data</c>, a single object, or one object
-/// on each line. The file is mapped, and one record is parsed at a time.
+/// on each line, which may be compressed (.gz). The file is mapped, and one record is parsed at a time.
 /// </summary>
 internal static class JsonRecords
 {
@@ -46,6 +46,12 @@ internal static class JsonRecords
     /// <exception cref="InvalidDataException">The file holds no records, or is damaged; the message names the line.</exception>
     public static void Read(string path, RecordVisitor visit)
     {
+        if (GzipContent.IsNamed(path))
+        {
+            ReadPacked(path, visit);
+            return;
+        }
+
         using MappedFile file = MappedFile.Open(path);
         if (file.Length == 0) throw new InvalidDataException($"{path}: is empty; it should hold one JSON record on each line");
         if (!IsOneValue(file))
@@ -228,6 +234,22 @@ internal static class JsonRecords
         }
 
         if (index == 0) throw new InvalidDataException($"{file.Path}: holds no records; it should hold one JSON object on each line");
+    }
+
+    /// <summary>A compressed file is read as JSON Lines, one line in memory at a time.</summary>
+    private static void ReadPacked(string path, RecordVisitor visit)
+    {
+        using FileStream file = File.OpenRead(path);
+        using Stream content = GzipContent.Of(file, path);
+        using LineReader lines = new(content, path);
+        int index = 0;
+        while (lines.TryRead(out ReadOnlyMemory<byte> text))
+        {
+            ReadOnlySpan<byte> line = text.Span.Trim(" \t\r\f\v"u8);
+            if (!line.IsEmpty) Line(line, new RecordPlace(path, index++, checked((int)lines.Number)), visit);
+        }
+
+        if (index == 0) throw new InvalidDataException($"{path}: holds no records; it should hold one JSON object on each line");
     }
 
     private static void Line(ReadOnlySpan<byte> line, RecordPlace place, RecordVisitor visit)

@@ -1,9 +1,11 @@
 using System.Buffers;
 
-namespace Sirocco.Cli.Records;
+namespace Sirocco.Formats;
 
 /// <summary>Lines of a byte stream, one in memory at a time; a line longer than the limit is an error that names it.</summary>
-internal sealed class LineReader(Stream stream, string source) : IDisposable
+/// <param name="stream">The bytes; the caller disposes it.</param>
+/// <param name="source">What messages call it.</param>
+public sealed class LineReader(Stream stream, string source) : IDisposable
 {
     /// <summary>Longest line taken, in bytes: far above any text that a model reads, far below what a lost newline can amount to.</summary>
     public const int LongestLine = 32 << 20;
@@ -55,6 +57,7 @@ internal sealed class LineReader(Stream stream, string source) : IDisposable
         }
     }
 
+    /// <inheritdoc/>
     public void Dispose()
     {
         byte[] returned = Interlocked.Exchange(ref buffer, []);
