@@ -50,7 +50,8 @@ internal sealed class TrainVerb : Verb, ITakesOverrides
 
         ModelOptions device = new() { Threads = invocation.Threads ?? 0, Deterministic = invocation.Get(deterministic) };
         using TrainingDisplay display = new(invocation);
-        new RecipeRunner(device, display).Run(resolved.Recipe with { InitialWeights = invocation.Get(initialWeights) }, invocation.Cancellation);
+        RecipeRunner runner = new(device, display) { Origin = new RunOrigin(resolved.Configuration, ["sirocco", .. Environment.GetCommandLineArgs()[1..]]) };
+        runner.Run(resolved.Recipe with { InitialWeights = invocation.Get(initialWeights) }, invocation.Cancellation);
         return ExitStatus.Success;
     }
 }

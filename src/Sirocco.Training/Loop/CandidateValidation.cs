@@ -1,18 +1,6 @@
 namespace Sirocco.Training;
 
-/// <summary>How well a model ranks each query's positive among its own candidates: a line of <c>validation.jsonl</c>.</summary>
-/// <param name="Step">The step just done, from 0.</param>
-/// <param name="Epoch">Its epoch, from 0.</param>
-/// <param name="Loss">Mean of the batches' mean cross-entropies.</param>
-/// <param name="Accuracy">Share of queries whose positive scores highest.</param>
-/// <param name="ReciprocalRank">Mean of 1 / rank of the positive.</param>
-public sealed record ValidationRecord(int Step, int Epoch, double Loss, double Accuracy, double ReciprocalRank)
-{
-    /// <summary>Metrics of a search of a whole corpus, where one is asked for, such as <c>ndcg@10</c>.</summary>
-    public IReadOnlyList<KeyValuePair<string, double>> Metrics { get; init; } = [];
-}
-
-/// <summary>Validation on candidate groups, as the recipes of NeMo AutoModel do it.</summary>
+/// <summary>How well a model ranks each query's positive among its own candidates, as the recipes of NeMo AutoModel measure it.</summary>
 public static class CandidateValidation
 {
     /// <summary>Scores every batch.</summary>
@@ -55,6 +43,9 @@ public static class CandidateValidation
             queries += scores.Queries;
         }
 
-        return new ValidationRecord(step, epoch, losses / batches, correct / queries, reciprocal / queries);
+        return new ValidationRecord(
+            step,
+            epoch,
+            [new(ValidationRecord.LossName, losses / batches), new(ValidationRecord.AccuracyName, correct / queries), new(ValidationRecord.ReciprocalRankName, reciprocal / queries)]);
     }
 }

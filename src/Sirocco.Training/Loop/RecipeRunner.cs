@@ -4,45 +4,6 @@ using Sirocco.Models;
 
 namespace Sirocco.Training;
 
-/// <summary>What a run tells while it goes on. Every method does nothing unless overridden.</summary>
-public abstract class TrainingObserver
-{
-    /// <summary>Everything is loaded; the first step follows.</summary>
-    public virtual void Started(TrainingPlan plan)
-    {
-    }
-
-    /// <summary>A step is done.</summary>
-    public virtual void Stepped(TrainingRecord record, StepScheduler scheduler)
-    {
-    }
-
-    /// <summary>A validation is done.</summary>
-    public virtual void Validated(ValidationRecord record)
-    {
-    }
-
-    /// <summary>The last step is done.</summary>
-    /// <param name="model">The trained model, which is closed when this returns.</param>
-    public virtual void Finished(EncoderModel model)
-    {
-    }
-
-    /// <summary>Something that the user should know.</summary>
-    public virtual void Warned(string message)
-    {
-    }
-}
-
-/// <summary>What a run is about to do.</summary>
-/// <param name="Parameters">Weights of the model.</param>
-/// <param name="Trained">Weights that change.</param>
-/// <param name="Examples">Training examples.</param>
-/// <param name="Steps">Steps of the run.</param>
-/// <param name="Precision">Of matrix products.</param>
-/// <param name="Folder">Where logs and checkpoints go.</param>
-public sealed record TrainingPlan(long Parameters, long Trained, int Examples, int Steps, Precision Precision, string Folder);
-
 /// <summary>Runs recipes.</summary>
 public sealed class RecipeRunner
 {
@@ -56,6 +17,9 @@ public sealed class RecipeRunner
         this.device = device ?? new ModelOptions();
         this.observer = observer ?? new Silent();
     }
+
+    /// <summary>Where recipe and run come from, for the run's own records; null: put together in code.</summary>
+    public RunOrigin? Origin { get; init; }
 
     /// <summary>Trains from the recipe's first step, or from where its folder's newest checkpoint stands, to its last.</summary>
     /// <param name="recipe">From a file (<see cref="RecipeFile"/>) or put together in code.</param>
@@ -156,21 +120,30 @@ public sealed class RecipeRunner
         Optimizer optimizer = Optimizer.Create(context, arena, recipe.Optimizer, ParameterGroup.NormsAndBiasesDoNotDecay);
         using RetrievalTrainer<TBatch> trainer = new(
             context, objective, optimizer, schedule, scheduler, loader, recipe.ClipNorm, (ulong)recipe.Seed, recipe.StepScheduler.LossWindowSteps);
-        using MetricsLog log = new(recipe.Checkpoint.Folder);
-        observer.Started(new TrainingPlan(
+        EarlyStopping? stopping = recipe.EarlyStopping is { } options ? new EarlyStopping(options) : null;
+        using RunTracking tracking = RunTracking.Open(recipe, observer);
+        tracking.Started(new TrainingPlan(
             model.Parameters.Sum(parameter => parameter.Count), arena.Parameters.Sum(parameter => parameter.Count), loader.Dataset.Count, scheduler.TotalSteps, precision, recipe.Checkpoint.Folder));
-        for (; !scheduler.IsDone; scheduler.Advance())
+        try
         {
-            TrainingRecord record = trainer.Step(cancellation);
-            log.Write(record);
-            observer.Stepped(record, scheduler);
-            if (validation is null || !scheduler.IsValidationStep) continue;
-            ValidationRecord validated = CandidateValidation.Run(objective, validation, scheduler.Step, scheduler.Epoch, cancellation);
-            log.Write(validated);
-            observer.Validated(validated);
-        }
+            string? stopped = null;
+            for (; !scheduler.IsDone && stopped is null; scheduler.Advance())
+            {
+                tracking.Stepped(trainer.Step(cancellation), scheduler);
+                if (validation is null || !scheduler.IsValidationStep) continue;
+                ValidationRecord validated = CandidateValidation.Run(objective, validation, scheduler.Step, scheduler.Epoch, cancellation);
+                tracking.Validated(validated);
+                stopped = stopping?.Observe(validated);
+            }
 
-        observer.Finished(model);
+            tracking.Finished(model);
+            tracking.Ended(stopped is null ? new RunOutcome(RunStatus.Completed) : new RunOutcome(RunStatus.StoppedEarly, stopped));
+        }
+        catch (Exception failure)
+        {
+            tracking.Failed(failure);
+            throw;
+        }
     }
 
     private RetrievalDataLoader<TBatch> Loader<TBatch>(RetrievalDatasetOptions data, DataLoaderOptions options, Collator<TBatch> collator, RetrievalRecipe recipe, int seed)

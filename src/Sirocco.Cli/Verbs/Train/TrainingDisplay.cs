@@ -29,10 +29,13 @@ internal sealed class TrainingDisplay(Invocation invocation) : TrainingObserver,
 
     public override void Validated(ValidationRecord record)
     {
-        string metrics = string.Concat(record.Metrics.Select(metric => string.Create(CultureInfo.InvariantCulture, $", {metric.Key} {metric.Value:0.0000}")));
-        line!.Notice(string.Create(
-            CultureInfo.InvariantCulture,
-            $"step {record.Step}, epoch {record.Epoch}: val_loss {record.Loss:0.0000}, val_acc1 {record.Accuracy:0.0000}, val_mrr {record.ReciprocalRank:0.0000}{metrics}"));
+        string metrics = string.Join(", ", record.Metrics.Select(metric => string.Create(CultureInfo.InvariantCulture, $"{metric.Key} {metric.Value:0.0000}")));
+        line!.Notice($"step {record.Step}, epoch {record.Epoch}: {metrics}");
+    }
+
+    public override void Ended(RunOutcome outcome)
+    {
+        if (outcome.Status == RunStatus.StoppedEarly) line!.Notice($"stopped early: {outcome.Reason}");
     }
 
     public override void Warned(string message) => invocation.Notice($"warning: {message}");

@@ -7,7 +7,7 @@ namespace Sirocco.Training;
 /// <c>training.jsonl</c> and <c>validation.jsonl</c> of a run, in the original's keys and order, with tokens and speed behind. Lines are flushed as they are written and go behind
 /// those of an earlier part of the run.
 /// </summary>
-public sealed class MetricsLog : IDisposable
+public sealed class MetricsLog : TrainingObserver, IDisposable
 {
     private readonly StreamWriter training;
     private readonly StreamWriter validation;
@@ -23,8 +23,8 @@ public sealed class MetricsLog : IDisposable
         validation = Open(Path.Combine(folder, "validation.jsonl"));
     }
 
-    /// <summary>Writes a step.</summary>
-    public void Write(TrainingRecord record)
+    /// <inheritdoc/>
+    public override void Stepped(TrainingRecord record, StepScheduler scheduler)
     {
         ArgumentNullException.ThrowIfNull(record);
         Line line = Begin(record.Step, record.Epoch);
@@ -40,14 +40,11 @@ public sealed class MetricsLog : IDisposable
         training.WriteLine(line.End());
     }
 
-    /// <summary>Writes a validation.</summary>
-    public void Write(ValidationRecord record)
+    /// <inheritdoc/>
+    public override void Validated(ValidationRecord record)
     {
         ArgumentNullException.ThrowIfNull(record);
         Line line = Begin(record.Step, record.Epoch);
-        line.Add("val_loss", record.Loss);
-        line.Add("val_acc1", record.Accuracy);
-        line.Add("val_mrr", record.ReciprocalRank);
         foreach ((string name, double value) in record.Metrics) line.Add(name, value);
         validation.WriteLine(line.End());
     }

@@ -1,0 +1,47 @@
+namespace Sirocco.Training;
+
+/// <summary>Everybody who follows a run: its own records in its folder, then whoever the caller has sent.</summary>
+internal sealed class RunTracking : TrainingObserver, IDisposable
+{
+    private readonly List<TrainingObserver> observers;
+
+    private RunTracking(List<TrainingObserver> observers) => this.observers = observers;
+
+    /// <param name="recipe">Says which records a run keeps, and where.</param>
+    /// <param name="caller">Told last.</param>
+    public static RunTracking Open(RetrievalRecipe recipe, TrainingObserver caller) => new([new MetricsLog(recipe.Checkpoint.Folder), caller]);
+
+    public override void Started(TrainingPlan plan) => observers.ForEach(observer => observer.Started(plan));
+
+    public override void Stepped(TrainingRecord record, StepScheduler scheduler) => observers.ForEach(observer => observer.Stepped(record, scheduler));
+
+    public override void Validated(ValidationRecord record) => observers.ForEach(observer => observer.Validated(record));
+
+    public override void Finished(Models.EncoderModel model) => observers.ForEach(observer => observer.Finished(model));
+
+    public override void Ended(RunOutcome outcome) => observers.ForEach(observer => observer.Ended(outcome));
+
+    public override void Warned(string message) => observers.ForEach(observer => observer.Warned(message));
+
+    /// <summary>Tells how a run failed. Records that cannot be written any more, as on a full disk, do not hide the failure itself.</summary>
+    public void Failed(Exception failure)
+    {
+        foreach (TrainingObserver observer in observers)
+        {
+            try
+            {
+                observer.Ended(RunOutcome.Of(failure));
+            }
+            catch (IOException second)
+            {
+                Warned(second.Message);
+            }
+        }
+    }
+
+    /// <summary>Closes the run's own records; the caller's observer is the caller's.</summary>
+    public void Dispose()
+    {
+        foreach (IDisposable own in observers[..^1].OfType<IDisposable>()) own.Dispose();
+    }
+}

@@ -1,0 +1,79 @@
+using Sirocco.Compute;
+using Sirocco.Models;
+
+namespace Sirocco.Training;
+
+/// <summary>What a run tells while it goes on. Every method does nothing unless overridden.</summary>
+public abstract class TrainingObserver
+{
+    /// <summary>Everything is loaded; the first step follows.</summary>
+    public virtual void Started(TrainingPlan plan)
+    {
+    }
+
+    /// <summary>A step is done.</summary>
+    public virtual void Stepped(TrainingRecord record, StepScheduler scheduler)
+    {
+    }
+
+    /// <summary>A validation is done.</summary>
+    public virtual void Validated(ValidationRecord record)
+    {
+    }
+
+    /// <summary>The last step is done.</summary>
+    /// <param name="model">The trained model, which is closed when this returns.</param>
+    public virtual void Finished(EncoderModel model)
+    {
+    }
+
+    /// <summary>Nothing more follows, however the run ended; told once after <see cref="Started"/>.</summary>
+    public virtual void Ended(RunOutcome outcome)
+    {
+    }
+
+    /// <summary>Something that the user should know.</summary>
+    public virtual void Warned(string message)
+    {
+    }
+}
+
+/// <summary>What a run is about to do.</summary>
+/// <param name="Parameters">Weights of the model.</param>
+/// <param name="Trained">Weights that change.</param>
+/// <param name="Examples">Training examples.</param>
+/// <param name="Steps">Steps of the run.</param>
+/// <param name="Precision">Of matrix products.</param>
+/// <param name="Folder">Where logs and checkpoints go.</param>
+public sealed record TrainingPlan(long Parameters, long Trained, int Examples, int Steps, Precision Precision, string Folder);
+
+/// <summary>How a run ended.</summary>
+public enum RunStatus
+{
+    /// <summary>All its steps are done.</summary>
+    Completed,
+
+    /// <summary>Its validation metric no longer became better (<see cref="EarlyStoppingOptions"/>).</summary>
+    StoppedEarly,
+
+    /// <summary>Its user stopped it.</summary>
+    Cancelled,
+
+    /// <summary>An error stopped it.</summary>
+    Failed,
+}
+
+/// <summary>How a run ended, and why.</summary>
+/// <param name="Status">How.</param>
+/// <param name="Reason">One line; null where the status says all.</param>
+public sealed record RunOutcome(RunStatus Status, string? Reason = null)
+{
+    /// <summary>The outcome of a run that an exception ends.</summary>
+    internal static RunOutcome Of(Exception failure) =>
+        failure is OperationCanceledException ? new RunOutcome(RunStatus.Cancelled) : new RunOutcome(RunStatus.Failed, failure.Message);
+}
+
+/// <summary>Where a run's recipe came from.</summary>
+/// <param name="Configuration">The effective configuration as YAML (<see cref="ResolvedRecipe{TRecipe}.Configuration"/>).</param>
+/// <param name="Command">The command line that starts the same run again, word by word.</param>
+public sealed record RunOrigin(string Configuration, IReadOnlyList<string> Command);
