@@ -26,7 +26,8 @@ public enum DatasetUse
 /// <summary>A file, folder or <c>hf://org/repo[/subset]</c> with training records.</summary>
 /// <param name="Path">Where it is.</param>
 /// <param name="Samples">Take so many records, drawn with the dataset's seed; null for all.</param>
-public sealed record RetrievalSource(string Path, int? Samples = null);
+/// <param name="Corpus">A file with the documents (<c>id</c>, <c>text</c>) that the records name by id (<c>query</c>, <c>positive</c>, perhaps <c>negative</c>), or null.</param>
+public sealed record RetrievalSource(string Path, int? Samples = null, string? Corpus = null);
 
 /// <summary>Which records train a retrieval model, and what becomes of each.</summary>
 public sealed record RetrievalDatasetOptions

@@ -27,6 +27,22 @@ public class RetrievalDatasetTests
     }
 
     [Fact]
+    public void Queries_name_documents_of_a_file_beside_them()
+    {
+        using TemporaryFolder folder = new();
+        string corpus = folder.Write("corpus.jsonl", """{"id": "a", "section": "x", "text": "A"}""" + "\n" + """{"id": 7, "text": "seven"}""" + "\n" + """{"id": "b", "text": "B"}""");
+        string queries = folder.Write("queries.jsonl", """{"query": "q", "positive": "b"}""" + "\n" + """{"query": "r", "positive": ["a", "b"], "negative": [7]}""");
+        RetrievalDataset dataset = RetrievalDataset.Load(new RetrievalDatasetOptions { Sources = [new RetrievalSource(queries, Corpus: corpus)], PassagesPerQuery = 1 });
+        Assert.Equal(["b", "a"], Enumerable.Range(0, dataset.Count).Select(row => dataset.Get(row).Documents[0].Id));
+        Assert.Equal("B", dataset.Get(0).Documents[0].Text);
+        Assert.Equal("seven", Assert.Single(dataset.Record(1).Negatives).Text);
+        string unknown = folder.Write("wrong.jsonl", """{"query": "q", "positive": "z"}""");
+        InvalidDataException refused = Assert.Throws<InvalidDataException>(() => RetrievalDataset.Load(new RetrievalDatasetOptions { Sources = [new RetrievalSource(unknown, Corpus: corpus)], PassagesPerQuery = 1 }));
+        Assert.Contains("wrong.jsonl", refused.Message, StringComparison.Ordinal);
+        Assert.Contains("'z'", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_pretty_printed_object_is_one_record()
     {
         using TemporaryFolder folder = new();

@@ -13,6 +13,7 @@ internal static class DatasetSources
         Hub,
         Bundle,
         Corpus,
+        Queries,
         Folder,
         Inline,
     }
@@ -22,18 +23,20 @@ internal static class DatasetSources
     {
         RetrievalRows rows = new();
         List<int> order = [];
-        foreach ((RetrievalSource source, SourceForm form) in options.Sources.Select(source => (source, Form(options.Kind, source.Path))).OrderBy(pair => pair.Item2))
+        foreach ((RetrievalSource source, SourceForm form) in options.Sources.Select(source => (source, Form(options.Kind, source))).OrderBy(pair => pair.Item2))
         {
             int first = rows.Rows.Count;
-            Read(source.Path, form, rows, hub);
+            Read(source, form, rows, hub);
             order.AddRange(Sample(source, form, first, rows.Rows.Count - first, options, warnings));
         }
 
         return (rows, [.. order]);
     }
 
-    private static SourceForm Form(RetrievalDatasetKind kind, string path)
+    private static SourceForm Form(RetrievalDatasetKind kind, RetrievalSource source)
     {
+        string path = source.Path;
+        if (source.Corpus is not null) return SourceForm.Queries;
         if (kind != RetrievalDatasetKind.Inline && path.StartsWith(HubSource.Prefix, StringComparison.Ordinal)) return SourceForm.Hub;
         if (!Path.Exists(path)) throw new FileNotFoundException($"{path}: no such file or folder; check data_dir_list", path);
         if (kind == RetrievalDatasetKind.Normalized || (kind == RetrievalDatasetKind.Standard && NormalizedBundle.Find(path) is not null)) return SourceForm.Bundle;
@@ -43,8 +46,9 @@ internal static class DatasetSources
         return isCorpus ? SourceForm.Corpus : SourceForm.Inline;
     }
 
-    private static void Read(string path, SourceForm form, RetrievalRows rows, HubOptions hub)
+    private static void Read(RetrievalSource source, SourceForm form, RetrievalRows rows, HubOptions hub)
     {
+        string path = source.Path;
         switch (form)
         {
             case SourceForm.Hub:
@@ -58,6 +62,9 @@ internal static class DatasetSources
                 break;
             case SourceForm.Corpus:
                 CorpusRecords.Read(path, rows);
+                break;
+            case SourceForm.Queries:
+                QueryRecords.Read(path, source.Corpus!, rows);
                 break;
             default:
                 InlineRecords.Read(path, rows);

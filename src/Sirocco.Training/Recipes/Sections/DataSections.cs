@@ -5,7 +5,7 @@ namespace Sirocco.Training;
 /// <summary>The sections of data: datasets, loaders, collators.</summary>
 internal static class DataSections
 {
-    private const string Sources = "a file, a folder, hf://org/name/subset, or a list of these and of {path, num_samples}";
+    private const string Sources = "a file, a folder, hf://org/name/subset, or a list of these and of {path, num_samples, corpus}";
 
     public static RetrievalDatasetOptions Dataset(SectionReader section, bool crossEncoder, DatasetUse expected)
     {
@@ -145,7 +145,7 @@ internal static class DataSections
 
         if (item is not RecipeMapping mapping) return null;
         SectionReader source = new(mapping, path, new RecipeReading());
-        RetrievalSource result = new(source.RequiredText("path", "a file or folder"), source.OptionalInt("num_samples", null, least));
+        RetrievalSource result = new(source.RequiredText("path", "a file or folder"), source.OptionalInt("num_samples", null, least), source.OptionalText("corpus", null));
         source.Finish();
         if (result.Path.StartsWith('<')) throw source.Wrong("path", "a file or folder in its place");
         return result;
