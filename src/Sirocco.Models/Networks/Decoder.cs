@@ -82,14 +82,16 @@ public sealed class Decoder
     /// <param name="mask">Which keys a query sees; see <see cref="ModelConfig.Mask"/>.</param>
     /// <param name="cache">Keys and values of earlier tokens, which these continue (<see cref="KeyValueCache.Continue"/> makes the segments); null for whole sequences.</param>
     /// <param name="observe">Called with (0, embeddings), then (l, output of layer l − 1), then (L, result); the tensor is valid during the call only.</param>
+    /// <param name="afterLayer">Called with (l, output of layer l), of the last layer too before the final norm; the tensor is valid during the call only.</param>
     /// <returns>[tokens, hidden]</returns>
     /// <exception cref="ArgumentException">An id is outside the vocabulary, or a position outside the context.</exception>
-    public Tensor Forward(Scope f, ReadOnlySpan<int> ids, Segments segments, AttentionMask mask, KeyValueCache? cache = null, Action<int, Tensor>? observe = null)
+    public Tensor Forward(
+        Scope f, ReadOnlySpan<int> ids, Segments segments, AttentionMask mask, KeyValueCache? cache = null, Action<int, Tensor>? observe = null, Action<int, Tensor>? afterLayer = null)
     {
         CheckIds(ids);
         using Scope inner = f.BeginScope();
         Tensor x = inner.Embedding(embedding, ids, Config.PaddingId ?? -1);            // [tokens, hidden]
-        return inner.Keep(Forward(inner, x, segments, mask, cache, observe));
+        return inner.Keep(Forward(inner, x, segments, mask, cache, observe, afterLayer));
     }
 
     /// <summary>As the other overload, from input embeddings.</summary>
@@ -99,8 +101,10 @@ public sealed class Decoder
     /// <param name="mask">Which keys a query sees.</param>
     /// <param name="cache">Keys and values of earlier tokens, or null.</param>
     /// <param name="observe">See the other overload.</param>
+    /// <param name="afterLayer">See the other overload.</param>
     /// <returns>[tokens, hidden]</returns>
-    public Tensor Forward(Scope f, Tensor embeddings, Segments segments, AttentionMask mask, KeyValueCache? cache = null, Action<int, Tensor>? observe = null)
+    public Tensor Forward(
+        Scope f, Tensor embeddings, Segments segments, AttentionMask mask, KeyValueCache? cache = null, Action<int, Tensor>? observe = null, Action<int, Tensor>? afterLayer = null)
     {
         CheckSegments(embeddings.Rows, segments);
         using Scope inner = f.BeginScope();
@@ -113,6 +117,7 @@ public sealed class Decoder
             int index = i;
             Tensor Run(Scope g, Tensor input) => Apply(g, input, layer, positions, segments, mask, cache, index);
             x = Recompute ? inner.Recomputed(x, Run) : inner.Block(x, Run);             // [tokens, hidden]
+            afterLayer?.Invoke(i, x);
         }
 
         x = inner.RmsNorm(x, FinalNorm, epsilon);                                       // [tokens, hidden]

@@ -37,6 +37,9 @@ public sealed class RecipeRunner
             case CrossEncoderRecipe cross:
                 Train(cross, cancellation);
                 break;
+            case DistillationRecipe distillation:
+                Train(distillation, cancellation);
+                break;
             default:
                 throw new NotSupportedException($"a recipe of type {recipe?.GetType().Name ?? "null"} cannot be run");
         }
@@ -95,6 +98,39 @@ public sealed class RecipeRunner
             cancellation);
     }
 
+    private void Train(DistillationRecipe recipe, CancellationToken cancellation)
+    {
+        StudentModelOptions model = recipe.Model;
+        TrainingTokenizer tokenizer = TrainingTokenizer.Load(recipe.Tokenizer);
+        DistillationCollator collator = new(tokenizer, recipe.Collator);
+        if (recipe.Losses.InfoNce is { LearnsTemperature: true, Temperature: var fixedTemperature } && recipe.Losses.InfoNceWeight > 0)
+            observer.Warned($"infonce_loss.learnable_temperature: the optimizer of this recipe holds the model alone, so the temperature stays at {fixedTemperature}, as in the original");
+        using BiEncoder student = BiEncoder.FromBackbone(model.Path, Backbone(recipe) with { Normalize = model.Normalize });
+        using BiEncoder? teacher = recipe.Teacher is { } options && recipe.Collator.TeacherCache is null ? Teacher(options) : null;
+        using ComputeContext context = device.NewContext();
+        Precision precision = PrecisionOf(recipe, student);
+        IReadOnlyList<Parameter> trained = Prepare(recipe, student);
+        double rate = recipe.Optimizer.LearningRate;
+        DistillationObjective objective = new(
+            context,
+            student,
+            StudentProjection.Create(student.Features, model.TeacherHiddenSize, recipe.Seed),
+            teacher is null ? null : new DistillationTeacher(teacher, recipe.Precision ?? PrecisionOf(recipe.Teacher!.WeightType, teacher)),
+            recipe.Losses,
+            trained,
+            precision,
+            recipe.Positions)
+        {
+            ProjectionLearningRateFactor = rate > 0 ? (recipe.ProjectionLearningRate ?? rate) / rate : 1,
+            ScoreTemperature = student.EndsNormalized ? recipe.Temperature : 1,
+        };
+        Train(
+            recipe, context, student, objective, collator, recipe.ValidationCollator is { } other ? new DistillationCollator(tokenizer, other) : collator, precision, cancellation);
+    }
+
+    private BiEncoder Teacher(TeacherModelOptions options) =>
+        BiEncoder.FromBackbone(options.Path, new BackboneOptions { Pooling = options.Pooling, IsCausal = options.IsCausal, Normalize = options.Normalize, Model = device });
+
     private void Train<TBatch>(
         RetrievalRecipe recipe,
         ComputeContext context,
@@ -116,14 +152,14 @@ public sealed class RecipeRunner
             : ParameterSchedule.Constant(recipe.Optimizer.LearningRate, recipe.Optimizer.WeightDecay);
         model.Decoder.Recompute = recipe.Distributed.RecomputeActivations;
         ParameterArena arena = new(objective.Parameters);
-        if (recipe.InitialWeights is { } start) SetInitialWeights(start, model);
-        Optimizer optimizer = Optimizer.Create(context, arena, recipe.Optimizer, ParameterGroup.NormsAndBiasesDoNotDecay);
+        if (recipe.InitialWeights is { } start) SetInitialWeights(start, model, objective.OwnParameters);
+        Optimizer optimizer = Optimizer.Create(context, arena, recipe.Optimizer, objective.GroupOf);
         using RetrievalTrainer<TBatch> trainer = new(
             context, objective, optimizer, schedule, scheduler, loader, recipe.ClipNorm, (ulong)recipe.Seed, recipe.StepScheduler.LossWindowSteps);
         EarlyStopping? stopping = recipe.EarlyStopping is { } options ? new EarlyStopping(options) : null;
         using RunTracking tracking = RunTracking.Open(recipe, observer);
         tracking.Started(new TrainingPlan(
-            model.Parameters.Sum(parameter => parameter.Count), arena.Parameters.Sum(parameter => parameter.Count), loader.Dataset.Count, scheduler.TotalSteps, precision, recipe.Checkpoint.Folder));
+            model.Parameters.Concat(objective.OwnParameters).Sum(parameter => parameter.Count), arena.Parameters.Sum(parameter => parameter.Count), loader.Dataset.Count, scheduler.TotalSteps, precision, recipe.Checkpoint.Folder));
         try
         {
             string? stopped = null;
@@ -136,7 +172,7 @@ public sealed class RecipeRunner
                 stopped = stopping?.Observe(validated);
             }
 
-            tracking.Finished(model);
+            tracking.Finished(model, arena.Parameters);
             tracking.Ended(stopped is null ? new RunOutcome(RunStatus.Completed) : new RunOutcome(RunStatus.StoppedEarly, stopped));
         }
         catch (Exception failure)
@@ -162,7 +198,9 @@ public sealed class RecipeRunner
         Model = device,
     };
 
-    private static Precision PrecisionOf(RetrievalRecipe recipe, PretrainedModel model) => recipe.Precision ?? (recipe.FrozenType ?? recipe.Encoder.WeightType) switch
+    private static Precision PrecisionOf(RetrievalRecipe recipe, PretrainedModel model) => recipe.Precision ?? PrecisionOf(recipe.FrozenType ?? recipe.Encoder.WeightType, model);
+
+    private static Precision PrecisionOf(ElementType? weights, PretrainedModel model) => weights switch
     {
         null => model.NaturalPrecision,
         ElementType.F32 => Precision.F32,
@@ -174,20 +212,21 @@ public sealed class RecipeRunner
         recipe.Adapter is { } options ? Adapter.Attach(model, options, (ulong)recipe.Seed).Parameters : [.. model.Parameters];
 
     /// <summary>Gives parameters that would start at random the values of a file.</summary>
-    private static void SetInitialWeights(string path, EncoderModel model)
+    private static void SetInitialWeights(string path, EncoderModel model, IReadOnlyList<Parameter> own)
     {
         using TensorArchive archive = TensorArchive.Open(path);
         Dictionary<string, float[]> values = archive.Tensors.ToDictionary(tensor => tensor.Name, tensor => tensor.ToSingleArray(), StringComparer.Ordinal);
         foreach (string name in model.Adapter?.SetParameters(values) ?? [.. values.Keys])
         {
-            Parameter? parameter = model.Parameters.FirstOrDefault(candidate => InsideWrapper(candidate.Name, name));
+            Parameter? parameter = model.Parameters.Concat(own).FirstOrDefault(candidate => InsideWrapper(candidate.Name, name));
             if (parameter is null) throw new InvalidDataException($"{path}: tensor '{name}' names no parameter of {model.Path}");
             parameter.SetValues(values[name]);
         }
     }
 
-    /// <summary>Whether a recording's name, which may have the wrapper's <c>model.</c> before it, means a parameter of the checkpoint.</summary>
-    private static bool InsideWrapper(string parameter, string recorded) => recorded == parameter || recorded == "model." + parameter || recorded == "model.model." + parameter;
+    /// <summary>Whether a recording's name, which may have the wrapper's <c>model.</c> or <c>student.model.</c> before it, means a parameter of the checkpoint.</summary>
+    private static bool InsideWrapper(string parameter, string recorded) =>
+        recorded == parameter || recorded == "model." + parameter || recorded == "model.model." + parameter || recorded == "student.model." + parameter;
 
     private sealed class Silent : TrainingObserver;
 }

@@ -44,6 +44,12 @@ public abstract class TrainingObjective<TBatch>
     /// <summary>The weights that can train: those of the network, or of its adapter.</summary>
     public abstract IEnumerable<Parameter> Parameters { get; }
 
+    /// <summary>Those of <see cref="Parameters"/> that are the run's and not the model's, such as the projection of a distillation.</summary>
+    public virtual IReadOnlyList<Parameter> OwnParameters => [];
+
+    /// <summary>How a parameter is trained.</summary>
+    public virtual ParameterGroup GroupOf(Parameter parameter) => ParameterGroup.NormsAndBiasesDoNotDecay(parameter);
+
     /// <summary>Computes the loss of a micro-batch and adds the gradient of <paramref name="share"/> times it to the arena. Nothing is added where the loss is not finite.</summary>
     /// <param name="batch">The micro-batch.</param>
     /// <param name="share">Its part of the step.</param>

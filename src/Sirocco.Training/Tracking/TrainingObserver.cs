@@ -23,7 +23,8 @@ public abstract class TrainingObserver
 
     /// <summary>The last step is done.</summary>
     /// <param name="model">The trained model, which is closed when this returns.</param>
-    public virtual void Finished(EncoderModel model)
+    /// <param name="trained">The weights that changed: the model's, its adapter's, a projection.</param>
+    public virtual void Finished(EncoderModel model, IReadOnlyList<Parameter> trained)
     {
     }
 

@@ -21,4 +21,20 @@ public static class TorchRandom
 
         return order;
     }
+
+    /// <summary>tensor.uniform_(low, high) of f32 on the CPU with a generator seeded with <paramref name="seed"/>.</summary>
+    /// <param name="count">Values to draw.</param>
+    /// <param name="low">Least value.</param>
+    /// <param name="high">What no value reaches.</param>
+    /// <param name="seed">Its low 32 bits count.</param>
+    /// <param name="drawn">Values that the generator has given away before.</param>
+    public static float[] Uniform(int count, float low, float high, long seed, long drawn = 0)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(count);
+        MersenneTwister twister = new(unchecked((uint)seed));
+        for (long i = 0; i < drawn; i++) twister.Next();
+        float[] values = new float[count];
+        for (int i = 0; i < count; i++) values[i] = ((twister.Next() & 0xFFFFFF) * (1f / (1 << 24)) * (high - low)) + low;
+        return values;
+    }
 }

@@ -1,0 +1,180 @@
+using Sirocco.Compute;
+using Sirocco.Models;
+
+namespace Sirocco.Training;
+
+/// <summary>The objective of a distillation recipe: Σ weight · term of how far a student is from its teacher, and of how well it ranks (see <see cref="DistillationLosses"/>).</summary>
+public sealed class DistillationObjective : TrainingObjective<DistillationBatch>
+{
+    private static readonly HashSet<int> NoLayers = [];
+
+    private readonly ComputeContext context;
+    private readonly BiEncoder student;
+    private readonly StudentProjection projection;
+    private readonly DistillationTeacher? teacher;
+    private readonly DistillationLosses losses;
+    private readonly Precision precision;
+    private readonly PositionCount positions;
+    private readonly HashSet<int> teacherLayers;
+
+    /// <param name="context">The device.</param>
+    /// <param name="student">The network that trains.</param>
+    /// <param name="projection">Takes its vectors to the teacher's width; trains too.</param>
+    /// <param name="teacher">The network that it follows; null where batches hold the teacher's vectors.</param>
+    /// <param name="losses">Terms and weights.</param>
+    /// <param name="parameters">The weights of the student that can train.</param>
+    /// <param name="precision">Of the student's matrix products.</param>
+    /// <param name="positions">What positions of the collator's batches count.</param>
+    /// <exception cref="ArgumentException">Terms need what teacher or student lack.</exception>
+    public DistillationObjective(
+        ComputeContext context,
+        BiEncoder student,
+        StudentProjection projection,
+        DistillationTeacher? teacher,
+        DistillationLosses losses,
+        IEnumerable<Parameter> parameters,
+        Precision precision,
+        PositionCount positions)
+    {
+        (this.context, this.student, this.projection, this.teacher, this.losses, this.precision, this.positions) = (context, student, projection, teacher, losses, precision, positions);
+        IReadOnlyList<(int Student, int Teacher)> pairs = losses.IntermediateWeight > 0 ? losses.Intermediate?.LayerPairs ?? [] : [];
+        if (losses.IntermediateWeight > 0 && (teacher is null || pairs.Count == 0)) throw new ArgumentException("intermediate_loss_weight is above 0: layer_pairs and a teacher_model are needed");
+        foreach ((int own, int theirs) in pairs)
+        {
+            if (own >= student.Config.Layers || theirs >= teacher!.Model.Config.Layers)
+                throw new ArgumentException($"layer_pairs: [{own}, {theirs}] is outside the {student.Config.Layers} layers of the student and the {teacher!.Model.Config.Layers} of the teacher");
+        }
+
+        teacherLayers = [.. pairs.Select(pair => pair.Teacher)];
+        if (teacher is not null) RequireWidth(teacher.Model.Features, teacher.Model.Path);
+        Parameters = [.. parameters, .. projection.Parameters];
+    }
+
+    /// <inheritdoc/>
+    public override IEnumerable<Parameter> Parameters { get; }
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<Parameter> OwnParameters => projection.Parameters;
+
+    /// <summary>Multiplies the learning rate of the projection.</summary>
+    public double ProjectionLearningRateFactor { get; init; } = 1;
+
+    /// <inheritdoc/>
+    public override ParameterGroup GroupOf(Parameter parameter) =>
+        projection.Parameters.Contains(parameter) ? new ParameterGroup(ProjectionLearningRateFactor, 0) : base.GroupOf(parameter);
+
+    /// <inheritdoc/>
+    public override MicroBatchReport AddGradients(DistillationBatch batch, float share, DropoutDraw draw, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(batch);
+        bool ranks = losses.InfoNceWeight > 0 || losses.InfoNceDistillationWeight > 0, negatives = ranks && batch.IsNegative.Contains(true);
+        bool teacherRanks = negatives && losses.InfoNceDistillationWeight > 0;
+
+        // 1. What the teacher says.
+        (float[] Pooled, Dictionary<int, float[]> Layers) query, positive;
+        float[]? negative = null;
+        if (teacher is not null)
+        {
+            query = teacher.Read(context, batch.Queries, positions, teacherLayers, cancellation);
+            positive = teacher.Read(context, batch.Positives, positions, teacherLayers, cancellation);
+            if (teacherRanks) negative = teacher.Read(context, batch.Negatives, positions, NoLayers, cancellation).Pooled;
+        }
+        else
+        {
+            TeacherEmbeddings cached = batch.Teacher ?? throw new InvalidOperationException("there is neither a teacher_model nor a teacher_embeddings_cache");
+            RequireWidth(cached.Dimensions, "teacher_embeddings_cache");
+            (query, positive) = ((cached.Queries, []), (cached.Positives, []));
+            if (teacherRanks) negative = cached.Negatives;
+        }
+
+        // 2. What the student says.
+        using Tape tape = new();
+        using Scope f = context.BeginScope(precision, tape, draw, cancellation);
+        List<Tensor> layerTerms = [];
+        double layerDistance = 0;
+        (Tensor q, Tensor projectedQ) = Student(f, batch.Queries, query.Layers, layerTerms, ref layerDistance);        // [B, features], [B, teacher's features]
+        (Tensor d, Tensor projectedD) = Student(f, batch.Positives, positive.Layers, layerTerms, ref layerDistance);
+        Tensor? n = negatives ? student.Encode(f, batch.Negatives.TokenArray, batch.Negatives.Segments(positions)) : null;     // [B·K, features]
+
+        // 3. How far they are apart.
+        GradedRows Rows(Tensor x) => new(x.ToArray(), x.Columns);
+        GradedRows? Given(float[]? x) => x is null ? null : new GradedRows(x, query.Pooled.Length / batch.Count);
+        (GradedRows sq, GradedRows sd, GradedRows qp, GradedRows dp) = (Rows(q), Rows(d), Rows(projectedQ), Rows(projectedD));
+        PooledVectors own = new(sq, sd, n is null ? null : Rows(n)), theirs = new(Given(query.Pooled)!, Given(positive.Pooled)!, Given(negative));
+        double Both(double weight, GradedRows ownQ, GradedRows ownD, Func<GradedRows, GradedRows, double> distance) =>
+            weight > 0 ? distance(ownQ, theirs.Queries) + distance(ownD, theirs.Positives) : 0;
+        (string Name, double Weight, double Value)[] terms =
+        [
+            ("loss_distill", losses.CosineWeight, Both(losses.CosineWeight, qp, dp, (s, t) => EmbeddingDistance.Cosine(s, t, losses.Cosine, losses.CosineWeight))),
+            ("loss_mse", losses.EmbeddingErrorWeight, Both(losses.EmbeddingErrorWeight, qp, dp, (s, t) => EmbeddingDistance.Squared(s, t, losses.EmbeddingError, losses.EmbeddingErrorWeight))),
+            ("loss_score", losses.ScoreWeight, Both(losses.ScoreWeight, sq, sd, (s, t) => CandidateLosses.Score(s, t, losses.Score, losses.ScoreWeight))),
+            ("loss_intermediate", losses.IntermediateWeight, layerDistance),
+            ("loss_nce", losses.InfoNceWeight, losses.InfoNceWeight > 0 ? CandidateLosses.InfoNce(own, batch.IsNegative, losses.InfoNce, losses.InfoNceWeight) : 0),
+            ("loss_nce_distill", losses.InfoNceDistillationWeight, losses.InfoNceDistillationWeight > 0
+                ? CandidateLosses.InfoNceDistillation(own, theirs, batch.IsNegative, losses.InfoNceDistillation, losses.InfoNceDistillationWeight) : 0),
+        ];
+        float total = (float)terms.Sum(term => Math.Max(term.Weight, 0) * term.Value);
+        MicroBatchReport report = new(total, [.. terms.Select(term => new Measure(term.Name, term.Value, 1))]);
+        if (!float.IsFinite(total)) return report;
+
+        // 4. Back through the student. Layers have derivatives of their own.
+        (Tensor, float[])[] gradients = [(q, sq.SingleGradient()), (d, sd.SingleGradient()), (projectedQ, qp.SingleGradient()), (projectedD, dp.SingleGradient())];
+        if (n is not null) gradients = [.. gradients, (n, own.Negatives!.SingleGradient())];
+        Tensor loss = layerTerms.Aggregate(f.KnownGradient((float)(total - (losses.IntermediateWeight * layerDistance)), gradients), (sum, term) => f.Add(sum, term));
+        tape.Backward(loss, f.Upload([share], 1, 1), cancellation);
+        return report;
+    }
+
+    /// <summary>Scores for validation: the product of a query's pooled vector with those of its positive and its negatives. (The original's validation ends with an AttributeError.)</summary>
+    /// <inheritdoc/>
+    public override CandidateScores Score(DistillationBatch batch, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(batch);
+        using Scope f = context.BeginScope(precision, null, cancellation);
+        Tensor Encode(TokenizedBatch texts) => student.Encode(f, texts.TokenArray, texts.Segments(positions));
+        Tensor queries = Encode(batch.Queries), candidates = Encode(batch.Positives);       // [B, features] both
+        int k = batch.NegativesPerQuery;
+        if (k > 0)
+        {
+            int[] order = [.. Enumerable.Range(0, batch.Count).SelectMany(query => Enumerable.Range(batch.Count + (query * k), k).Prepend(query))];
+            candidates = f.GatherRows(f.Concatenate(candidates, Encode(batch.Negatives)), order); // [B·(1 + K), features]
+        }
+
+        Tensor scores = f.GroupScores(queries, candidates, (float)(1 / ScoreTemperature));  // [B, 1 + K]
+        return new CandidateScores(scores.Columns, scores.ToArray());
+    }
+
+    /// <summary>What validation divides scores by.</summary>
+    public double ScoreTemperature { get; init; } = 1;
+
+    private (Tensor Pooled, Tensor Projected) Student(Scope f, TokenizedBatch texts, Dictionary<int, float[]> targets, List<Tensor> terms, ref double distance)
+    {
+        Segments segments = texts.Segments(positions);
+        double sum = 0;
+        Tensor hidden = student.Decoder.Forward(f, texts.TokenArray, segments, student.Mask, afterLayer: targets.Count == 0 ? null : (layer, state) =>
+        {
+            IntermediateLossOptions options = losses.Intermediate!;
+            double share = options.Reduction == LossReduction.Sum ? 1 : 1.0 / options.LayerPairs.Count;
+            Tensor? projected = null;
+            for (int i = 0; i < options.LayerPairs.Count; i++)
+            {
+                if (options.LayerPairs[i].Student != layer) continue;
+                projected ??= projection.Apply(f, state);                                   // [tokens, teacher's features]
+                double weight = share * (options.LayerWeights.Count > 0 ? options.LayerWeights[i] : 1);
+                var (value, gradient) = LayerDistance.Compute(projected.ToArray(), targets[options.LayerPairs[i].Teacher], projected.Columns, options, weight * losses.IntermediateWeight);
+                sum += weight * value;
+                terms.Add(f.KnownGradient((float)(weight * losses.IntermediateWeight * value), (projected, gradient)));
+            }
+        });
+        distance += sum;
+        Tensor pooled = student.Pool(f, hidden, segments);                                  // [texts, features]
+        return (pooled, projection.Apply(f, pooled));
+    }
+
+    /// <summary>Terms that subtract the teacher's vectors from projected ones need both of one width.</summary>
+    private void RequireWidth(int features, string where)
+    {
+        if (losses is { CosineWeight: <= 0, EmbeddingErrorWeight: <= 0, IntermediateWeight: <= 0 } || features == projection.Weight.Rows) return;
+        throw new ArgumentException($"model.teacher_hidden_size is {projection.Weight.Rows}, but {where} gives vectors of {features} features");
+    }
+}
