@@ -21,6 +21,17 @@ public static class CorpusEncoding
     public static float[] Encode(
         BiEncoder model, ComputeContext context, TokenizedTexts texts, int length, Precision precision, Action<int>? progress = null, CancellationToken cancellation = default)
     {
+        int features = model.Features, next = 0;
+        float[] vectors = new float[checked(texts.Count * features)];
+        foreach (float[] vector in Stream(model, context, texts, length, precision, progress, cancellation)) vector.CopyTo(vectors, next++ * features);
+        return vectors;
+    }
+
+    /// <summary>As <see cref="Encode"/>, a vector at a time: no more than a window of texts is held.</summary>
+    /// <returns>Vectors, [features] each, in the order of the texts.</returns>
+    public static IEnumerable<float[]> Stream(
+        BiEncoder model, ComputeContext context, TokenizedTexts texts, int length, Precision precision, Action<int>? progress = null, CancellationToken cancellation = default)
+    {
         int features = model.Features;
         LengthBatcher<int, float[]> batcher = new()
         {
@@ -33,8 +44,6 @@ public static class CorpusEncoding
             BatchTokens = TokensAtATime,
             Threads = context.Threads,
         };
-        float[] vectors = new float[checked(texts.Count * features)];
-        foreach ((int text, float[] vector) in batcher.Run(Enumerable.Range(0, texts.Count), progress, cancellation)) vector.CopyTo(vectors, text * features);
-        return vectors;
+        return batcher.Run(Enumerable.Range(0, texts.Count), progress, cancellation).Select(encoded => encoded.Result);
     }
 }

@@ -1,44 +1,77 @@
 using Sirocco.Compute;
-using Sirocco.Models;
 
 namespace Sirocco.Training;
 
-/// <summary>The best documents for many queries, by comparing each query with every document.</summary>
-public static class ExactRanking
+/// <summary>
+/// The best documents for many queries, by comparing each query with every document. Documents come block by block and are not kept, so a corpus needs no
+/// memory beyond one block of it and its scores.
+/// </summary>
+public sealed class ExactRanking
 {
     /// <summary>Bytes of scores held at a time.</summary>
     private const long ScoreBytes = 64 << 20;
 
-    /// <summary>Documents with the highest inner products.</summary>
+    private static readonly Comparer<(float Score, int Document)> Worse = Comparer<(float Score, int Document)>.Create((a, b) => a.Score != b.Score ? a.Score.CompareTo(b.Score) : b.Document.CompareTo(a.Document));
+
+    private readonly ComputeContext context;
+    private readonly ReadOnlyMemory<float> queries;
+    private readonly int features;
+    private readonly int top;
+    private readonly PriorityQueue<int, (float Score, int Document)>[] kept;   // the worst of the best at the root
+
     /// <param name="context">The device.</param>
     /// <param name="queries">[queries · features]</param>
-    /// <param name="documents">[documents · features]</param>
     /// <param name="features">Length of a vector.</param>
     /// <param name="top">Documents wanted for each query.</param>
-    /// <returns>For each query, indexes of documents, best first; of equal scores the lower index first.</returns>
-    public static int[][] Best(ComputeContext context, float[] queries, float[] documents, int features, int top)
+    public ExactRanking(ComputeContext context, ReadOnlyMemory<float> queries, int features, int top)
     {
-        int queryCount = queries.Length / features, documentCount = documents.Length / features;
-        int[][] best = new int[queryCount][];
-        int block = (int)Math.Clamp(ScoreBytes / (sizeof(float) * (long)Math.Max(1, documentCount)), 1, 1024);
-        using Scope outer = context.BeginScope();
-        Tensor all = outer.Upload(documents, documentCount, features);
-        for (int start = 0; start < queryCount; start += block)
-        {
-            int count = Math.Min(block, queryCount - start);
-            using Scope f = outer.BeginScope();
-            float[] scores = f.Scores(f.Upload(queries.AsSpan(start * features, count * features), count, features), all).ToArray();
-            Parallel.For(0, count, new ParallelOptions { MaxDegreeOfParallelism = context.Threads }, row => best[start + row] = Top(scores.AsSpan(row * documentCount, documentCount), top));
-        }
-
-        return best;
+        ArgumentOutOfRangeException.ThrowIfLessThan(top, 1);
+        this.context = context;
+        this.queries = queries;
+        this.features = features;
+        this.top = top;
+        kept = [.. Enumerable.Range(0, queries.Length / features).Select(_ => new PriorityQueue<int, (float Score, int Document)>(Worse))];
     }
 
-    /// <summary>Indexes of the highest scores, best first; of equal scores the lower index first.</summary>
-    private static int[] Top(ReadOnlySpan<float> scores, int top)
+    /// <summary>Documents compared so far.</summary>
+    public int Count { get; private set; }
+
+    /// <summary>Compares the next documents, whose numbers go on from those before.</summary>
+    /// <param name="documents">[documents · features]</param>
+    /// <param name="cancellation">Stops between blocks of queries.</param>
+    public void Add(ReadOnlySpan<float> documents, CancellationToken cancellation = default)
     {
-        BestRows best = new(Math.Max(1, Math.Min(top, scores.Length)));
-        for (int i = 0; i < scores.Length; i++) best.Add(i, scores[i]);
-        return [.. best.Ranked().Select(hit => hit.Row)];
+        int count = documents.Length / features, first = Count;
+        if (count == 0) return;
+        int block = (int)Math.Clamp(ScoreBytes / (sizeof(float) * (long)count), 1, 4096);
+        using Scope outer = context.BeginScope(cancellation: cancellation);
+        Tensor all = outer.Upload(documents, count, features);
+        for (int start = 0; start < kept.Length; start += block)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            int asked = Math.Min(block, kept.Length - start), from = start;
+            using Scope f = outer.BeginScope();
+            float[] scores = f.Scores(f.Upload(queries.Span.Slice(start * features, asked * features), asked, features), all).ToArray();
+            Parallel.For(0, asked, new ParallelOptions { MaxDegreeOfParallelism = context.Threads }, row => Keep(kept[from + row], scores.AsSpan(row * count, count), first));
+        }
+
+        Count = checked(first + count);
+    }
+
+    /// <summary>For each query its documents with the highest inner products, best first; of equal scores the earlier document first.</summary>
+    public (int Document, float Score)[][] Best() =>
+        [.. kept.Select(best => best.UnorderedItems.OrderByDescending(item => item.Priority, Worse).Select(item => (item.Element, item.Priority.Score)).ToArray())];
+
+    private void Keep(PriorityQueue<int, (float Score, int Document)> best, ReadOnlySpan<float> scores, int first)
+    {
+        int i = 0;
+        for (; i < scores.Length && best.Count < top; i++) best.Enqueue(first + i, (scores[i], first + i));
+        if (!best.TryPeek(out _, out (float Score, int Document) worst)) return;
+        for (; i < scores.Length; i++)
+        {
+            if (scores[i] <= worst.Score) continue;
+            best.EnqueueDequeue(first + i, (scores[i], first + i));
+            best.TryPeek(out _, out worst);
+        }
     }
 }

@@ -78,10 +78,14 @@ internal static class ExtensionSections
         options = options with { Metrics = section.Texts("metrics", options.Metrics) };
         foreach (string metric in options.Metrics)
         {
-            int at = metric.IndexOf('@', StringComparison.Ordinal);
-            bool known = (at < 0 ? metric : metric[..at]) is "ndcg" or "mrr" or "recall" or "map" or "precision";
-            bool cut = at < 0 || (int.TryParse(metric.AsSpan(at + 1), out int depth) && depth > 0);
-            if (!known || !cut) throw section.Wrong("metrics", "ndcg@K, mrr@K, recall@K, precision@K or map, with whole numbers for K");
+            try
+            {
+                RetrievalMetric.Parse(metric);
+            }
+            catch (ArgumentException)
+            {
+                throw section.Wrong("metrics", $"names such as {string.Join(", ", RetrievalMetric.Examples)}");
+            }
         }
 
         section.Finish();
