@@ -93,6 +93,7 @@ internal static class CommandLine
         new RerankVerb(),
         new IndexVerb(),
         new SearchVerb(),
+        new EvalVerb(),
         new VerbGroup("adapter", "Works on the folders of LoRA and DoRA adapters.", new AdapterMergeVerb()),
         new TokenizeVerb(),
         new TrainVerb(),

@@ -16,13 +16,14 @@ internal sealed class EncoderOptions
     private readonly Option<int?> batchTokens = CommonOptions.Integer("--batch-tokens", "N", 1, 1 << 20, "Tokens computed together [2048]");
     private readonly Option<bool> deterministic = new("--deterministic") { Description = "Not one bit of a vector depends on what it was batched with (slower)" };
 
-    public void AddTo(Verb verb)
+    /// <param name="verb">Takes the options.</param>
+    /// <param name="variants">Whether the verb has --dimensions and --precision of its own, which take several values.</param>
+    public void AddTo(Verb verb, bool variants = false)
     {
-        foreach (Option option in (Option[])[attention.Yes, attention.No, pooling, normalize.Yes, normalize.No, dimensions, maxLength, batchTokens, deterministic,
-            CommonOptions.Precision, CommonOptions.Threads, CommonOptions.Device])
-        {
-            verb.Add(option);
-        }
+        foreach (Option option in (Option[])[attention.Yes, attention.No, pooling, normalize.Yes, normalize.No, maxLength, batchTokens, deterministic, CommonOptions.Threads, CommonOptions.Device]) verb.Add(option);
+        if (variants) return;
+        verb.Add(dimensions);
+        verb.Add(CommonOptions.Precision);
     }
 
     public EmbedderOptions Read(Invocation invocation)
