@@ -6,8 +6,7 @@ namespace Sirocco.Training;
 
 /// <summary>
 /// Trains a bi-encoder on queries and passages by contrastive loss. Weights and moments are f32 in a <see cref="ParameterArena"/>; matrix products run in the
-/// chosen precision. The examples of a step are a pure function of seed, epoch and position, so a run that was saved goes on as if never stopped:
-/// at the same number of threads, bit for bit.
+/// chosen precision. The examples of a step are a pure function of seed, epoch and position.
 /// </summary>
 public sealed class ContrastiveTrainer
 {
@@ -116,16 +115,6 @@ public sealed class ContrastiveTrainer
             Progress = Progress,
             Remaining = State.Elapsed * ((1 - Progress) / Progress),
         };
-    }
-
-    /// <summary>Takes over a saved run.</summary>
-    internal void Restore(TrainingState state)
-    {
-        if (state.Seed != options.Seed) throw new InvalidDataException($"the checkpoint was made with seed {state.Seed}, this run has {options.Seed}; give the same seed");
-        if (state.Position > data.Examples.Count) throw new InvalidDataException($"the checkpoint has seen {state.Position} examples of its epoch, there are only {data.Examples.Count}; give the same data");
-        State = state;
-        order = ExampleOrder.Permutation(data.Examples.Count, state.Seed, state.Epoch);
-        Optimizer.Arena.MastersChanged();
     }
 
     /// <summary>The next batch and the state behind it. An epoch's last examples that do not fill a batch are left to the next epoch's order.</summary>

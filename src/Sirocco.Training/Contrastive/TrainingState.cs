@@ -1,6 +1,6 @@
 namespace Sirocco.Training;
 
-/// <summary>Where a run stands. With the weights, the moments and the settings this is all that a resumed run needs.</summary>
+/// <summary>Where a run stands.</summary>
 public sealed record TrainingState
 {
     /// <summary>Steps done.</summary>

@@ -157,19 +157,30 @@ public sealed class RecipeRunner
         using RetrievalTrainer<TBatch> trainer = new(
             context, objective, optimizer, schedule, scheduler, loader, recipe.ClipNorm, (ulong)recipe.Seed, recipe.StepScheduler.LossWindowSteps);
         EarlyStopping? stopping = recipe.EarlyStopping is { } options ? new EarlyStopping(options) : null;
+        using RunCheckpoints? checkpoints = recipe.Checkpoint.Enabled ? new RunCheckpoints(recipe, model, optimizer, scheduler, stopping, Origin?.Configuration) : null;
+        checkpoints?.Resume(observer.Warned);
         using RunTracking tracking = RunTracking.Open(recipe, observer);
         tracking.Started(new TrainingPlan(
             model.Parameters.Concat(objective.OwnParameters).Sum(parameter => parameter.Count), arena.Parameters.Sum(parameter => parameter.Count), loader.Dataset.Count, scheduler.TotalSteps, precision, recipe.Checkpoint.Folder));
         try
         {
-            string? stopped = null;
+            string? stopped = stopping?.Verdict;
             for (; !scheduler.IsDone && stopped is null; scheduler.Advance())
             {
-                tracking.Stepped(trainer.Step(cancellation), scheduler);
-                if (validation is null || !scheduler.IsValidationStep) continue;
-                ValidationRecord validated = CandidateValidation.Run(objective, validation, scheduler.Step, scheduler.Epoch, cancellation);
-                tracking.Validated(validated);
-                stopped = stopping?.Observe(validated);
+                TrainingRecord record = trainer.Step(cancellation);
+                tracking.Stepped(record, scheduler);
+                ValidationRecord? validated = null;
+                if (validation is not null && scheduler.IsValidationStep)
+                {
+                    validated = CandidateValidation.Run(objective, validation, scheduler.Step, scheduler.Epoch, cancellation);
+                    tracking.Validated(validated);
+                    stopped = stopping?.Observe(validated);
+                }
+
+                bool isLast = scheduler.IsLast || stopped is not null;
+                if (checkpoints is null || !(scheduler.IsCheckpointStep || isLast)) continue;
+                checkpoints.Save(record, validated, isLast, cancellation);
+                tracking.Saved(checkpoints.Last!);
             }
 
             tracking.Finished(model, arena.Parameters);
@@ -177,7 +188,11 @@ public sealed class RecipeRunner
         }
         catch (Exception failure)
         {
-            tracking.Failed(failure);
+            Exception told = failure is TrainingDivergedException && checkpoints is not null
+                ? new TrainingDivergedException($"{failure.Message}; {(checkpoints.Last is { } last ? $"the last good checkpoint is {last}" : "no checkpoint was saved before")}")
+                : failure;
+            tracking.Failed(told);
+            if (told != failure) throw told;
             throw;
         }
     }

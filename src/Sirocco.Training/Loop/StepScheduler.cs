@@ -141,12 +141,11 @@ public sealed class StepScheduler
     /// <summary>Whether validation is due after this step.</summary>
     public bool IsValidationStep => (options.ValidateEverySteps is { } every && Due(every)) || (options.ValidateOnCheckpoint && IsCheckpointStep);
 
+    /// <summary>The step after this one, and its epoch.</summary>
+    public (int Step, int Epoch) Next => (Step + 1, IsLastOfEpoch ? Epoch + 1 : Epoch);
+
     /// <summary>Goes on to the next step.</summary>
-    public void Advance()
-    {
-        if (IsLastOfEpoch) Epoch++;
-        Step++;
-    }
+    public void Advance() => (Step, Epoch) = Next;
 
     /// <summary>Takes over the counts of a saved run.</summary>
     /// <param name="step">The next step.</param>

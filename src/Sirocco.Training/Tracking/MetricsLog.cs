@@ -56,6 +56,22 @@ public sealed class MetricsLog : TrainingObserver, IDisposable
         validation.Dispose();
     }
 
+    /// <summary>Brings the records to the disk beside the checkpoint that they lead to.</summary>
+    public override void Saved(string checkpoint)
+    {
+        ((FileStream)training.BaseStream).Flush(flushToDisk: true);
+        ((FileStream)validation.BaseStream).Flush(flushToDisk: true);
+    }
+
+    /// <summary>A number as Python's json module writes it.</summary>
+    internal static string Number(double value) => value switch
+    {
+        double.PositiveInfinity => "Infinity",
+        double.NegativeInfinity => "-Infinity",
+        _ when value == Math.Floor(value) && Math.Abs(value) < 1e15 => value.ToString("F1", CultureInfo.InvariantCulture),
+        _ => value.ToString("R", CultureInfo.InvariantCulture),
+    };
+
     private static StreamWriter Open(string path) =>
         new(new FileStream(path, FileMode.Append, FileAccess.Write, FileShare.Read), new UTF8Encoding(false)) { AutoFlush = true, NewLine = "\n" };
 
@@ -73,13 +89,7 @@ public sealed class MetricsLog : TrainingObserver, IDisposable
     {
         private readonly StringBuilder text = new("{");
 
-        public void Add(string name, double value) => Add(name, value switch
-        {
-            double.PositiveInfinity => "Infinity",
-            double.NegativeInfinity => "-Infinity",
-            _ when value == Math.Floor(value) && Math.Abs(value) < 1e15 => value.ToString("F1", CultureInfo.InvariantCulture),
-            _ => value.ToString("R", CultureInfo.InvariantCulture),
-        });
+        public void Add(string name, double value) => Add(name, Number(value));
 
         public void Add(string name, int value) => Add(name, value.ToString(CultureInfo.InvariantCulture));
 

@@ -17,6 +17,8 @@ internal sealed class RunTracking : TrainingObserver, IDisposable
 
     public override void Validated(ValidationRecord record) => observers.ForEach(observer => observer.Validated(record));
 
+    public override void Saved(string checkpoint) => observers.ForEach(observer => observer.Saved(checkpoint));
+
     public override void Finished(Models.EncoderModel model, IReadOnlyList<Compute.Parameter> trained) => observers.ForEach(observer => observer.Finished(model, trained));
 
     public override void Ended(RunOutcome outcome) => observers.ForEach(observer => observer.Ended(outcome));

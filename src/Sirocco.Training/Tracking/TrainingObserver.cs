@@ -21,6 +21,12 @@ public abstract class TrainingObserver
     {
     }
 
+    /// <summary>A checkpoint is complete.</summary>
+    /// <param name="checkpoint">Its folder.</param>
+    public virtual void Saved(string checkpoint)
+    {
+    }
+
     /// <summary>The last step is done.</summary>
     /// <param name="model">The trained model, which is closed when this returns.</param>
     /// <param name="trained">The weights that changed: the model's, its adapter's, a projection.</param>
