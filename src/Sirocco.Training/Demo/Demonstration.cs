@@ -2,6 +2,7 @@ using Sirocco.Compute;
 using Sirocco.Formats;
 using Sirocco.Models;
 using Sirocco.Text;
+using Sirocco.Training.Plots;
 
 namespace Sirocco.Training.Demo;
 
@@ -74,7 +75,7 @@ public sealed class Demonstration
         observer.Stage?.Invoke(options.Steps is { } steps ? $"training for {steps:N0} steps" : $"training for {options.Duration.TotalMinutes:0.##} minutes");
         ContrastiveTrainer trainer = new(context, model, pairs, recipe.Training(options));
         List<double> minutes = [];
-        List<float> losses = [];
+        List<double> losses = [];
         trainer.Run(step =>
         {
             minutes.Add(trainer.State.Elapsed.TotalMinutes);
@@ -105,8 +106,13 @@ public sealed class Demonstration
             FinalLoss = losses.TakeLast(Math.Max(1, losses.Count / 20)).Average(),
             Examples = examples,
         };
-        string title = $"Contrastive loss, {report.Steps:N0} steps, {report.Tokens / 1e6:0.0} million tokens";
-        AtomicFile.WriteAllText(staged.PathOf(PlotFile), LossPlot.Svg(title, minutes.ToArray(), losses.ToArray()));
+        Figure plot = new()
+        {
+            Title = $"Contrastive loss, {report.Steps:N0} steps, {report.Tokens / 1e6:0.0} million tokens",
+            HorizontalTitle = "minutes of training",
+            Panels = [new Panel("loss", [new Curve { Name = "loss", X = minutes, Y = losses, Smoothing = Curve.SmoothingFor(losses.Count) }])],
+        };
+        AtomicFile.WriteAllText(staged.PathOf(PlotFile), plot.ToSvg());
         AtomicFile.WriteAllBytes(staged.PathOf(ReportFile), report.ToJson());
         evaluation.Dispose();
         cancellation.ThrowIfCancellationRequested();
