@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text;
 using Sirocco.Compute;
 using Sirocco.Formats;

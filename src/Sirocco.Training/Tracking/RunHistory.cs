@@ -58,18 +58,6 @@ public sealed partial class RunHistory
         return new Curve { Name = name, X = Array.ConvertAll(present, i => positions[i]), Y = Array.ConvertAll(present, i => values[i]), Marked = !ofSteps };
     }
 
-    /// <summary>The validations of steps before one, as a run that goes on from there has seen them.</summary>
-    internal IEnumerable<ValidationRecord> ValidationsBefore(int step)
-    {
-        for (int i = 0; i < validation.Steps.Count && validation.Steps[i] < step; i++)
-        {
-            yield return new ValidationRecord(
-                (int)validation.Steps[i],
-                (int)(validation.Columns.TryGetValue("epoch", out List<double>? epochs) ? epochs[i] : 0),
-                [.. validation.Columns.Where(column => column.Key != "epoch").Select(column => KeyValuePair.Create(column.Key, column.Value[i]))]);
-        }
-    }
-
     private double[] Positions(Table table, HistoryAxis axis)
     {
         if (axis == HistoryAxis.Step) return [.. table.Steps];
