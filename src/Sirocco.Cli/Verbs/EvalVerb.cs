@@ -91,7 +91,7 @@ internal sealed class EvalVerb : Verb
         if (readsCorpus && documents is null) throw new UsageException("give the documents with --corpus FILE");
         if (questions is null && judgements is null) throw new UsageException("give judgements with --qrels FILE, or --queries FILE whose records name their positives");
         RetrievalQueries? asked = questions is null ? null : RetrievalQueries.Load(questions, judgements, invocation.Get(maxQueries));
-        Corpus? known = readsCorpus ? EvaluationCorpus.Load(documents!) : null;
+        Corpus? known = readsCorpus ? EvaluationCorpus.Load(documents!, invocation.Cancellation) : null;
         if (known is not null && asked!.MissingFrom(known) is { Count: > 0 } missingDocuments)
         {
             if (judgements is null) throw new InvalidDataException($"{questions} names the document '{missingDocuments.First}', which {documents} lacks; add it or remove the query");

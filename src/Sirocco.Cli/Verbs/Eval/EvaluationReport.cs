@@ -36,7 +36,7 @@ internal sealed class EvaluationReport
 
         string counts = string.Create(CultureInfo.InvariantCulture, $"{rows[0].Scores.Queries.Count:N0} queries{(data.Corpus is { } corpus ? string.Create(CultureInfo.InvariantCulture, $", {corpus.Count:N0} documents") : "")}");
         output.WriteLine(counts + (rows.Length > 1 ? "; * and **: another mean than the first row's with p < 0.05 and p < 0.01 (paired t-test)" : ""));
-        if (compare) WriteComparisons(output, name);
+        if (compare) WriteComparisons(output);
     }
 
     public void WriteJson(Terminal terminal)
@@ -117,8 +117,9 @@ internal sealed class EvaluationReport
         }
     }
 
-    private void WriteComparisons(TextWriter output, int name)
+    private void WriteComparisons(TextWriter output)
     {
+        int name = metrics.Max(metric => metric.Name.Length);
         for (int row = 1; row < rows.Length; row++)
         {
             output.WriteLine();
@@ -127,7 +128,8 @@ internal sealed class EvaluationReport
             for (int m = 0; m < metrics.Length; m++)
             {
                 PairedComparison comparison = Compare(row, m);
-                output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  {metrics[m].Name.PadRight(name)}{comparison.MeanDifference,12:+0.0000;-0.0000;0.0000}{comparison.T,10:0.000}{comparison.P,10:0.0000}{comparison.EffectSize,12:0.000}"));
+                string tested = double.IsNaN(comparison.T) ? "no query differs".PadLeft(32) : string.Create(CultureInfo.InvariantCulture, $"{comparison.T,10:0.000}{comparison.P,10:0.0000}{comparison.EffectSize,12:0.000}");
+                output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  {metrics[m].Name.PadRight(name)}{comparison.MeanDifference,12:+0.0000;-0.0000;0.0000}{tested}"));
             }
         }
     }

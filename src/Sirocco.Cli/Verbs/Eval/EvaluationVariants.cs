@@ -24,13 +24,14 @@ internal sealed record EvaluationVariants(IReadOnlyList<Precision?> Precisions, 
     }
 
     /// <summary>A row's name: the model, and what tells its row from the others.</summary>
-    public string Name(string model, Precision? precision, VectorVariant vectors)
+    public string Name(string model, Precision? precision, VectorVariant vectors) =>
+        Name(model, precision, vectors.Dimensions) + (SeveralStores ? vectors.Store switch { VectorStore.Int8 => ", int8 index", VectorStore.Binary => ", binary index", _ => ", f32 index" } : "");
+
+    /// <summary>The same where vectors are not stored.</summary>
+    public string Name(string model, Precision? precision, int? dimensions)
     {
-        List<string> parts = [model];
-        if (Precisions.Count > 1) parts.Add(precision is { } held ? ComputeChoice.Name(held) : "auto");
-        if (SeveralLengths) parts.Add(string.Create(CultureInfo.InvariantCulture, $"{vectors.Dimensions} dimensions"));
-        if (SeveralStores) parts.Add(vectors.Store switch { VectorStore.Int8 => "int8 index", VectorStore.Binary => "binary index", _ => "f32 index" });
-        return string.Join(", ", parts);
+        string weights = Precisions.Count == 1 ? "" : precision is { } held ? $", {ComputeChoice.Name(held)}" : ", auto";
+        return model + weights + (SeveralLengths ? string.Create(CultureInfo.InvariantCulture, $", {dimensions} dimensions") : "");
     }
 
     private static IEnumerable<string> Words(string option, string list)

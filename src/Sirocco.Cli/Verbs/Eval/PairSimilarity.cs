@@ -31,8 +31,7 @@ internal static class PairSimilarity
                     if (length > embedder.Dimensions) throw new UsageException($"{length} dimensions are asked for, but {model} gives vectors of {embedder.Dimensions}; ask for at most that many");
                     int width = length ?? embedder.Dimensions;
                     double[] cosines = [.. pairs.Select((_, i) => (double)TensorPrimitives.CosineSimilarity<float>(vectors[i].AsSpan(0, width), vectors[pairs.Count + i].AsSpan(0, width)))], scores = [.. pairs.Select(pair => pair.Score)];
-                    string name = variants.Name(model, precision, new VectorVariant(length)).Replace(", f32 index", "", StringComparison.Ordinal);
-                    rows.Add((name, Correlation.Spearman(cosines, scores), Correlation.Pearson(cosines, scores)));
+                    rows.Add((variants.Name(model, precision, length), Correlation.Spearman(cosines, scores), Correlation.Pearson(cosines, scores)));
                 }
             }
         }
