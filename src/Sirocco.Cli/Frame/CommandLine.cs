@@ -97,6 +97,7 @@ internal static class CommandLine
         new VerbGroup("adapter", "Works on the folders of LoRA and DoRA adapters.", new AdapterMergeVerb()),
         new TokenizeVerb(),
         new TrainVerb(),
+        new MineVerb(),
         new PlotVerb(),
         new BenchVerb(),
         new DemoVerb(),

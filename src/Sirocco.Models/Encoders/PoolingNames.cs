@@ -58,7 +58,7 @@ public static class PoolingNames
     };
 
     /// <summary>The name that NeMo AutoModel gives to a pooling, for config.json.</summary>
-    internal static string ConfigName(Pooling pooling) => Table.First(entry => entry.Pooling == pooling).Name;
+    public static string ConfigName(Pooling pooling) => Table.First(entry => entry.Pooling == pooling).Name;
 
     /// <summary>The modes of a <c>1_Pooling/config.json</c>, in the order of their concatenation.</summary>
     internal static IReadOnlyList<Pooling> Read(ConfigReader file)

@@ -1,3 +1,6 @@
+using Sirocco.Compute;
+using Sirocco.Models;
+
 namespace Sirocco.Training;
 
 /// <summary>How near the positive a mined passage may come.</summary>
@@ -81,4 +84,22 @@ public sealed record MiningRecipe
 
     /// <summary>tokenizer_force_default: the Hugging Face tokenizer for Mistral families too.</summary>
     public bool ForceDefaultTokenizer { get; init; }
+
+    /// <summary>finite_only, an own option: lists are not completed with documents that the margin removed (score −∞ in the original's files).</summary>
+    public bool FiniteOnly { get; init; }
+
+    /// <summary>drop_equal_texts, an own option: a document with the text of a positive, apart from case and white space, is no negative.</summary>
+    public bool DropEqualTexts { get; init; }
+
+    /// <summary>reranker, an own option: a model that reads question and document together; candidates that it scores above the positives are no negatives.</summary>
+    public string? Reranker { get; init; }
+
+    /// <summary>reranker_margin, an own option: how far below the lowest of the positives the reranker must score a negative, in its raw scores.</summary>
+    public double RerankerMargin { get; init; }
+
+    /// <summary>precision of matrix products, an own top-level key; null: as the model's file.</summary>
+    public Precision? Precision { get; init; }
+
+    /// <summary>data.positions, an own key: what positions count, columns of the padded batch as in the original, or tokens.</summary>
+    public PositionCount Positions { get; init; }
 }

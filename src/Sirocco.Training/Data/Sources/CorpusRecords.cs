@@ -37,8 +37,9 @@ internal static class CorpusRecords
     {
         string[] positives = Ids(fields, "pos_doc", fields.Required("pos_doc"));
         string[] negatives = fields.Has("neg_doc", out JsonElement list) ? Ids(fields, "neg_doc", list) : [];
-        if (positives.Length == 0) throw fields.Wrong("pos_doc", "is empty; every query needs at least one positive document");
-        rows.AddIds(place, questionId, fields.Text("question", fields.Required("question")), corpusId, positives, negatives);
+        if (positives.Length == 0 && !rows.AreForMining) throw fields.Wrong("pos_doc", "is empty; every query needs at least one positive document");
+        JsonElement question = fields.Required("question");
+        rows.AddIds(place, questionId, rows.AreForMining ? fields.Scalar("question", question) : fields.Text("question", question), corpusId, positives, negatives);
     }
 
     private static string[] Ids(RecordFields fields, string key, JsonElement documents) => [.. RecordFields.Items(documents).Select(document =>

@@ -5,7 +5,7 @@ namespace Sirocco.Training;
 /// <summary>Records that hold their texts themselves: the reference's inline form, and the columns that sentence-transformers users have.</summary>
 internal static class InlineRecords
 {
-    private const string NoCorpus = "__inline__";
+    public const string NoCorpus = "__inline__";
 
     public static void Read(string path, RetrievalRows rows)
     {

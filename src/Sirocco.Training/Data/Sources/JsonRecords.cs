@@ -42,6 +42,25 @@ internal static class JsonRecords
         return (kinds, corpus);
     }
 
+    /// <summary>The members of the file's one object in their order, <c>data</c> without a value; of a repeated name the last.</summary>
+    public static IReadOnlyList<(string Name, JsonElement Value)> MembersBesideData(string path)
+    {
+        using MappedFile file = MappedFile.Open(path);
+        List<(string Name, JsonElement Value)> members = [];
+        Whole(file, content => Members(content, (name, value) =>
+        {
+            JsonElement parsed = name == "data" ? default : Parse(value);
+            int earlier = members.FindIndex(member => member.Name == name);
+            if (earlier < 0) members.Add((name, parsed));
+            else members[earlier] = (name, parsed);
+        }));
+        return members;
+    }
+
+    /// <summary>The folders that <c>corpus</c> names, as they are written.</summary>
+    public static IEnumerable<string> CorpusPaths(string path) =>
+        [.. RecordFields.Items(Outline(path).Corpus).Select(corpus => corpus.TryGetProperty("path", out JsonElement folder) ? folder.GetString() : null).OfType<string>()];
+
     /// <summary>Visits every record.</summary>
     /// <exception cref="InvalidDataException">The file holds no records, or is damaged; the message names the line.</exception>
     public static void Read(string path, RecordVisitor visit)

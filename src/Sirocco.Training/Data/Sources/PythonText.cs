@@ -3,10 +3,10 @@ using System.Text.Json;
 
 namespace Sirocco.Training;
 
-/// <summary>Scalars as Python's str() writes them: ids and texts of a data file may be numbers.</summary>
+/// <summary>Texts as Python's functions make them.</summary>
 internal static class PythonText
 {
-    /// <summary>The text of a scalar; null for objects and lists.</summary>
+    /// <summary>str() of a scalar, as ids and texts of a data file may be numbers; null for objects and lists.</summary>
     /// <exception cref="InvalidOperationException">A string holds half a surrogate pair.</exception>
     public static string? Of(JsonElement value) => value.ValueKind switch
     {
@@ -25,8 +25,18 @@ internal static class PythonText
         return Real(double.Parse(json, NumberStyles.Float, CultureInfo.InvariantCulture));
     }
 
+    /// <summary>str.strip(): without the white space at both ends, to which Python counts the separators U+001C to U+001F.</summary>
+    public static string Strip(string text)
+    {
+        static bool IsSpace(char c) => char.IsWhiteSpace(c) || c is >= '\u001C' and <= '\u001F';
+        int start = 0, end = text.Length;
+        while (start < end && IsSpace(text[start])) start++;
+        while (end > start && IsSpace(text[end - 1])) end--;
+        return text[start..end];
+    }
+
     /// <summary>repr(float): the shortest digits that read back, with an exponent below 1e-4 and from 1e16.</summary>
-    private static string Real(double value)
+    public static string Real(double value)
     {
         if (double.IsInfinity(value)) return value > 0 ? "inf" : "-inf";
         if (value == 0) return double.IsNegative(value) ? "-0.0" : "0.0";

@@ -20,6 +20,9 @@ internal sealed class RetrievalRows
 
     public TextPool Pool { get; } = new();
 
+    /// <summary>Whether a record may lack a question or positives: mining has rules for these, training has none.</summary>
+    public bool AreForMining { get; init; }
+
     public List<Row> Rows { get; } = [];
 
     public List<int> Documents { get; } = [];

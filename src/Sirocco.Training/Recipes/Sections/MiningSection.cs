@@ -34,6 +34,10 @@ internal static class MiningSection
             AddEndToken = section.OptionalBool("add_eos_token"),
             TrustRemoteCode = section.Bool("trust_remote_code", false),
             ForceDefaultTokenizer = section.Bool("tokenizer_force_default", false),
+            FiniteOnly = section.Bool("finite_only", false),
+            DropEqualTexts = section.Bool("drop_equal_texts", false),
+            Reranker = section.OptionalText("reranker"),
+            RerankerMargin = section.Number("reranker_margin", 0, double.NegativeInfinity),
         };
         if (section.Has("multimodal_encoder")) throw section.Wrong("multimodal_encoder", "none: encoders of images are not supported yet");
         section.Ignore("attn_implementation", "multimodal_encoder");

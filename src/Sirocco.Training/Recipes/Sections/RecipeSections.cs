@@ -25,7 +25,7 @@ internal static class RecipeSections
     public static MiningRecipe Mining(SectionReader top)
     {
         if (top.Has("recipe") && Kind(top) != TargetKind.MiningRecipe) throw top.Wrong("recipe", "a mining configuration, or train with it: `sirocco train`");
-        MiningRecipe recipe = MiningSection.Read(top.RequiredSection("mining"));
+        MiningRecipe recipe = MiningSection.Read(top.RequiredSection("mining")) with { Precision = ExtensionSections.Precision(top), Positions = ExtensionSections.Positions(top) };
         top.Ignore([.. Ignored, "seed"]);
         top.Finish();
         return recipe;
