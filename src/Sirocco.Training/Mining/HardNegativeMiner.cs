@@ -3,7 +3,6 @@ using System.Diagnostics;
 using System.Security.Cryptography;
 using System.Text;
 using Sirocco.Compute;
-using Sirocco.Formats;
 using Sirocco.Models;
 
 namespace Sirocco.Training;
