@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Globalization;
 using Sirocco.Cli.Frame;
 using Sirocco.Cli.Records;
 using Sirocco.Models;
