@@ -16,4 +16,13 @@ public sealed record ExportOptions
 
     /// <summary>Prompts by name (<c>query</c>, <c>document</c>); null keeps those that the model was loaded with.</summary>
     public IReadOnlyDictionary<string, string>? Prompts { get; init; }
+
+    /// <summary>
+    /// Put before the name of every weight of a bi-encoder, such as <c>student.model.</c> for what a distillation trains; sentence-transformers cannot read such a folder and gets no
+    /// files in it.
+    /// </summary>
+    public string WeightPrefix { get; init; } = "";
+
+    /// <summary>Weights beside those of a bi-encoder, by their own names.</summary>
+    public IReadOnlyList<Parameter> FurtherWeights { get; init; } = [];
 }

@@ -21,7 +21,7 @@ internal static class ModelExport
         using SharedReads.Reading reading = encoder.BeginReading();
         using AtomicFolder output = AtomicFolder.Create(folder);
         EncoderSettings settings = encoder.Settings;
-        bool library = !settings.Poolings.Contains(Pooling.Sum);
+        bool pooled = !settings.Poolings.Contains(Pooling.Sum);
         ModelConfig config = encoder.Config with { IsCausal = encoder.IsCausal };
         if (settings.Poolings.Count == 1 && settings.Poolings[0] is Pooling.Average or Pooling.First or Pooling.Last or Pooling.Sum)
             config = config with { Pooling = PoolingNames.ConfigName(settings.Poolings[0]) };
@@ -30,13 +30,13 @@ internal static class ModelExport
         string type = config.Family.ToString().ToLowerInvariant();
 
         // Only the training library's own type has a place for a pooling that sentence-transformers lacks.
-        bool own = !library && config.Family != ModelFamily.Mistral;
+        bool own = !pooled && config.Family != ModelFamily.Mistral;
         WriteConfig(output, encoder, config, own ? type + "_bidirec" : type, own ? family + "BidirectionalModel" : family + "Model", options);
-        WriteWeights(output, encoder, "", options, cancellation);
+        WriteWeights(output, encoder, options.WeightPrefix, options, cancellation);
         int length = options.MaxLength ?? settings.MaxLength ?? Math.Min(config.MaxPositions, TokenizerLimit(options) ?? int.MaxValue);
         if (length < 1 || length > config.MaxPositions) throw new ArgumentException($"a maximum length of {length} tokens is outside the context of {config.MaxPositions}", nameof(options));
         WriteTokenizer(output, config, options, length);
-        if (library) WriteModules(output, encoder, settings with { MaxLength = length, Prompts = options.Prompts ?? settings.Prompts });
+        if (pooled && options.WeightPrefix.Length == 0) WriteModules(output, encoder, settings with { MaxLength = length, Prompts = options.Prompts ?? settings.Prompts });
         ExportedFiles.Commit(output);
     }
 
@@ -92,6 +92,7 @@ internal static class ModelExport
         [
             .. model.Decoder.Parameters.Select(parameter => Tensor(prefix + (model.Adapter?.StoredName(parameter) ?? parameter.Name)[old.Length..], parameter)),
             .. heads.Select(parameter => Tensor(model is CausalModel ? "lm_head.weight" : "score.weight", parameter)),
+            .. options.FurtherWeights.Select(parameter => Tensor(parameter.Name, parameter)),
         ];
         SafetensorsWriter.WriteModel(output.TemporaryFolder, tensors, null, cancellation: cancellation);
 

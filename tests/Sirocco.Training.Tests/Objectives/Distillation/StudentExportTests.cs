@@ -1,0 +1,66 @@
+using System.IO.Compression;
+using System.Runtime.InteropServices;
+using System.Text;
+using Sirocco.Compute;
+using Sirocco.Formats;
+using Sirocco.Models;
+
+namespace Sirocco.Training.Tests.Objectives.Distillation;
+
+/// <summary>What a distillation's checkpoints hold for other programs.</summary>
+public sealed class StudentExportTests : IDisposable
+{
+    private readonly TemporaryFolder temporary = new();
+
+    public void Dispose() => temporary.Dispose();
+
+    [Fact]
+    public void The_consolidated_weights_have_the_wrappers_names_and_the_students_their_own()
+    {
+        BiEncoder student = TinyTask.Model();
+        StudentProjection projection = StudentProjection.Create(32, 48, 42);
+        string consolidated = Path.Combine(temporary.Path, "consolidated"), alone = Path.Combine(temporary.Path, "student");
+        StudentExport.WriteConsolidated(student, projection, consolidated, new ExportOptions());
+        StudentExport.WriteStudent(student, projection, alone, new ExportOptions());
+
+        Assert.Equal([.. student.Parameters.Select(parameter => "student.model." + parameter.Name).Concat(["projection.weight", "projection.bias"]).Order(StringComparer.Ordinal)], Names(consolidated));
+        Assert.Equal([.. student.Parameters.Select(parameter => parameter.Name).Order(StringComparer.Ordinal)], Names(alone));
+        Assert.False(File.Exists(Path.Combine(consolidated, "modules.json")));
+        using BiEncoder read = (BiEncoder)EncoderModel.FromPretrained(alone);
+        Assert.False(read.IsCausal);
+
+        static string[] Names(string folder)
+        {
+            using TensorArchive archive = TensorArchive.Open(Path.Combine(folder, "model.safetensors"));
+            return [.. archive.Tensors.Select(tensor => tensor.Name).Order(StringComparer.Ordinal)];
+        }
+    }
+
+    [Fact]
+    public void The_projection_is_an_archive_of_uncompressed_storages_with_a_pickle_that_names_them()
+    {
+        StudentProjection projection = StudentProjection.Create(6, 4, 42);
+        string path = Path.Combine(temporary.Path, StudentExport.ProjectionFile);
+        StudentExport.WriteProjection(projection, path);
+
+        using ZipArchive zip = ZipFile.OpenRead(path);
+        Assert.Equal(["projection/data.pkl", "projection/byteorder", "projection/data/0", "projection/data/1", "projection/version"], zip.Entries.Select(entry => entry.FullName));
+        Assert.All(zip.Entries, entry => Assert.Equal(entry.Length, entry.CompressedLength));
+        float[] weights = new float[24];
+        projection.Weight.CopyTo(weights);
+        Assert.Equal(weights, MemoryMarshal.Cast<byte, float>(Content("projection/data/0")).ToArray());
+        byte[] pickle = Content("projection/data.pkl");
+        Assert.Equal([0x80, 2], pickle[..2]);
+        Assert.Equal((byte)'.', pickle[^1]);
+        string text = Encoding.Latin1.GetString(pickle);
+        foreach (string part in (string[])["weight", "bias", "in_features", "out_features", "ctorch._utils\n_rebuild_tensor_v2\n", "ctorch\nFloatStorage\n"]) Assert.Contains(part, text, StringComparison.Ordinal);
+
+        byte[] Content(string name)
+        {
+            using Stream stream = zip.GetEntry(name)!.Open();
+            using MemoryStream all = new();
+            stream.CopyTo(all);
+            return all.ToArray();
+        }
+    }
+}
