@@ -1,3 +1,5 @@
+using System.Globalization;
+using Sirocco.Formats;
 using Sirocco.Models;
 
 namespace Sirocco.Training;
@@ -11,11 +13,13 @@ internal static class ModelArtifacts
     /// <summary>Writes them.</summary>
     /// <param name="recipe">Says what is trained and how texts are made.</param>
     /// <param name="model">The network as it stands.</param>
+    /// <param name="projection">A distillation's, or null.</param>
     /// <param name="checkpoint">The checkpoint's folder.</param>
     /// <param name="export">Whether <see cref="ExportFolder"/> is due.</param>
     /// <param name="cancellation">Leaves what is written half.</param>
-    public static void Write(RetrievalRecipe recipe, EncoderModel model, string checkpoint, bool export, CancellationToken cancellation)
+    public static void Write(RetrievalRecipe recipe, EncoderModel model, StudentProjection? projection, string checkpoint, bool export, CancellationToken cancellation)
     {
+        if (projection is not null) StudentExport.WriteProjection(projection, Path.Combine(checkpoint, StudentExport.ProjectionFile));
         if (model.Adapter is { } adapter)
         {
             adapter.Save(Path.Combine(checkpoint, "model"), recipe.Encoder.Path, cancellation: cancellation);
@@ -23,9 +27,27 @@ internal static class ModelArtifacts
         }
 
         if (!export) return;
-        ExportOptions options = new() { Tokenizer = recipe.Tokenizer.Path, Type = recipe.Encoder.WeightType };
         string folder = Path.Combine(checkpoint, ExportFolder);
-        if (model is BiEncoder encoder) encoder.Save(folder, options, cancellation);
-        else if (model is CrossEncoder reranker) reranker.Save(folder, options, cancellation);
+        if (model is CrossEncoder reranker) reranker.Save(folder, Options(recipe), cancellation);
+        else if (projection is not null) StudentExport.WriteConsolidated((BiEncoder)model, projection, folder, Options(recipe), cancellation);
+        else ((BiEncoder)model).Save(folder, Options(recipe), cancellation);
     }
+
+    /// <summary>Writes <c>step_S/</c> of a distillation, which its evaluation reads: the student, the projection, and what they are.</summary>
+    /// <param name="recipe">Says how texts are made.</param>
+    /// <param name="student">As it stands.</param>
+    /// <param name="projection">As it stands.</param>
+    /// <param name="folder">The folder.</param>
+    /// <param name="name">Of the checkpoint.</param>
+    /// <param name="cancellation">Leaves things as they were.</param>
+    public static void WriteStudent(RetrievalRecipe recipe, BiEncoder student, StudentProjection projection, string folder, CheckpointName name, CancellationToken cancellation)
+    {
+        using AtomicFolder output = AtomicFolder.Create(folder);
+        StudentExport.WriteStudent(student, projection, Path.Combine(output.TemporaryFolder, "student"), Options(recipe), cancellation);
+        StudentExport.WriteProjection(projection, output.PathOf(StudentExport.ProjectionFile));
+        AtomicFile.WriteAllText(output.PathOf("meta.json"), string.Create(CultureInfo.InvariantCulture, $"{{\n  \"epoch\": {name.Epoch},\n  \"step\": {name.Step}\n}}"));
+        output.Commit();
+    }
+
+    private static ExportOptions Options(RetrievalRecipe recipe) => new() { Tokenizer = recipe.Tokenizer.Path, Type = recipe.Encoder.WeightType };
 }

@@ -15,6 +15,7 @@ internal sealed class RunCheckpoints : IDisposable
 
     private readonly RetrievalRecipe recipe;
     private readonly EncoderModel model;
+    private readonly StudentProjection? projection;
     private readonly Optimizer optimizer;
     private readonly StepScheduler scheduler;
     private readonly EarlyStopping? stopping;
@@ -24,14 +25,16 @@ internal sealed class RunCheckpoints : IDisposable
     /// <summary>Takes the run's folder.</summary>
     /// <param name="recipe">The run.</param>
     /// <param name="model">Its network.</param>
+    /// <param name="projection">A distillation's, or null.</param>
     /// <param name="optimizer">Its weights and moments.</param>
     /// <param name="scheduler">Its position.</param>
     /// <param name="stopping">What ends it early, or null.</param>
     /// <param name="configuration">The recipe as YAML, for config.yaml; null: none.</param>
     /// <exception cref="IOException">Another process trains in it, or it cannot be written.</exception>
-    public RunCheckpoints(RetrievalRecipe recipe, EncoderModel model, Optimizer optimizer, StepScheduler scheduler, EarlyStopping? stopping, string? configuration)
+    public RunCheckpoints(
+        RetrievalRecipe recipe, EncoderModel model, StudentProjection? projection, Optimizer optimizer, StepScheduler scheduler, EarlyStopping? stopping, string? configuration)
     {
-        (this.recipe, this.model, this.optimizer, this.scheduler, this.stopping, this.configuration) = (recipe, model, optimizer, scheduler, stopping, configuration);
+        (this.recipe, this.model, this.projection, this.optimizer, this.scheduler, this.stopping, this.configuration) = (recipe, model, projection, optimizer, scheduler, stopping, configuration);
         folder = RunFolder.Open(recipe.Checkpoint.Folder);
     }
 
@@ -68,11 +71,12 @@ internal sealed class RunCheckpoints : IDisposable
             Directory.CreateDirectory(Path.Combine(staged, "optim"));
             ArenaFile.Write(Path.Combine(staged, Weights), optimizer.Arena, WeightBlocks, cancellation);
             ArenaFile.Write(Path.Combine(staged, Moments), optimizer.Arena, MomentBlocks, cancellation);
-            ModelArtifacts.Write(recipe, model, staged, export, cancellation);
+            ModelArtifacts.Write(recipe, model, projection, staged, export, cancellation);
             if (configuration is not null) AtomicFile.WriteAllText(Path.Combine(staged, Configuration), configuration);
             AtomicFile.WriteAllText(Path.Combine(staged, "losses.json"), Losses(record, validation));
             state.Write(staged);
         });
+        if (projection is not null && export) ModelArtifacts.WriteStudent(recipe, (BiEncoder)model, projection, folder.StudentOf(name), name, cancellation);
         Last = folder.PathOf(name);
         BestCheckpoints best = BestCheckpoints.Of(folder, recipe.Checkpoint);
         if (best.Best is { } lowest) folder.LowestValidation.PointTo(lowest);

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Sirocco.Formats;
 
 namespace Sirocco.Training;
@@ -53,6 +54,9 @@ internal sealed class RunFolder : IDisposable
     /// <summary>The folder of a checkpoint.</summary>
     public string PathOf(CheckpointName name) => System.IO.Path.Combine(Path, name.ToString());
 
+    /// <summary>The folder beside a distillation's checkpoint that holds its student.</summary>
+    public string StudentOf(CheckpointName name) => System.IO.Path.Combine(Path, string.Create(CultureInfo.InvariantCulture, $"step_{name.Step}"));
+
     /// <summary>Whether a checkpoint's folder is there and was finished.</summary>
     public static bool IsComplete(string checkpoint) => Directory.Exists(checkpoint) && !File.Exists(System.IO.Path.Combine(checkpoint, Marker));
 
@@ -106,6 +110,7 @@ internal sealed class RunFolder : IDisposable
             // Marked first: a kill in the middle leaves something that nobody takes for a checkpoint.
             File.WriteAllBytes(System.IO.Path.Combine(PathOf(name), Marker), []);
             Directory.Delete(PathOf(name), recursive: true);
+            if (Directory.Exists(StudentOf(name))) Directory.Delete(StudentOf(name), recursive: true);
         }
     }
 

@@ -152,16 +152,17 @@ public sealed class RecipeRunner
             : ParameterSchedule.Constant(recipe.Optimizer.LearningRate, recipe.Optimizer.WeightDecay);
         model.Decoder.Recompute = recipe.Distributed.RecomputeActivations;
         ParameterArena arena = new(objective.Parameters);
-        if (recipe.InitialWeights is { } start) SetInitialWeights(start, model, objective.OwnParameters);
+        IReadOnlyList<Parameter> own = objective.Projection?.Parameters ?? [];
+        if (recipe.InitialWeights is { } start) SetInitialWeights(start, model, own);
         Optimizer optimizer = Optimizer.Create(context, arena, recipe.Optimizer, objective.GroupOf);
         using RetrievalTrainer<TBatch> trainer = new(
             context, objective, optimizer, schedule, scheduler, loader, recipe.ClipNorm, (ulong)recipe.Seed, recipe.StepScheduler.LossWindowSteps);
         EarlyStopping? stopping = recipe.EarlyStopping is { } options ? new EarlyStopping(options) : null;
-        using RunCheckpoints? checkpoints = recipe.Checkpoint.Enabled ? new RunCheckpoints(recipe, model, optimizer, scheduler, stopping, Origin?.Configuration) : null;
+        using RunCheckpoints? checkpoints = recipe.Checkpoint.Enabled ? new RunCheckpoints(recipe, model, objective.Projection, optimizer, scheduler, stopping, Origin?.Configuration) : null;
         checkpoints?.Resume(observer.Warned);
         using RunTracking tracking = RunTracking.Open(recipe, observer);
         tracking.Started(new TrainingPlan(
-            model.Parameters.Concat(objective.OwnParameters).Sum(parameter => parameter.Count), arena.Parameters.Sum(parameter => parameter.Count), loader.Dataset.Count, scheduler.TotalSteps, precision, recipe.Checkpoint.Folder));
+            model.Parameters.Concat(own).Sum(parameter => parameter.Count), arena.Parameters.Sum(parameter => parameter.Count), loader.Dataset.Count, scheduler.TotalSteps, precision, recipe.Checkpoint.Folder));
         try
         {
             string? stopped = stopping?.Verdict;

@@ -54,7 +54,7 @@ public sealed class DistillationObjective : TrainingObjective<DistillationBatch>
     public override IEnumerable<Parameter> Parameters { get; }
 
     /// <inheritdoc/>
-    public override IReadOnlyList<Parameter> OwnParameters => projection.Parameters;
+    public override StudentProjection Projection => projection;
 
     /// <summary>Multiplies the learning rate of the projection.</summary>
     public double ProjectionLearningRateFactor { get; init; } = 1;

@@ -44,8 +44,8 @@ public abstract class TrainingObjective<TBatch>
     /// <summary>The weights that can train: those of the network, or of its adapter.</summary>
     public abstract IEnumerable<Parameter> Parameters { get; }
 
-    /// <summary>Those of <see cref="Parameters"/> that are the run's and not the model's, such as the projection of a distillation.</summary>
-    public virtual IReadOnlyList<Parameter> OwnParameters => [];
+    /// <summary>What trains beside the model: the projection of a distillation. Null otherwise.</summary>
+    public virtual StudentProjection? Projection => null;
 
     /// <summary>How a parameter is trained.</summary>
     public virtual ParameterGroup GroupOf(Parameter parameter) => ParameterGroup.NormsAndBiasesDoNotDecay(parameter);
