@@ -143,9 +143,10 @@ public sealed class RecipeRunner
         where TBatch : ExampleBatch
     {
         RetrievalDataLoader<TBatch> loader = Loader(recipe.Dataset, recipe.DataLoader, collator, recipe, recipe.Seed);
-        RetrievalDataLoader<TBatch>? validation = recipe.ValidationDataset is { } validationData
+        RetrievalDataLoader<TBatch>? heldOut = recipe.ValidationDataset is { } validationData
             ? Loader(validationData, recipe.ValidationDataLoader, validationCollator, recipe, recipe.Seed)
             : null;
+        TrainingValidation<TBatch>? validation = TrainingValidation<TBatch>.Of(recipe, heldOut, model, context, precision, validationCollator.Tokenizer);
         StepScheduler scheduler = new(recipe.StepScheduler, loader.Count);
         ParameterSchedule schedule = recipe.ParameterSchedule is { } section
             ? ParameterSchedule.Resolve(section, recipe.Optimizer.LearningRate, recipe.Optimizer.WeightDecay, scheduler.TotalSteps)
@@ -173,7 +174,7 @@ public sealed class RecipeRunner
                 ValidationRecord? validated = null;
                 if (validation is not null && scheduler.IsValidationStep)
                 {
-                    validated = CandidateValidation.Run(objective, validation, scheduler.Step, scheduler.Epoch, cancellation);
+                    validated = validation.Run(objective, scheduler.Step, scheduler.Epoch, cancellation);
                     tracking.Validated(validated);
                     stopped = stopping?.Observe(validated);
                 }

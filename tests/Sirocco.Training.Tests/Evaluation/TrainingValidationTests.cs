@@ -1,0 +1,51 @@
+using System.Text.Json;
+using Sirocco.Training.Tests.Checkpoints;
+
+namespace Sirocco.Training.Tests.Evaluation;
+
+public class TrainingValidationTests
+{
+    [Fact]
+    public void A_run_searches_a_corpus_at_every_validation_and_may_stop_by_what_it_finds()
+    {
+        using TinyRun run = new();
+        (string corpus, string queries) = Write(run);
+        run.Run(["--evaluation.corpus", corpus, "--evaluation.queries", queries, "--evaluation.metrics", "['mrr@5','recall@5']", "--step_scheduler.val_every_steps", "3"]);
+        JsonElement[] lines = Validations(run);
+        Assert.NotEmpty(lines);
+        foreach (JsonElement line in lines)
+        {
+            Assert.True(line.TryGetProperty("val_loss", out _));
+            Assert.InRange(line.GetProperty("mrr@5").GetDouble(), 0, line.GetProperty("recall@5").GetDouble());
+        }
+    }
+
+    [Fact]
+    public void A_search_changes_nothing_in_training()
+    {
+        using TinyRun plain = new(), searched = new();
+        (string corpus, string queries) = Write(searched);
+        TinyRun.Recorder expected = plain.Run(), actual = searched.Run(["--evaluation.corpus", corpus, "--evaluation.queries", queries]);
+        Assert.Equal(expected.Steps.Select(step => step.Loss), actual.Steps.Select(step => step.Loss));
+        foreach ((string name, float[] values) in expected.Weights) Assert.Equal(values, actual.Weights[name]);
+    }
+
+    [Fact]
+    public void A_reranker_has_no_vectors_to_search_with()
+    {
+        using TinyRun run = new("CrossEncoder");
+        (string corpus, string queries) = Write(run);
+        Exception refused = Assert.ThrowsAny<Exception>(() => run.Run(["--evaluation.corpus", corpus, "--evaluation.queries", queries]));
+        Assert.Contains("evaluation", refused.Message, StringComparison.Ordinal);
+    }
+
+    private static (string Corpus, string Queries) Write(TinyRun run)
+    {
+        string corpus = run.File("corpus.jsonl"), queries = run.File("queries.jsonl");
+        File.WriteAllLines(corpus, Enumerable.Range(0, 30).Select(i => JsonSerializer.Serialize(new { id = $"d{i}", text = $"a program for number {i}" })));
+        File.WriteAllLines(queries, Enumerable.Range(0, 6).Select(i => JsonSerializer.Serialize(new { query = $"number {i}", positive = $"d{i}" })));
+        return (corpus, queries);
+    }
+
+    private static JsonElement[] Validations(TinyRun run) => [.. File.ReadLines(Path.Combine(run.Folder, "validation.jsonl")).Select(line => JsonDocument.Parse(line).RootElement)];
+}
