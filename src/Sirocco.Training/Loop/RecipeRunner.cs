@@ -161,7 +161,7 @@ public sealed class RecipeRunner
         EarlyStopping? stopping = recipe.EarlyStopping is { } options ? new EarlyStopping(options) : null;
         using RunCheckpoints? checkpoints = recipe.Checkpoint.Enabled ? new RunCheckpoints(recipe, model, objective.Projection, optimizer, scheduler, stopping, Origin?.Configuration) : null;
         checkpoints?.Resume(observer.Warned);
-        using RunTracking tracking = RunTracking.Open(recipe, observer);
+        using RunTracking tracking = RunTracking.Open(recipe, scheduler.Step, observer);
         tracking.Started(new TrainingPlan(
             model.Parameters.Concat(own).Sum(parameter => parameter.Count), arena.Parameters.Sum(parameter => parameter.Count), loader.Dataset.Count, scheduler.TotalSteps, precision, recipe.Checkpoint.Folder));
         try

@@ -8,8 +8,13 @@ internal sealed class RunTracking : TrainingObserver, IDisposable
     private RunTracking(List<TrainingObserver> observers) => this.observers = observers;
 
     /// <param name="recipe">Says which records a run keeps, and where.</param>
+    /// <param name="firstStep">The step that the run begins with or goes on from.</param>
     /// <param name="caller">Told last.</param>
-    public static RunTracking Open(RetrievalRecipe recipe, TrainingObserver caller) => new([new MetricsLog(recipe.Checkpoint.Folder), caller]);
+    public static RunTracking Open(RetrievalRecipe recipe, int firstStep, TrainingObserver caller)
+    {
+        string folder = recipe.Checkpoint.Folder;
+        return new RunTracking([new MetricsLog(folder), new TensorBoardLog(Path.Combine(folder, "tensorboard"), firstStep), caller]);
+    }
 
     public override void Started(TrainingPlan plan) => observers.ForEach(observer => observer.Started(plan));
 

@@ -42,6 +42,7 @@ internal static class RecipeChecks
     {
         if (recipe.Model.MultiVector && recipe.Matryoshka is not null) throw top.Wrong("matryoshka", "no such section with pooling colbert, which has no single vector");
         if (recipe.Model.MultiVector && recipe.GradientCache is not null) throw top.Wrong("grad_cache", "no such section with pooling colbert, which has no single vector");
+        if (recipe.Model.MultiVector && recipe.Evaluation is not null) throw top.Wrong("evaluation", "no such section with pooling colbert, which has no single vector");
         bool uses = recipe.FalseNegatives.Rule != FalseNegativeRule.Identity;
         if (uses && !recipe.Model.InBatchNegatives) throw top.Wrong("false_negatives", "this with model.do_distributed_inbatch_negative: true only; without it no passage of another query is a candidate");
         if (recipe.Collator.UseDatasetInstruction && !recipe.Dataset.UseInstructions) top.Reading.Warnings.Add("dataloader.collate_fn.use_dataset_instruction is true but dataset.use_dataset_instruction is not: all instructions are empty");
@@ -50,7 +51,7 @@ internal static class RecipeChecks
     private static void Check(CrossEncoderRecipe recipe, SectionReader top)
     {
         if (recipe.Temperature != 1 && recipe.Model.Temperature is { } own && own != 1) throw top.Wrong("temperature", $"1, or model.temperature 1 instead of {YamlWriter.Float(own)}: scores would be divided twice");
-        foreach (string key in (string[])["grad_cache", "matryoshka", "false_negatives"])
+        foreach (string key in (string[])["grad_cache", "matryoshka", "false_negatives", "evaluation"])
         {
             if (top.Has(key)) throw top.Wrong(key, "no such section: it is for bi-encoders");
         }
