@@ -39,8 +39,7 @@ internal sealed class EvalVerb : Verb
         : base("eval", "Measures how well models, indexes or runs find the right documents (definitions of trec_eval), several in one table.",
             new Example("a model on the shipped test queries, beside BM25", "./sirocco eval ./demo-output --corpus demo/corpus.jsonl.gz --queries demo/queries.test.jsonl.gz --bm25"),
             new Example("a BEIR data set: two models, cut to 256 features and kept as bytes too", "./sirocco eval ./base ./trained --corpus scifact/corpus.jsonl --queries scifact/queries.jsonl --qrels scifact/qrels/test.tsv --dimensions 256,768 --store f32,int8 --compare"),
-            new Example("what another program found", "./sirocco eval run.trec --qrels qrels.txt --metrics ndcg_cut_10,recip_rank,map --json"),
-            new Example("semantic similarity", "./sirocco eval ./trained --pairs stsb-test.tsv"))
+            new Example("what another program found", "./sirocco eval run.trec --qrels qrels.txt --metrics ndcg_cut_10,recip_rank,map --json"))
     {
         Add(inputs);
         foreach (Option option in (Option[])[corpus, queries, qrels, pairs, metrics, bm25, dimensions, store, precision, queryPrompt, prompt, top, maxQueries, rerank, candidates, compare, missing, output, perQuery, CommonOptions.Adapter]) Add(option);

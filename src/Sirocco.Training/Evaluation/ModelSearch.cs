@@ -22,7 +22,7 @@ public static class ModelSearch
     /// <param name="queries">What is asked.</param>
     /// <param name="variants">Ways of keeping vectors.</param>
     /// <param name="options">Depth, prompts, unit length.</param>
-    /// <param name="progress">Told the number of documents done.</param>
+    /// <param name="progress">Told the number of texts done: queries, then documents.</param>
     /// <param name="cancellation">Stops between layers and blocks.</param>
     /// <returns>A run for each variant.</returns>
     /// <exception cref="ArgumentException">A variant keeps more features than the model gives.</exception>
@@ -41,7 +41,7 @@ public static class ModelSearch
             if (variant.Dimensions > embedder.Dimensions) throw new ArgumentException($"{variant.Dimensions} dimensions are asked for, but the model gives vectors of {embedder.Dimensions}; ask for at most that many", nameof(variants));
         }
 
-        float[][] asked = embedder.Embed([.. queries.Select(query => query.Text)], prompt: options.QueryPrompt ?? embedder.QueryPrompt, cancellation: cancellation);
+        float[][] asked = embedder.Embed([.. queries.Select(query => query.Text)], prompt: options.QueryPrompt ?? embedder.QueryPrompt, progress: progress, cancellation: cancellation);
 
         // A cut takes unit length away; similarity is the cosine wherever whole vectors have unit length, as sentence-transformers compares them.
         bool unit = options.NormalizeCuts ?? Array.TrueForAll(asked, vector => Math.Abs(TensorPrimitives.Norm<float>(vector) - 1) < 1e-3f);
@@ -50,7 +50,7 @@ public static class ModelSearch
         try
         {
             int document = 0;
-            foreach ((_, float[] vector) in embedder.Embed(Enumerable.Range(0, corpus.Count), corpus.TextOf, prompt: options.DocumentPrompt ?? embedder.DocumentPrompt, progress: progress, cancellation: cancellation))
+            foreach ((_, float[] vector) in embedder.Embed(Enumerable.Range(0, corpus.Count), corpus.TextOf, prompt: options.DocumentPrompt ?? embedder.DocumentPrompt, progress: progress is null ? null : new ProgressAfter(progress, asked.Length), cancellation: cancellation))
             {
                 foreach (VariantSearch search in searches) search.Add(corpus.IdOf(document), vector, cancellation);
                 document++;
@@ -62,6 +62,12 @@ public static class ModelSearch
         {
             foreach (VariantSearch search in searches) search.Dispose();
         }
+    }
+
+    /// <summary>Goes on counting after what was done before.</summary>
+    private sealed class ProgressAfter(IProgress<int> progress, int before) : IProgress<int>
+    {
+        public void Report(int value) => progress.Report(before + value);
     }
 
     /// <summary>Takes the vectors of the corpus one by one, and gives the ranking at the end.</summary>

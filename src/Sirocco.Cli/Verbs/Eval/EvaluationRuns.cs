@@ -96,7 +96,7 @@ internal sealed class EvaluationRuns(Invocation invocation, EvaluationData data,
         string folder = invocation.Model(model);
         using Embedder embedder = Invocation.Load(() => Embedder.FromPretrained(folder, encoder));
         if (embedder.Notice is { } notice) invocation.Notice("note: " + notice);
-        using ProgressLine progress = invocation.Progress($"embedding with {model}", "documents", data.Corpus!.Count);
+        using ProgressLine progress = invocation.Progress($"embedding with {model}", "texts", (long)data.Queries.Count + data.Corpus!.Count);
         IReadOnlyList<RetrievalRun> runs = Invocation.Load(() => ModelSearch.Run(embedder, data.Corpus, data.Queries, variants.Vectors, options, new Callback<int>(done => progress.Report(done)), invocation.Cancellation));
         for (int i = 0; i < runs.Count; i++) rows.Add(new EvaluationRow(variants.Name(model, encoder.Precision, variants.Vectors[i]), runs[i]));
         if (embedder.TextsCut > 0) invocation.Notice($"note: {embedder.TextsCut} texts were longer than {embedder.MaxLength} tokens and were cut");
