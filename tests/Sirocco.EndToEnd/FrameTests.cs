@@ -6,7 +6,7 @@ namespace Sirocco.EndToEnd;
 
 public sealed class FrameTests
 {
-    private static readonly RootCommand Root = CommandLine.CreateRoot(new Terminal(), CancellationToken.None);
+    private static readonly RootCommand Root = CommandLine.CreateRoot(new Terminal(), null);
 
     /// <summary>Verbs by the words that lead to them, such as <c>adapter merge</c>.</summary>
     private static readonly Dictionary<string, Verb> VerbsByName = Leaves(Root, "").ToDictionary(leaf => leaf.Name, leaf => leaf.Verb, StringComparer.Ordinal);

@@ -15,7 +15,7 @@ internal static class CommandLine
         using Interruption interruption = new(terminal);
         try
         {
-            int status = Invoke(arguments, terminal, interruption.Token);
+            int status = Invoke(arguments, terminal, interruption);
             terminal.Output.Flush();
             return status;
         }
@@ -29,9 +29,9 @@ internal static class CommandLine
         }
     }
 
-    private static int Invoke(string[] arguments, Terminal terminal, CancellationToken cancellation)
+    private static int Invoke(string[] arguments, Terminal terminal, Interruption interruption)
     {
-        RootCommand root = CreateRoot(terminal, cancellation);
+        RootCommand root = CreateRoot(terminal, interruption);
         string[] words = Spelling.Normalise(arguments, root);
         // Texts may begin with '@' (no response files) and short options stand alone.
         ParseResult parsed = root.Parse(words, new ParserConfiguration { ResponseFileTokenReplacer = null, EnablePosixBundling = false });
@@ -46,12 +46,12 @@ internal static class CommandLine
     }
 
     /// <summary>The whole command tree; verbs are cheap until one of them runs.</summary>
-    internal static RootCommand CreateRoot(Terminal terminal, CancellationToken cancellation)
+    internal static RootCommand CreateRoot(Terminal terminal, Interruption? interruption)
     {
         RootCommand root = new("Embeds, reranks, indexes and searches text, and trains retrieval encoders, with the Ministral 3 and Llama 3 families.");
         foreach (Command command in All())
         {
-            Prepare(command, terminal, cancellation);
+            Prepare(command, terminal, interruption);
             root.Add(command);
         }
 
@@ -64,16 +64,16 @@ internal static class CommandLine
         return root;
     }
 
-    private static void Prepare(Command command, Terminal terminal, CancellationToken cancellation)
+    private static void Prepare(Command command, Terminal terminal, Interruption? interruption)
     {
         if (command is not Verb verb)
         {
-            foreach (Command inner in command.Subcommands) Prepare(inner, terminal, cancellation);
+            foreach (Command inner in command.Subcommands) Prepare(inner, terminal, interruption);
             ShowHelp(command, terminal);
             return;
         }
 
-        verb.SetAction(parsed => verb.Run(new Invocation(parsed, terminal, cancellation)));
+        verb.SetAction(parsed => verb.Run(new Invocation(parsed, terminal, interruption)));
         CommonOptions.RefuseEmptyPaths(verb);
     }
 

@@ -3,11 +3,14 @@ using System.CommandLine;
 namespace Sirocco.Cli.Frame;
 
 /// <summary>A verb with its values read: what one run was asked to do, where it writes, and when to stop.</summary>
-internal sealed class Invocation(ParseResult parsed, Terminal terminal, CancellationToken cancellation)
+internal sealed class Invocation(ParseResult parsed, Terminal terminal, Interruption? interruption)
 {
     public Terminal Terminal { get; } = terminal;
 
-    public CancellationToken Cancellation { get; } = cancellation;
+    public CancellationToken Cancellation { get; } = interruption?.Token ?? default;
+
+    /// <summary>The signals; null where nothing listens to them.</summary>
+    public Interruption? Interruption { get; } = interruption;
 
     public bool Quiet => parsed.GetValue(CommonOptions.Quiet);
 

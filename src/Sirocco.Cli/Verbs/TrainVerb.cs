@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Runtime.InteropServices;
 using Sirocco.Cli.Frame;
 using Sirocco.Cli.Verbs.Train;
 using Sirocco.Models;
@@ -50,8 +51,23 @@ internal sealed class TrainVerb : Verb, ITakesOverrides
 
         ModelOptions device = new() { Threads = invocation.Threads ?? 0, Deterministic = invocation.Get(deterministic) };
         using TrainingDisplay display = new(invocation);
-        RecipeRunner runner = new(device, display) { Origin = new RunOrigin(resolved.Configuration, ["sirocco", .. Environment.GetCommandLineArgs()[1..]]) };
+        using CancellationTokenSource stop = new();
+        RecipeRunner runner = new(device, display)
+        {
+            StopAfterStep = stop.Token,
+            Origin = new RunOrigin(resolved.Configuration, ["sirocco", .. Environment.GetCommandLineArgs()[1..]]),
+        };
+        IReadOnlyList<PosixSignal> preemption = resolved.Recipe.StepScheduler.PreemptionSignals;
+        PosixSignal? received = null;
+        using IDisposable? finishing = invocation.Interruption?.Finish([PosixSignal.SIGINT, PosixSignal.SIGHUP, .. preemption], signal =>
+        {
+            received = signal;
+            display.Stopping();
+            stop.Cancel();
+        });
         runner.Run(resolved.Recipe with { InitialWeights = invocation.Get(initialWeights) }, invocation.Cancellation);
-        return ExitStatus.Success;
+
+        // A preemption is an end in order, as in the original; whoever presses Ctrl-C hears that the run is not at its end.
+        return received is { } signal && !preemption.Contains(signal) && display.Outcome is RunStatus.Cancelled ? ExitStatus.Interrupted : ExitStatus.Success;
     }
 }

@@ -69,7 +69,7 @@ public sealed class AtomicFile : IDisposable
             }
             finished = true;
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (WriteFailure.Is(e))
         {
             throw WriteFailure.Explain(Path, e);
         }

@@ -19,7 +19,7 @@ internal sealed class WrittenStream(FileStream inner, string finalPath) : Stream
         {
             inner.Write(buffer);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (WriteFailure.Is(e))
         {
             throw WriteFailure.Explain(finalPath, e);
         }
@@ -47,7 +47,7 @@ internal sealed class WrittenStream(FileStream inner, string finalPath) : Stream
         {
             inner.Flush();
         }
-        catch (IOException e)
+        catch (Exception e) when (WriteFailure.Is(e))
         {
             throw WriteFailure.Explain(finalPath, e);
         }
@@ -76,7 +76,7 @@ internal sealed class WrittenStream(FileStream inner, string finalPath) : Stream
         {
             inner.Dispose();
         }
-        catch (IOException)
+        catch (Exception e) when (WriteFailure.Is(e))
         {
             // The buffer could not be written (a full disk): the file is being thrown away and its handle is closed.
             return;

@@ -21,6 +21,9 @@ public sealed class RecipeRunner
     /// <summary>Where recipe and run come from, for the run's own records; null: put together in code.</summary>
     public RunOrigin? Origin { get; init; }
 
+    /// <summary>Asks a run to end in order: the step in progress is finished and saved, whatever the schedule of checkpoints says.</summary>
+    public CancellationToken StopAfterStep { get; init; }
+
     /// <summary>Trains from the recipe's first step, or from where its folder's newest checkpoint stands, to its last.</summary>
     /// <param name="recipe">From a file (<see cref="RecipeFile"/>) or put together in code.</param>
     /// <param name="cancellation">Stops between layers; the step in progress is dropped.</param>
@@ -161,32 +164,41 @@ public sealed class RecipeRunner
         EarlyStopping? stopping = recipe.EarlyStopping is { } options ? new EarlyStopping(options) : null;
         using RunCheckpoints? checkpoints = recipe.Checkpoint.Enabled ? new RunCheckpoints(recipe, model, objective.Projection, optimizer, scheduler, stopping, Origin?.Configuration) : null;
         checkpoints?.Resume(observer.Warned);
+        if (checkpoints?.Last is { } resumed) observer.Resumed(resumed, scheduler.Step);
         using RunTracking tracking = RunTracking.Open(recipe, scheduler.Step, observer);
         tracking.Started(new TrainingPlan(
             model.Parameters.Concat(own).Sum(parameter => parameter.Count), arena.Parameters.Sum(parameter => parameter.Count), loader.Dataset.Count, scheduler.TotalSteps, precision, recipe.Checkpoint.Folder));
         try
         {
-            string? stopped = stopping?.Verdict;
-            for (; !scheduler.IsDone && stopped is null; scheduler.Advance())
+            RunOutcome? ended = stopping?.Verdict is { } verdict ? new RunOutcome(RunStatus.StoppedEarly, verdict) : null;
+            for (; !scheduler.IsDone && ended is null; scheduler.Advance())
             {
+                // 1. Train.
                 TrainingRecord record = trainer.Step(cancellation);
                 tracking.Stepped(record, scheduler);
+
+                // 2. Validate, except where the run is asked to end.
                 ValidationRecord? validated = null;
-                if (validation is not null && scheduler.IsValidationStep)
+                if (validation is not null && scheduler.IsValidationStep && !StopAfterStep.IsCancellationRequested)
                 {
                     validated = validation.Run(objective, scheduler.Step, scheduler.Epoch, cancellation);
                     tracking.Validated(validated);
-                    stopped = stopping?.Observe(validated);
+                    if (stopping?.Observe(validated) is { } reason) ended = new RunOutcome(RunStatus.StoppedEarly, reason);
                 }
 
-                bool isLast = scheduler.IsLast || stopped is not null;
-                if (checkpoints is null || !(scheduler.IsCheckpointStep || isLast)) continue;
-                checkpoints.Save(record, validated, isLast, cancellation);
-                tracking.Saved(checkpoints.Last!);
+                // 3. Save.
+                bool isLast = scheduler.IsLast || ended is not null, asked = !isLast && StopAfterStep.IsCancellationRequested;
+                if (checkpoints is not null && (scheduler.IsCheckpointStep || isLast || asked))
+                {
+                    checkpoints.Save(record, validated, isLast, cancellation);
+                    tracking.Saved(checkpoints.Last!);
+                }
+
+                if (asked) ended = new RunOutcome(RunStatus.Cancelled, $"stopped after step {record.Step}{(checkpoints is null ? "" : $", saved as {checkpoints.Last}; the same command goes on from there")}");
             }
 
             tracking.Finished(model, arena.Parameters);
-            tracking.Ended(stopped is null ? new RunOutcome(RunStatus.Completed) : new RunOutcome(RunStatus.StoppedEarly, stopped));
+            tracking.Ended(ended ?? new RunOutcome(RunStatus.Completed));
         }
         catch (Exception failure)
         {

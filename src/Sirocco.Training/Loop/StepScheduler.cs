@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace Sirocco.Training;
 
 /// <summary>How many queries make a step, how long a run is, and when it validates and saves: the <c>step_scheduler</c> section of a recipe.</summary>
@@ -32,6 +34,9 @@ public sealed record StepSchedulerOptions
 
     /// <summary>Steps that the logged running mean of the loss reaches back.</summary>
     public int LossWindowSteps { get; init; } = 50;
+
+    /// <summary>preemption_signal: signals after which the step in progress is finished and saved, and the run ends; for whoever listens to signals.</summary>
+    public IReadOnlyList<PosixSignal> PreemptionSignals { get; init; } = [PosixSignal.SIGTERM];
 
     /// <summary>Number of the first step.</summary>
     public int StartStep { get; init; }

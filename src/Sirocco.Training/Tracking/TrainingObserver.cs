@@ -6,6 +6,13 @@ namespace Sirocco.Training;
 /// <summary>What a run tells while it goes on. Every method does nothing unless overridden.</summary>
 public abstract class TrainingObserver
 {
+    /// <summary>The run goes on from a checkpoint; told before <see cref="Started"/>.</summary>
+    /// <param name="checkpoint">Its folder.</param>
+    /// <param name="step">The next step, from 0.</param>
+    public virtual void Resumed(string checkpoint, int step)
+    {
+    }
+
     /// <summary>Everything is loaded; the first step follows.</summary>
     public virtual void Started(TrainingPlan plan)
     {
@@ -63,7 +70,7 @@ public enum RunStatus
     /// <summary>Its validation metric no longer became better (<see cref="EarlyStoppingOptions"/>).</summary>
     StoppedEarly,
 
-    /// <summary>Its user stopped it.</summary>
+    /// <summary>Its user, or a preemption, stopped it.</summary>
     Cancelled,
 
     /// <summary>An error stopped it.</summary>

@@ -33,12 +33,28 @@ internal sealed class TrainingDisplay(Invocation invocation) : TrainingObserver,
         line!.Notice($"step {record.Step}, epoch {record.Epoch}: {metrics}");
     }
 
+    /// <summary>How the run ended; null while it goes on.</summary>
+    public RunStatus? Outcome { get; private set; }
+
+    /// <summary>Says that a signal was heard.</summary>
+    public void Stopping() => Notice("stopping after this step; a second signal stops at once and loses it");
+
+    public override void Resumed(string checkpoint, int step) => invocation.Notice($"going on from {checkpoint} with step {step}");
+
     public override void Ended(RunOutcome outcome)
     {
-        if (outcome.Status == RunStatus.StoppedEarly) line!.Notice($"stopped early: {outcome.Reason}");
+        Outcome = outcome.Status;
+        if (outcome.Status == RunStatus.StoppedEarly) Notice($"stopped early: {outcome.Reason}");
+        if (outcome is { Status: RunStatus.Cancelled, Reason: { } reason }) Notice(reason);
     }
 
     public override void Warned(string message) => invocation.Notice($"warning: {message}");
 
     public void Dispose() => line?.Dispose();
+
+    private void Notice(string text)
+    {
+        if (line is null) invocation.Notice(text);
+        else line.Notice(text);
+    }
 }

@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace Sirocco.Training;
 
 /// <summary>The sections of steps and updates: <c>step_scheduler</c>, <c>optimizer</c>, <c>lr_scheduler</c>.</summary>
@@ -18,10 +20,11 @@ internal static class ScheduleSections
             ValidateEverySteps = section.OptionalInt("val_every_steps", defaults.ValidateEverySteps, 1),
             LogRemoteEverySteps = section.Int("log_remote_every_steps", defaults.LogRemoteEverySteps, 1),
             LossWindowSteps = section.Int("loss_average_window_steps", defaults.LossWindowSteps, 1),
+            PreemptionSignals = [.. section.List("preemption_signal", SignalName.Expected, section.Keys.Contains("preemption_signal") ? [] : [.. defaults.PreemptionSignals.Select(signal => (PosixSignal?)signal)], SignalName.Read).Select(signal => signal!.Value)],
             StartStep = section.Int("start_step", defaults.StartStep, 0),
             StartEpoch = section.Int("start_epoch", defaults.StartEpoch, 0),
         };
-        section.Ignore("gc_every_steps", "preemption_signal", "dp_size", "dataloader");
+        section.Ignore("gc_every_steps", "dp_size", "dataloader");
         section.Finish();
         section.Check(options.Validate);
         return options;
