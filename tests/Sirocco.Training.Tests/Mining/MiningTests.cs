@@ -1,0 +1,307 @@
+using System.IO.Compression;
+using System.Text.Json;
+using Sirocco.Compute;
+using Sirocco.Formats;
+using Sirocco.Models;
+using Sirocco.Text;
+
+namespace Sirocco.Training.Tests.Mining;
+
+public sealed class MiningTests : IDisposable
+{
+    private static readonly string Tokenizer = GoldenFile.Path("retrieval/common/llama"), Data = GoldenFile.Path("retrieval/common/data");
+    private readonly TemporaryFolder folder = new();
+    private readonly Recorder recorder = new();
+
+    public MiningTests()
+    {
+        foreach (string file in Directory.GetFiles(Data, "*", SearchOption.AllDirectories))
+        {
+            string copy = folder.File(Path.GetRelativePath(Data, file));
+            Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
+            File.Copy(file, copy);
+        }
+
+        SaveModel("model", 5);
+    }
+
+    public void Dispose() => folder.Dispose();
+
+    private MiningRecipe Recipe => new() { Input = folder.File("train.json"), Output = folder.File("mined.json"), Model = folder.File("model"), Negatives = 6, QueryLength = 24, PassageLength = 40 };
+
+    [Fact]
+    public void Sizes_of_chunks_and_blocks_do_not_change_what_is_mined()
+    {
+        string[] expected = Lists(Recipe);
+        Assert.Equal(expected, Lists(Recipe with { ChunkSize = 7 }));
+        Assert.Equal(expected, Lists(Recipe with { QueriesAtOnce = 3 }));
+        Assert.Equal(["mined.json"], Directory.GetFileSystemEntries(folder.Path, "mined*").Select(Path.GetFileName)); // and no vectors are left beside the file
+    }
+
+    [Fact]
+    public void Negatives_are_the_best_documents_below_the_margin()
+    {
+        Run(Recipe with { CacheFolder = folder.File("cache"), FiniteOnly = true });
+        MiningTask task = MiningTask.Read(Recipe.Input, withNegatives: false);
+        float[][] questions = Vectors("cache/queries.safetensors"), documents = Vectors("cache/corpus_chunks/chunk_0000.safetensors");
+        JsonElement[] rows = Rows(Recipe.Output);
+        for (int q = 0; q < task.Questions; q++)
+        {
+            double[] scores = [.. documents.Select(document => document.Zip(questions[q], (a, b) => (double)a * b).Sum())];
+            int[] positives = task.Positives(q);
+            double most = positives.Min(positive => scores[positive]) * 0.95;
+            double[] best = [.. Enumerable.Range(0, scores.Length).Except(positives).Select(document => scores[document]).Where(score => score <= most).OrderDescending().Take(6)];
+            double[] mined = [.. rows[q].GetProperty("neg_doc").EnumerateArray().Select(negative => negative.GetProperty("score").GetDouble())];
+            Assert.Equal(best.Length, mined.Length);
+            for (int i = 0; i < best.Length; i++) Assert.Equal(best[i], mined[i], 1e-6);
+        }
+    }
+
+    [Fact]
+    public void A_run_that_was_cut_short_goes_on_after_its_last_chunk()
+    {
+        MiningRecipe recipe = Recipe with { ChunkSize = 16, CacheFolder = folder.File("cache") };
+        string[] expected = Lists(Recipe with { ChunkSize = 16 });
+        using CancellationTokenSource stop = new();
+        recorder.Stop = (phase, done) =>
+        {
+            if (phase == MiningPhase.Documents && done > 40) stop.Cancel();
+        };
+        Assert.ThrowsAny<OperationCanceledException>(() => new HardNegativeMiner(null, recorder).Run(recipe, stop.Token));
+        recorder.Stop = null;
+        MiningReport report = Run(recipe);
+        Assert.InRange(report.Reused, report.Queries + 32, report.Queries + 48);
+        Assert.Equal(expected, Lists(recipe));
+        Assert.Empty(recorder.Warnings);
+        Assert.Equal(report.Queries + report.Documents, Run(recipe).Reused);
+    }
+
+    [Theory]
+    [InlineData("prefix")]
+    [InlineData("length")]
+    [InlineData("model")]
+    [InlineData("text")]
+    [InlineData("damage")]
+    public void Vectors_of_other_settings_or_texts_are_made_anew_and_that_is_said(string changed)
+    {
+        MiningRecipe recipe = Recipe with { CacheFolder = folder.File("cache") };
+        Run(recipe);
+        switch (changed)
+        {
+            case "prefix":
+                recipe = recipe with { PassagePrefix = "passage: " };
+                break;
+            case "length":
+                recipe = recipe with { PassageLength = 20 };
+                break;
+            case "model":
+                SaveModel("model", 6);
+                break;
+            case "text":
+                folder.Write("train.json", File.ReadAllText(folder.File("train.json")).Replace("library", "LIBRARY", StringComparison.Ordinal));
+                break;
+            default:
+                using (FileStream chunk = File.OpenWrite(folder.File("cache/corpus_chunks/chunk_0000.safetensors"))) chunk.SetLength(chunk.Length / 2);
+                break;
+        }
+
+        string[] cached = Lists(recipe);
+        Assert.NotEmpty(recorder.Warnings);
+        Assert.All(recorder.Warnings, warning => Assert.Contains("made anew", warning, StringComparison.Ordinal));
+        Assert.Equal(Lists(recipe with { CacheFolder = null }), cached);
+    }
+
+    [Fact]
+    public void Files_of_the_original_are_read_where_the_recipe_asks_for_them_and_only_then()
+    {
+        Run(Recipe with { CacheFolder = folder.File("ours") });
+        string[] expected = Lists(Recipe);
+        MiningRecipe recipe = Recipe with { CacheFolder = folder.File("theirs") };
+        Directory.CreateDirectory(recipe.CacheFolder);
+        SaveNumpy("theirs/query_embeddings.npz", Vectors("ours/queries.safetensors"));
+        SaveNumpy("theirs/passage_embeddings.npz", Vectors("ours/corpus_chunks/chunk_0000.safetensors"));
+        MiningReport report = Run(recipe with { LoadFromCache = true });
+        Assert.Equal((0, report.Queries + report.Documents), (report.Tokens, report.Reused));
+        Assert.Equal(expected, Lists(recipe with { LoadFromCache = true }));
+        Assert.All(recorder.Warnings, warning => Assert.Contains("as they are", warning, StringComparison.Ordinal));
+
+        SaveNumpy("theirs/query_embeddings.npz", Vectors("ours/queries.safetensors")[1..]);
+        Assert.Contains("query_embeddings.npz: holds [", Assert.Throws<InvalidDataException>(() => Run(recipe with { LoadFromCache = true })).Message, StringComparison.Ordinal);
+        Assert.Equal(0, Run(recipe).Reused);
+        Assert.Contains("are not used", recorder.Warnings[^1], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Rows_with_the_same_id_get_the_results_of_the_last_and_lists_are_filled_unless_told_otherwise()
+    {
+        folder.Write("small/merlin_metadata.json", """{"class": "TextQADataset", "corpus_id": "c"}""");
+        folder.Write("small/train.jsonl", string.Concat("abcdef".Select(id => $$"""{"id": "{{id}}", "text": "package {{id}} for É"}""" + "\n")));
+        string input = folder.Write("twice.json", """
+            {"version": 1.50, "corpus": {"path": "small"}, "data": [
+              {"question_id": 7, "question": "erst\u00e9", "corpus_id": "c", "pos_doc": ["a", "b"], "neg_doc": ["c"]},
+              {"question_id": 7, "question": "\"\\\n", "corpus_id": "c", "pos_doc": [{"id": "d"}], "neg_doc": [{"id": "e"}]},
+              {"question_id": 8, "question": "", "corpus_id": "c", "pos_doc": [], "neg_doc": []}], "mining": 1, "note": [1, 2e3, {}, [], null, true]}
+            """);
+        MiningRecipe recipe = Recipe with { Input = input, KeepInputNegatives = true, Margin = 50, MarginType = MiningMargin.Absolute, Negatives = 3 };
+        Run(recipe);
+        string text = File.ReadAllText(recipe.Output);
+        JsonElement[] rows = Rows(recipe.Output);
+        Assert.StartsWith("{\n    \"version\": 1.5,\n    \"corpus\": {\n        \"path\": \"small\"\n    },\n    \"data\": [\n        {\n            \"question_id\": \"7\",\n            \"question\": \"ersté\"", text, StringComparison.Ordinal);
+        Assert.EndsWith("\n    },\n    \"note\": [\n        1,\n        2000.0,\n        {},\n        [],\n        null,\n        true\n    ]\n}", text, StringComparison.Ordinal);
+        Assert.Equal(["e:-1", "a:0", "b:0", "c:0"], rows[0].GetProperty("neg_doc").EnumerateArray().Select(document => $"{document.GetProperty("id")}:{document.GetProperty("score")}"));
+        Assert.Equal([true, false], rows[0].GetProperty("pos_doc").EnumerateArray().Select(document => document.TryGetProperty("score", out _)));
+        Assert.Equal(3, rows[2].GetProperty("neg_doc").GetArrayLength());
+        Assert.Equal([1, 1, 0], (Run(recipe with { FiniteOnly = true }), Rows(recipe.Output).Select(row => row.GetProperty("neg_doc").GetArrayLength())).Item2);
+    }
+
+    [Fact]
+    public void A_document_with_the_text_of_a_positive_is_dropped_on_request()
+    {
+        string input = folder.Write("inline.jsonl", """
+            {"query": "socket pool", "pos_doc": ["a pool of sockets"], "neg_doc": ["A  pool of SOCKETS", "time zones"]}
+            {"query": "zones", "pos_doc": ["time zones"], "neg_doc": ["a colour picker"]}
+
+            """);
+        MiningRecipe recipe = Recipe with { Input = input, Output = folder.File("mined.jsonl"), Margin = null };
+        Run(recipe);
+        Assert.Equal([3, 3], Lines(recipe.Output).Select(row => row.GetProperty("neg_doc").GetArrayLength()));
+        Run(recipe with { DropEqualTexts = true });
+        Assert.Equal(["a colour picker", "time zones"], Lines(recipe.Output)[0].GetProperty("neg_doc").EnumerateArray().Select(document => document.GetProperty("text").GetString()).Order(StringComparer.Ordinal));
+        Train(recipe.Output, "inline");
+    }
+
+    [Fact]
+    public void A_mined_file_trains_as_it_is()
+    {
+        MiningReport report = Run(Recipe with { FiniteOnly = false });
+        Assert.Equal(report.Queries * 6, report.Negatives);
+        Train(Recipe.Output, "corpus");
+    }
+
+    /// <summary>A Ministral network scales queries by position; with padding on the left the position of a token is its column in the batch.</summary>
+    [Fact]
+    public void Positions_count_columns_of_the_original_batches()
+    {
+        SaveModel("ministral", 5, ModelFamily.Ministral3);
+        string config = folder.File("ministral/tokenizer_config.json");
+        File.WriteAllText(config, File.ReadAllText(config).TrimEnd().TrimEnd('}').TrimEnd() + """, "padding_side": "left"}""");
+        MiningRecipe recipe = Recipe with { Model = folder.File("ministral"), CacheFolder = folder.File("cache"), QueryBatchSize = 5 };
+        Run(recipe);
+        float[][] vectors = Vectors("cache/queries.safetensors");
+        using BiEncoder model = BiEncoder.FromBackbone(recipe.Model);
+        using ComputeContext context = new();
+        TrainingTokenizer tokenizer = TrainingTokenizer.Load(new TokenizerOptions { Path = recipe.Model });
+        Assert.Equal(TextSide.Left, tokenizer.PaddingSide);
+        MiningTask task = MiningTask.Read(recipe.Input, withNegatives: false);
+        int[][] ids = [.. Enumerable.Range(0, task.Questions).Select(q => tokenizer.Encode(task.QuestionText(q), 24))];
+        double worst = 0, other = 0;
+        for (int q = 0; q < ids.Length; q++)
+        {
+            int columns = ids.Skip(q / 5 * 5).Take(5).Max(row => row.Length);
+            float[] Alone(int first)
+            {
+                using Scope f = context.BeginScope();
+                return model.Encode(f, ids[q], Segments.FromLengths([ids[q].Length], [.. Enumerable.Range(first, ids[q].Length)])).ToArray();
+            }
+
+            worst = Math.Max(worst, Alone(columns - ids[q].Length).Zip(vectors[q], (a, b) => Math.Abs(a - b)).Max());
+            other = Math.Max(other, Alone(0).Zip(vectors[q], (a, b) => Math.Abs(a - b)).Max());
+        }
+
+        Assert.True(worst <= 2e-6, $"{worst}");
+        Assert.True(other > 1e-5, "the test shows nothing: positions do not matter to this model");
+    }
+
+    [Fact]
+    public void Mistakes_in_the_data_come_before_the_model_is_looked_for()
+    {
+        MiningRecipe recipe = Recipe with { Model = folder.File("nowhere") };
+        string Message(string name, string? content)
+        {
+            string path = content is null ? folder.File(name) : folder.Write(name, content);
+            return Record.Exception(() => Run(recipe with { Input = path, KeepInputNegatives = true })).Message;
+        }
+
+        Assert.Contains("absent.json: no such file", Message("absent.json", null), StringComparison.Ordinal);
+        string Row(string positive, string negative) => $$"""{"corpus": {"path": "corpus"}, "data": [{"question_id": "q", "question": "x", "corpus_id": "{{CorpusId}}", "pos_doc": ["{{positive}}"], "neg_doc": [{{negative}}]}]}""";
+        Assert.Contains("'pos_doc' names the document 'none'", Message("a.json", Row("none", "")), StringComparison.Ordinal);
+        string known = MiningTask.Read(Recipe.Input, false).DocumentId(0);
+        Assert.Contains("'neg_doc' names the document 'gone'", Message("b.json", Row(known, "\"gone\"")), StringComparison.Ordinal);
+        Assert.StartsWith(recipe.Model, Record.Exception(() => Run(recipe)).Message, StringComparison.Ordinal);
+    }
+
+    private string CorpusId => Corpus.Load(folder.File("corpus")).Description.Id;
+
+    private MiningReport Run(MiningRecipe recipe) => new HardNegativeMiner(new ModelOptions { Threads = 2 }, recorder).Run(recipe);
+
+    /// <summary>Mined rows, one text for each.</summary>
+    private string[] Lists(MiningRecipe recipe)
+    {
+        Run(recipe);
+        return [.. Rows(recipe.Output).Select(row => string.Join(' ', row.GetProperty("neg_doc").EnumerateArray().Select(document => document.GetProperty("id").GetString())))];
+    }
+
+    private static JsonElement[] Rows(string path)
+    {
+        using JsonDocument file = JsonDocument.Parse(File.ReadAllText(path).Replace("-Infinity", "0", StringComparison.Ordinal));
+        return [.. file.RootElement.GetProperty("data").EnumerateArray().Select(row => row.Clone())];
+    }
+
+    private static JsonElement[] Lines(string path) => [.. File.ReadLines(path).Select(line => JsonDocument.Parse(line).RootElement)];
+
+    private float[][] Vectors(string name)
+    {
+        using TensorArchive archive = TensorArchive.Open(folder.File(name));
+        return [.. archive.Values("embeddings").Chunk((int)archive["embeddings"].Columns)];
+    }
+
+    private void SaveNumpy(string name, float[][] vectors)
+    {
+        string array = folder.File("array.npy");
+        NpyWriter.Write<float>(array, [vectors.Length, vectors[0].Length], [.. vectors.SelectMany(vector => vector)]);
+        File.Delete(folder.File(name));
+        using ZipArchive archive = ZipFile.Open(folder.File(name), ZipArchiveMode.Create);
+        archive.CreateEntryFromFile(array, "arr_0.npy", CompressionLevel.NoCompression);
+    }
+
+    private void SaveModel(string name, ulong seed, ModelFamily family = ModelFamily.Llama)
+    {
+        ModelConfig config = TinyTask.Config with
+        {
+            Family = family,
+            VocabularySize = 2000,
+            MaxPositions = 512,
+            Rope = family == ModelFamily.Ministral3 ? new RopeParameters { QueryScaleBeta = 0.5, OriginalMaxPositions = 4 } : new RopeParameters(),
+        };
+        using BiEncoder model = new(new Decoder(config, new RandomParameters(config, seed)), new EncoderSettings());
+        model.Save(folder.File(name), new ExportOptions { Tokenizer = Tokenizer });
+    }
+
+    private void Train(string file, string name)
+    {
+        string recipe = folder.Write($"{name}.yaml", $$"""
+            recipe: TrainBiEncoderRecipe
+            seed: 1
+            model: {pretrained_model_name_or_path: '{{folder.File("model")}}', pooling: avg, torch_dtype: float32}
+            tokenizer: {pretrained_model_name_or_path: '{{Tokenizer}}'}
+            dataset: {data_dir_list: '{{file}}', n_passages: 3}
+            dataloader: {collate_fn: {q_max_len: 16, p_max_len: 32} }
+            optimizer: {_target_: torch.optim.AdamW, lr: 1e-4}
+            step_scheduler: {global_batch_size: 2, local_batch_size: 2, max_steps: 2, num_epochs: 2}
+            checkpoint: {checkpoint_dir: '{{folder.File("run-" + name)}}', enabled: false}
+            """);
+        new RecipeRunner().Run(RecipeFile.ReadTraining(recipe).Recipe);
+        Assert.Equal(2, File.ReadLines(Path.Combine(folder.File("run-" + name), "training.jsonl")).Count());
+    }
+
+    private sealed class Recorder : MiningObserver
+    {
+        public List<string> Warnings { get; } = [];
+
+        public Action<MiningPhase, long>? Stop { get; set; }
+
+        public override void Advanced(MiningPhase phase, long done, long total) => Stop?.Invoke(phase, done);
+
+        public override void Warned(string message) => Warnings.Add(message);
+    }
+}
