@@ -165,7 +165,9 @@ public sealed class RecipeRunner
         using RunCheckpoints? checkpoints = recipe.Checkpoint.Enabled ? new RunCheckpoints(recipe, model, objective.Projection, optimizer, scheduler, stopping, Origin?.Configuration) : null;
         checkpoints?.Resume(observer.Warned);
         if (checkpoints?.Last is { } resumed) observer.Resumed(resumed, scheduler.Step);
-        using RunTracking tracking = RunTracking.Open(recipe, scheduler.Step, observer);
+        List<(string, RetrievalDatasetOptions, RetrievalDataset)> data = [("training", recipe.Dataset, loader.Dataset)];
+        if (heldOut is not null) data.Add(("validation", recipe.ValidationDataset!, heldOut.Dataset));
+        using RunTracking tracking = RunTracking.Open(recipe, Origin, context, data, scheduler.Step, observer);
         tracking.Started(new TrainingPlan(
             model.Parameters.Concat(own).Sum(parameter => parameter.Count), arena.Parameters.Sum(parameter => parameter.Count), loader.Dataset.Count, scheduler.TotalSteps, precision, recipe.Checkpoint.Folder));
         try

@@ -1,3 +1,6 @@
+using Sirocco.Compute;
+using Sirocco.Models;
+
 namespace Sirocco.Training;
 
 /// <summary>Everybody who follows a run: its own records in its folder, then whoever the caller has sent.</summary>
@@ -8,12 +11,16 @@ internal sealed class RunTracking : TrainingObserver, IDisposable
     private RunTracking(List<TrainingObserver> observers) => this.observers = observers;
 
     /// <param name="recipe">Says which records a run keeps, and where.</param>
+    /// <param name="origin">Where the recipe came from, or null.</param>
+    /// <param name="context">The device.</param>
+    /// <param name="data">The data and what they are for.</param>
     /// <param name="firstStep">The step that the run begins with or goes on from.</param>
     /// <param name="caller">Told last.</param>
-    public static RunTracking Open(RetrievalRecipe recipe, int firstStep, TrainingObserver caller)
+    public static RunTracking Open(
+        RetrievalRecipe recipe, RunOrigin? origin, ComputeContext context, IEnumerable<(string Use, RetrievalDatasetOptions Options, RetrievalDataset Dataset)> data, int firstStep, TrainingObserver caller)
     {
         string folder = recipe.Checkpoint.Folder;
-        return new RunTracking([new MetricsLog(folder), new TensorBoardLog(Path.Combine(folder, "tensorboard"), firstStep), caller]);
+        return new RunTracking([new MetricsLog(folder), new TensorBoardLog(Path.Combine(folder, "tensorboard"), firstStep), new RunFile(recipe, origin, context, data, firstStep), caller]);
     }
 
     public override void Started(TrainingPlan plan) => observers.ForEach(observer => observer.Started(plan));
@@ -24,7 +31,7 @@ internal sealed class RunTracking : TrainingObserver, IDisposable
 
     public override void Saved(string checkpoint) => observers.ForEach(observer => observer.Saved(checkpoint));
 
-    public override void Finished(Models.EncoderModel model, IReadOnlyList<Compute.Parameter> trained) => observers.ForEach(observer => observer.Finished(model, trained));
+    public override void Finished(EncoderModel model, IReadOnlyList<Parameter> trained) => observers.ForEach(observer => observer.Finished(model, trained));
 
     public override void Ended(RunOutcome outcome) => observers.ForEach(observer => observer.Ended(outcome));
 

@@ -18,19 +18,21 @@ internal static class DatasetSources
         Inline,
     }
 
-    /// <returns>The rows, and the order of those that are kept.</returns>
-    public static (RetrievalRows Rows, int[] Order) Read(RetrievalDatasetOptions options, HubOptions hub, List<string> warnings)
+    /// <returns>The rows, the order of those that are kept, and how many each source has.</returns>
+    public static (RetrievalRows Rows, int[] Order, IReadOnlyDictionary<string, int> RowsOf) Read(RetrievalDatasetOptions options, HubOptions hub, List<string> warnings)
     {
         RetrievalRows rows = new();
         List<int> order = [];
+        Dictionary<string, int> rowsOf = new(StringComparer.Ordinal);
         foreach ((RetrievalSource source, SourceForm form) in options.Sources.Select(source => (source, Form(options.Kind, source))).OrderBy(pair => pair.Item2))
         {
             int first = rows.Rows.Count;
             Read(source, form, rows, hub);
+            rowsOf[source.Path] = rows.Rows.Count - first;
             order.AddRange(Sample(source, form, first, rows.Rows.Count - first, options, warnings));
         }
 
-        return (rows, [.. order]);
+        return (rows, [.. order], rowsOf);
     }
 
     private static SourceForm Form(RetrievalDatasetKind kind, RetrievalSource source)
