@@ -5,8 +5,8 @@ using System.Text;
 namespace Sirocco.Models;
 
 /// <summary>
-/// A digest by which an index knows its model again: SHA-256 over the settings and tokenizer files, and over names, sizes, and first and last 64 KB of the weight
-/// files (whole weights would take seconds to read).
+/// A digest by which vectors know their model again: SHA-256 over the settings and tokenizer files, and over names, sizes, and first and last 64 KB of the weight
+/// files (whole weights take seconds to read, which is worth it only where encoding takes much longer).
 /// </summary>
 public static class ModelFingerprint
 {
@@ -14,12 +14,15 @@ public static class ModelFingerprint
     private static readonly string[] Settings = ["config.json", "tokenizer.json", "tokenizer_config.json", "tekken.json", "modules.json", "sentence_bert_config.json", "adapter_config.json"];
 
     /// <summary>The digest of a model folder or file, and of the folder of its adapter where there is one, in lower-case hexadecimal.</summary>
-    public static string Of(string path, string? adapter = null)
+    /// <param name="path">The model.</param>
+    /// <param name="adapter">The adapter's folder, or null.</param>
+    /// <param name="whole">Whether every byte of the weights counts: a merged adapter may change only those in the middle.</param>
+    public static string Of(string path, string? adapter = null, bool whole = false)
     {
         using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        if (adapter is not null) foreach (string file in Files(adapter).Order(StringComparer.Ordinal)) Append(hash, "adapter/" + Path.GetFileName(file), file);
-        if (!Directory.Exists(path)) Append(hash, Path.GetFileName(path), path);
-        else foreach (string file in Files(path).Order(StringComparer.Ordinal)) Append(hash, Path.GetRelativePath(path, file).Replace('\\', '/'), file);
+        if (adapter is not null) foreach (string file in Files(adapter).Order(StringComparer.Ordinal)) Append(hash, "adapter/" + Path.GetFileName(file), file, whole);
+        if (!Directory.Exists(path)) Append(hash, Path.GetFileName(path), path, whole);
+        else foreach (string file in Files(path).Order(StringComparer.Ordinal)) Append(hash, Path.GetRelativePath(path, file).Replace('\\', '/'), file, whole);
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 
@@ -30,7 +33,7 @@ public static class ModelFingerprint
         return Directory.EnumerateFiles(folder).Concat(modules).Where(file => Settings.Contains(Path.GetFileName(file)) || Path.GetExtension(file) is ".safetensors" or ".gguf");
     }
 
-    private static void Append(IncrementalHash hash, string name, string file)
+    private static void Append(IncrementalHash hash, string name, string file, bool whole)
     {
         using FileStream stream = new(file, FileMode.Open, FileAccess.Read, FileShare.Read);
         Span<byte> length = stackalloc byte[sizeof(long)];
@@ -38,7 +41,7 @@ public static class ModelFingerprint
         hash.AppendData(Encoding.UTF8.GetBytes(name));
         hash.AppendData(length);
         byte[] bytes = new byte[Sample];
-        bool whole = name.EndsWith(".json", StringComparison.Ordinal);
+        whole |= name.EndsWith(".json", StringComparison.Ordinal);
         for (int read; (read = stream.Read(bytes)) > 0;)
         {
             hash.AppendData(bytes, 0, read);

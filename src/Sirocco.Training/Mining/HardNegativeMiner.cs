@@ -51,7 +51,8 @@ public sealed class HardNegativeMiner
         using BiEncoder model = BiEncoder.FromBackbone(modelPath, new BackboneOptions { Model = device });
         using ComputeContext context = device.NewContext();
         MiningEncoder encoder = new(model, tokenizer, context, device.Precision ?? recipe.Precision ?? model.NaturalPrecision, recipe.Positions);
-        string settings = $"sirocco 1 model={ModelFingerprint.Of(modelPath)} tokenizer={ModelFingerprint.Of(tokenizerPath)} begin={recipe.AddBeginToken} end={recipe.AddEndToken} forced={recipe.ForceDefaultTokenizer} {encoder.Settings}";
+        string settings = recipe.CacheFolder is null ? "" // nothing is kept, so nothing is looked for
+            : $"sirocco 1 model={ModelFingerprint.Of(modelPath, whole: true)} tokenizer={ModelFingerprint.Of(tokenizerPath)} begin={recipe.AddBeginToken} end={recipe.AddEndToken} forced={recipe.ForceDefaultTokenizer} {encoder.Settings}";
 
         using EmbeddingCache cache = EmbeddingCache.Open(recipe, observer.Warned);
         Stopwatch clock = Stopwatch.StartNew();

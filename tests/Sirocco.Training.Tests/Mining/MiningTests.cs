@@ -80,6 +80,7 @@ public sealed class MiningTests : IDisposable
     [InlineData("prefix")]
     [InlineData("length")]
     [InlineData("model")]
+    [InlineData("weight")]
     [InlineData("text")]
     [InlineData("damage")]
     public void Vectors_of_other_settings_or_texts_are_made_anew_and_that_is_said(string changed)
@@ -96,6 +97,14 @@ public sealed class MiningTests : IDisposable
                 break;
             case "model":
                 SaveModel("model", 6);
+                break;
+            case "weight":
+                using (FileStream weights = File.Open(folder.File("model/model.safetensors"), FileMode.Open))
+                {
+                    weights.Position = weights.Length / 2 / sizeof(float) * sizeof(float);
+                    weights.Write(BitConverter.GetBytes(0.25f));
+                }
+
                 break;
             case "text":
                 folder.Write("train.json", File.ReadAllText(folder.File("train.json")).Replace("library", "LIBRARY", StringComparison.Ordinal));
