@@ -24,12 +24,20 @@ internal sealed class RunFile : TrainingObserver
     private ValidationRecord? lastValidation;
 
     /// <param name="recipe">What runs.</param>
-    /// <param name="origin">Where it came from, or null.</param>
+    /// <param name="command">The command line that starts it again, or null.</param>
+    /// <param name="configuration">The effective configuration, or null.</param>
     /// <param name="context">The device.</param>
     /// <param name="data">The data and what they are for.</param>
     /// <param name="firstStep">The step that this part of the run begins with.</param>
     /// <param name="clock">Gives the time; null: the system's.</param>
-    public RunFile(RetrievalRecipe recipe, RunOrigin? origin, ComputeContext context, IEnumerable<(string Use, RetrievalDatasetOptions Options, RetrievalDataset Dataset)> data, int firstStep, TimeProvider? clock = null)
+    public RunFile(
+        RetrievalRecipe recipe,
+        IReadOnlyList<string>? command,
+        JsonObject? configuration,
+        ComputeContext context,
+        IEnumerable<(string Use, RetrievalDatasetOptions Options, RetrievalDataset Dataset)> data,
+        int firstStep,
+        TimeProvider? clock = null)
     {
         path = Path.Combine(recipe.Checkpoint.Folder, Name);
         this.clock = clock ?? TimeProvider.System;
@@ -37,7 +45,7 @@ internal sealed class RunFile : TrainingObserver
         content = new JsonObject
         {
             ["status"] = "running",
-            ["command"] = origin is null ? null : string.Join(' ', origin.Command.Select(Quoted)),
+            ["command"] = command is null ? null : string.Join(' ', command.Select(Quoted)),
             ["working_directory"] = Environment.CurrentDirectory,
             ["seeds"] = new JsonObject
             {
@@ -62,7 +70,7 @@ internal sealed class RunFile : TrainingObserver
                 ["deterministic"] = context.Deterministic,
             },
             ["data"] = new JsonArray([.. data.SelectMany(set => Describe(set.Use, set.Options, set.Dataset))]),
-            ["configuration"] = origin is null ? null : RecipeJson.From(YamlReader.Read(origin.Configuration, "configuration")),
+            ["configuration"] = configuration?.DeepClone(),
             ["parts"] = new JsonArray([.. firstStep > 0 ? Earlier(path) : [], part]),
         };
     }

@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Sirocco.Compute;
 using Sirocco.Models;
 
@@ -20,7 +21,15 @@ internal sealed class RunTracking : TrainingObserver, IDisposable
         RetrievalRecipe recipe, RunOrigin? origin, ComputeContext context, IEnumerable<(string Use, RetrievalDatasetOptions Options, RetrievalDataset Dataset)> data, int firstStep, TrainingObserver caller)
     {
         string folder = recipe.Checkpoint.Folder;
-        return new RunTracking([new MetricsLog(folder), new TensorBoardLog(Path.Combine(folder, "tensorboard"), firstStep), new RunFile(recipe, origin, context, data, firstStep), caller]);
+        JsonObject? configuration = origin is null ? null : RecipeJson.From(YamlReader.Read(origin.Configuration, "configuration"));
+        List<TrainingObserver> observers =
+        [
+            new MetricsLog(folder),
+            new TensorBoardLog(Path.Combine(folder, "tensorboard"), firstStep),
+            new RunFile(recipe, origin?.Command, configuration, context, data, firstStep),
+        ];
+        if (recipe.Wandb is { } wandb && WandbLog.IsWanted(wandb)) observers.Add(new WandbLog(wandb, recipe, configuration, caller.Noted));
+        return new RunTracking([.. observers, caller]);
     }
 
     public override void Started(TrainingPlan plan) => observers.ForEach(observer => observer.Started(plan));
@@ -34,6 +43,8 @@ internal sealed class RunTracking : TrainingObserver, IDisposable
     public override void Finished(EncoderModel model, IReadOnlyList<Parameter> trained) => observers.ForEach(observer => observer.Finished(model, trained));
 
     public override void Ended(RunOutcome outcome) => observers.ForEach(observer => observer.Ended(outcome));
+
+    public override void Noted(string message) => observers.ForEach(observer => observer.Noted(message));
 
     public override void Warned(string message) => observers.ForEach(observer => observer.Warned(message));
 

@@ -46,6 +46,11 @@ public abstract class TrainingObserver
     {
     }
 
+    /// <summary>Something good to know, and no cause of concern.</summary>
+    public virtual void Noted(string message)
+    {
+    }
+
     /// <summary>Something that the user should know.</summary>
     public virtual void Warned(string message)
     {

@@ -48,6 +48,8 @@ internal sealed class TrainingDisplay(Invocation invocation) : TrainingObserver,
         if (outcome is { Status: RunStatus.Cancelled, Reason: { } reason }) Notice(reason);
     }
 
+    public override void Noted(string message) => line!.Notice(message);
+
     public override void Warned(string message) => invocation.Notice($"warning: {message}");
 
     public void Dispose() => line?.Dispose();
