@@ -16,8 +16,7 @@ internal sealed class InfoVerb : Verb
 
     public InfoVerb()
         : base("info", "Says what a file or folder is, whatever its name: family, sizes, types, tokenizer, pooling, memory at each precision, and the kernels that this machine runs.",
-            new Example("a model folder", "./sirocco info ./ministral-3b"),
-            new Example("every tensor of one file", "./sirocco info ./ministral-3b/model.safetensors --tensors"),
+            new Example("a model folder, with every tensor", "./sirocco info ./ministral-3b --tensors"),
             new Example("the columns and first rows of a data file", "./sirocco info ./data/train.parquet --rows 3"),
             new Example("for a program", "./sirocco info ./demo-output --json"))
     {
