@@ -46,11 +46,30 @@ public static class SafetensorsWriter
     public static void WriteModel(string folder, IEnumerable<OutgoingTensor> tensors, IReadOnlyDictionary<string, string>? metadata = null,
         long shardBytes = DefaultShardBytes, CancellationToken cancellation = default)
     {
+        IReadOnlyList<IReadOnlyList<OutgoingTensor>> shards = Split(tensors, shardBytes);
+        if (shards.Count > 1) WriteShards(folder, shards, metadata, cancellation);
+        else WriteFiles(folder, shards, ["model.safetensors"], metadata, cancellation);
+    }
+
+    /// <summary>
+    /// Writes the weights of a model folder as <c>model-00001-of-0000N.safetensors</c> … with their index, also where N is 1. Earlier weights in the folder are replaced only when all new
+    /// ones are complete.
+    /// </summary>
+    /// <param name="folder">An existing folder.</param>
+    /// <param name="shards">The tensors of each file.</param>
+    /// <param name="metadata">The <c>__metadata__</c> of each file; null writes <c>format: pt</c>, which some readers require.</param>
+    /// <param name="cancellation">Leaves the folder as it was.</param>
+    public static void WriteShards(string folder, IReadOnlyList<IReadOnlyList<OutgoingTensor>> shards, IReadOnlyDictionary<string, string>? metadata = null, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(shards);
+        string[] names = [.. Enumerable.Range(1, shards.Count).Select(i => string.Create(CultureInfo.InvariantCulture, $"model-{i:D5}-of-{shards.Count:D5}.safetensors"))];
+        WriteFiles(folder, shards, names, metadata, cancellation);
+    }
+
+    private static void WriteFiles(string folder, IReadOnlyList<IReadOnlyList<OutgoingTensor>> shards, string[] names, IReadOnlyDictionary<string, string>? metadata, CancellationToken cancellation)
+    {
         metadata ??= new Dictionary<string, string> { ["format"] = "pt" };
-        List<List<OutgoingTensor>> shards = Split(tensors, shardBytes);
-        string[] names = shards.Count == 1
-            ? ["model.safetensors"]
-            : [.. Enumerable.Range(1, shards.Count).Select(i => string.Create(CultureInfo.InvariantCulture, $"model-{i:D5}-of-{shards.Count:D5}.safetensors"))];
+        bool indexed = names is not ["model.safetensors"];
         var files = new List<AtomicFile>();
         try
         {
@@ -59,7 +78,7 @@ public static class SafetensorsWriter
                 files.Add(AtomicFile.Create(Path.Combine(folder, names[i])));
                 Write(files[i].Stream, shards[i], metadata, cancellation);
             }
-            if (shards.Count > 1)
+            if (indexed)
             {
                 var entries = shards.SelectMany((shard, i) => shard.Select(tensor => (tensor.Name, names[i])));
                 files.Add(AtomicFile.Create(Path.Combine(folder, "model.safetensors" + ShardIndex.Suffix)));
@@ -75,7 +94,10 @@ public static class SafetensorsWriter
         RemoveEarlierWeights(folder, [.. files.Select(file => Path.GetFileName(file.Path))]);
     }
 
-    private static List<List<OutgoingTensor>> Split(IEnumerable<OutgoingTensor> tensors, long shardBytes)
+    /// <summary>Tensors in their order, file by file.</summary>
+    /// <param name="tensors">In the order in which they fill the files.</param>
+    /// <param name="shardBytes">A new file starts where the next tensor would exceed this size.</param>
+    public static IReadOnlyList<IReadOnlyList<OutgoingTensor>> Split(IEnumerable<OutgoingTensor> tensors, long shardBytes = DefaultShardBytes)
     {
         var shards = new List<List<OutgoingTensor>> { new() };
         long size = 0;

@@ -82,7 +82,14 @@ internal static class ConfigFile
     /// The file's text for a network on its own: the keys that were read, overlaid with the record's values, sorted, two spaces of indentation, as
     /// transformers writes them.
     /// </summary>
-    public static string Write(ModelConfig config, string modelType, IReadOnlyList<string> architectures)
+    public static string Text(JsonObject json)
+    {
+        JsonObject sorted = new(json.OrderBy(entry => entry.Key, StringComparer.Ordinal).Select(entry => KeyValuePair.Create(entry.Key, entry.Value?.DeepClone())));
+        return sorted.ToJsonString(Indented) + "\n";
+    }
+
+    /// <summary>What <see cref="Text"/> writes of a network on its own.</summary>
+    public static JsonObject Json(ModelConfig config, string modelType, IReadOnlyList<string> architectures)
     {
         JsonObject json = config.Source?.DeepClone().AsObject() ?? [];
         foreach (string stale in (string[])["rope_scaling", "rope_theta", "torch_dtype", "quantization_config", "auto_map"]) json.Remove(stale);
@@ -117,8 +124,7 @@ internal static class ConfigFile
         json["bos_token_id"] = config.StartId;
         json["eos_token_id"] = config.EndIds.Count switch { 0 => null, 1 => config.EndIds[0], _ => new JsonArray([.. config.EndIds.Select(id => (JsonNode)id)]) };
         if (config.StoredType is { } type) json["dtype"] = type;
-        JsonObject sorted = new(json.OrderBy(entry => entry.Key, StringComparer.Ordinal).Select(entry => KeyValuePair.Create(entry.Key, entry.Value?.DeepClone())));
-        return sorted.ToJsonString(Indented) + "\n";
+        return json;
     }
 
     /// <summary>A float as the shortest decimal that reads back equal (1e-05, not 9.999999747378752E-06).</summary>

@@ -36,7 +36,9 @@ public sealed class BiEncoder : EncoderModel
     /// <summary>Features of a vector before it is cut to <see cref="EncoderSettings.Dimensions"/>.</summary>
     public int Features => Modules.Aggregate(Config.HiddenSize * Settings.Poolings.Count, (features, module) => module.Output(features));
 
-    internal static new BiEncoder Load(ModelFolder folder, ModelOptions? options)
+    internal static new BiEncoder Load(ModelFolder folder, ModelOptions? options) => Load(folder, options, null);
+
+    private static BiEncoder Load(ModelFolder folder, ModelOptions? options, Pooling? chosen)
     {
         EncoderSettings settings;
         IReadOnlyList<EncoderModule> modules = [];
@@ -50,7 +52,7 @@ public sealed class BiEncoder : EncoderModel
             Pooling pooling;
             try
             {
-                pooling = PoolingNames.Parse(folder.Config.Pooling ?? "avg");
+                pooling = chosen ?? PoolingNames.Parse(folder.Config.Pooling ?? "avg");
             }
             catch (NotSupportedException e)
             {
@@ -80,7 +82,7 @@ public sealed class BiEncoder : EncoderModel
     {
         options ??= new BackboneOptions();
         ModelFolder folder = ModelFolder.Open(path);
-        BiEncoder model = Load(folder, options.Model with { Causal = options.IsCausal ?? folder.Config.IsCausal ?? false });
+        BiEncoder model = Load(folder, options.Model with { Causal = options.IsCausal ?? folder.Config.IsCausal ?? false }, options.Pooling);
         if (options.Pooling is { } pooling) model.Settings = model.Settings with { Poolings = [pooling] };
         if (options.Normalize is { } normalize && normalize != model.EndsNormalized)
         {

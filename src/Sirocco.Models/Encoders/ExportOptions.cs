@@ -17,6 +17,9 @@ public sealed record ExportOptions
     /// <summary>Prompts by name (<c>query</c>, <c>document</c>); null keeps those that the model was loaded with.</summary>
     public IReadOnlyDictionary<string, string>? Prompts { get; init; }
 
+    /// <summary>Whether, and how, the folder is written as NeMo AutoModel writes those of its checkpoints; null: as a plain model folder.</summary>
+    public AutoModelLayout? AutoModel { get; init; }
+
     /// <summary>
     /// Put before the name of every weight of a bi-encoder, such as <c>student.model.</c> for what a distillation trains; sentence-transformers cannot read such a folder and gets no
     /// files in it.

@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using Sirocco.Formats;
+using Sirocco.Text;
 
 namespace Sirocco.Models;
 
@@ -18,6 +19,17 @@ public static partial class ExportedFiles
     {
         bool tokenizer = Tokenizer.Any(name => File.Exists(Path.Combine(output.TemporaryFolder, name)));
         output.Commit(name => Weights().IsMatch(name) || Modules().IsMatch(name) || (tokenizer && Tokenizer.Contains(name)), Key);
+    }
+
+    /// <summary>Copies a tokenizer's files beside an adapter.</summary>
+    /// <param name="source">A model folder; a lone file is left where it is.</param>
+    /// <param name="folder">An existing folder.</param>
+    /// <param name="padding">The side to pad on; null leaves what the files say.</param>
+    public static void CopyTokenizer(string source, string folder, TextSide? padding = null)
+    {
+        if (!Directory.Exists(source)) return;
+        foreach (string name in Tokenizer.Where(name => File.Exists(Path.Combine(source, name)))) File.Copy(Path.Combine(source, name), Path.Combine(folder, name), overwrite: true);
+        AutoModelExport.AdjustTokenizer(folder, source, padding);
     }
 
     /// <summary>Whether a folder's file belongs to its tokenizer.</summary>

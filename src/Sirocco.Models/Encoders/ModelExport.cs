@@ -21,22 +21,26 @@ internal static class ModelExport
         using SharedReads.Reading reading = encoder.BeginReading();
         using AtomicFolder output = AtomicFolder.Create(folder);
         EncoderSettings settings = encoder.Settings;
-        bool pooled = !settings.Poolings.Contains(Pooling.Sum);
+        bool multiVector = options.AutoModel is { MultiVector: true };
+        bool modules = !multiVector && !settings.Poolings.Contains(Pooling.Sum) && options.WeightPrefix.Length == 0 && options.AutoModel is null or { HasModules: true };
         ModelConfig config = encoder.Config with { IsCausal = encoder.IsCausal };
-        if (settings.Poolings.Count == 1 && settings.Poolings[0] is Pooling.Average or Pooling.First or Pooling.Last or Pooling.Sum)
+        if (multiVector) config = config with { Pooling = "colbert" };
+        else if (settings.Poolings.Count == 1 && settings.Poolings[0] is Pooling.Average or Pooling.First or Pooling.Last or Pooling.Sum)
             config = config with { Pooling = PoolingNames.ConfigName(settings.Poolings[0]) };
         config = config with { Labels = [] };
         string family = config.Family.ToString();
         string type = config.Family.ToString().ToLowerInvariant();
 
-        // Only the training library's own type has a place for a pooling that sentence-transformers lacks.
-        bool own = !pooled && config.Family != ModelFamily.Mistral;
+        // Only the training library's own type has a place for a pooling that sentence-transformers lacks. It keeps that type where it writes no sentence-transformers files, but has
+        // none for Ministral3.
+        bool own = options.AutoModel is null ? settings.Poolings.Contains(Pooling.Sum) && config.Family != ModelFamily.Mistral : !modules && config.Family == ModelFamily.Llama;
         WriteConfig(output, encoder, config, own ? type + "_bidirec" : type, own ? family + "BidirectionalModel" : family + "Model", options);
         WriteWeights(output, encoder, options.WeightPrefix, options, cancellation);
         int length = options.MaxLength ?? settings.MaxLength ?? Math.Min(config.MaxPositions, TokenizerLimit(options) ?? int.MaxValue);
         if (length < 1 || length > config.MaxPositions) throw new ArgumentException($"a maximum length of {length} tokens is outside the context of {config.MaxPositions}", nameof(options));
         WriteTokenizer(output, config, options, length);
-        if (pooled && options.WeightPrefix.Length == 0) WriteModules(output, encoder, settings with { MaxLength = length, Prompts = options.Prompts ?? settings.Prompts });
+        if (options.AutoModel is not null) settings = settings with { Similarity = null };
+        if (modules) WriteModules(output, encoder, settings with { MaxLength = length, Prompts = options.Prompts ?? settings.Prompts });
         ExportedFiles.Commit(output);
     }
 
@@ -53,6 +57,7 @@ internal static class ModelExport
         WriteConfig(output, encoder, config, type, family + (encoder.ReadsLastToken ? "" : "Bidirectional") + "ForSequenceClassification", options);
         WriteWeights(output, encoder, "model.", options, cancellation);
         WriteTokenizer(output, config, options, options.MaxLength ?? TokenizerLimit(options) ?? config.MaxPositions);
+        if (options is { AutoModel.PromptTemplate: { } template, Tokenizer: { } tokenizer }) AutoModelExport.WriteReranker(output, template, tokenizer);
         ExportedFiles.Commit(output);
     }
 
@@ -71,10 +76,21 @@ internal static class ModelExport
     private static void WriteConfig(AtomicFolder output, PretrainedModel model, ModelConfig config, string type, string architecture, ExportOptions options)
     {
         string stored = TypeOf(model.Decoder.EmbeddingTable, options) switch { StorageType.F32 => "float32", StorageType.BF16 => "bfloat16", _ => "float16" };
-        AtomicFile.WriteAllText(output.PathOf("config.json"), ConfigFile.Write(config with { StoredType = stored }, type, [architecture]));
+        JsonObject json = ConfigFile.Json(config with { StoredType = stored }, type, [architecture]);
+        if (options.AutoModel is { } layout) AutoModelExport.Complete(json, config, registered: type.EndsWith("_bidirec", StringComparison.Ordinal), layout);
+        string file = "config.json";
+        if (options.AutoModel is { KeepSourceConfig: true, Source: var source } && File.Exists(Path.Combine(source, file)))
+        {
+            File.Copy(Path.Combine(source, file), output.PathOf(file));
+            file = "config.v5.json";
+        }
+
+        AtomicFile.WriteAllText(output.PathOf(file), ConfigFile.Text(json));
     }
 
-    private static StorageType TypeOf(Parameter parameter, ExportOptions options) => (options.Type ?? (parameter.Trainable ? ElementType.F32 : parameter.StoredType)) switch
+    private static StorageType TypeOf(Parameter parameter, ExportOptions options) => TypeOf(options.Type ?? (parameter.Trainable ? ElementType.F32 : parameter.StoredType));
+
+    private static StorageType TypeOf(ElementType type) => type switch
     {
         ElementType.F32 => StorageType.F32,
         ElementType.BF16 => StorageType.BF16,
@@ -88,18 +104,21 @@ internal static class ModelExport
             throw new NotSupportedException($"{model.Path} has one table for embedding and head, and merging an adapter of either would change both; save the adapter instead");
         string old = model.Decoder.FinalNorm.Name[..^"norm.weight".Length];
         IEnumerable<Parameter> heads = model switch { CausalModel causal when causal.Head != causal.Decoder.EmbeddingTable => [causal.Head], CrossEncoder cross => [cross.Head], _ => [] };
-        IEnumerable<OutgoingTensor> tensors =
+        OutgoingTensor[] tensors =
         [
             .. model.Decoder.Parameters.Select(parameter => Tensor(prefix + (model.Adapter?.StoredName(parameter) ?? parameter.Name)[old.Length..], parameter)),
             .. heads.Select(parameter => Tensor(model is CausalModel ? "lm_head.weight" : "score.weight", parameter)),
             .. options.FurtherWeights.Select(parameter => Tensor(parameter.Name, parameter)),
         ];
-        SafetensorsWriter.WriteModel(output.TemporaryFolder, tensors, null, cancellation: cancellation);
+        if (options.AutoModel is { Source: var source }) SafetensorsWriter.WriteShards(output.TemporaryFolder, AutoModelExport.Files(tensors, source), null, cancellation);
+        else SafetensorsWriter.WriteModel(output.TemporaryFolder, tensors, null, cancellation: cancellation);
 
         // An adapted model is written as what it computes: with the update in its weights.
         OutgoingTensor Tensor(string name, Parameter parameter)
         {
-            StorageType type = TypeOf(parameter, options);
+            // NeMo AutoModel gives a weight that the source has under the same name the source's type again.
+            bool asStored = options.AutoModel is not null && name == parameter.Name;
+            StorageType type = asStored ? TypeOf(parameter.StoredType) : TypeOf(parameter, options);
             return adapted.TryGetValue(parameter, out Projection? projection) ? new MergedWeight(projection).Outgoing(name, type, cancellation) : Outgoing(name, parameter, type);
         }
     }
@@ -132,6 +151,7 @@ internal static class ModelExport
                 if (legal || ExportedFiles.IsTokenizer(name)) File.Copy(file, output.PathOf(name));
             }
 
+            if (options.AutoModel is { } layout) AutoModelExport.AdjustTokenizer(output.TemporaryFolder, source, layout.PaddingSide);
             return;
         }
 
@@ -194,5 +214,8 @@ internal static class ModelExport
         WriteJson(output, "config_sentence_transformers.json", prompts);
     }
 
-    private static void WriteJson(AtomicFolder output, string name, JsonNode json) => AtomicFile.WriteAllText(output.PathOf(name), json.ToJsonString(Indented) + "\n");
+    /// <summary>A file of JSON as Hugging Face's libraries write it.</summary>
+    internal static void WriteJson(string file, JsonNode json) => AtomicFile.WriteAllText(file, json.ToJsonString(Indented) + "\n");
+
+    private static void WriteJson(AtomicFolder output, string name, JsonNode json) => WriteJson(output.PathOf(name), json);
 }

@@ -102,7 +102,7 @@ public sealed class Reranker : IDisposable
 
         try
         {
-            string? template = options.Template ?? (encoder.ReadsLastToken ? null : RerankingTemplate.Read(folder) ?? NemotronTemplate);
+            string? template = options.Template ?? RerankingTemplate.Read(folder) ?? (encoder.ReadsLastToken ? null : NemotronTemplate);
             Func<float, float> activation = options.Raw ? score => score : CrossEncoderActivation.Of(folder, encoder);
             TextEncoder texts = new(folder, options.MaxLength);
             texts.RequireRoom(pair: template is null);

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Sirocco.Compute;
 using Sirocco.Formats;
 using Sirocco.Models;
 
@@ -22,15 +23,17 @@ internal static class ModelArtifacts
         if (projection is not null) StudentExport.WriteProjection(projection, Path.Combine(checkpoint, StudentExport.ProjectionFile));
         if (model.Adapter is { } adapter)
         {
-            adapter.Save(Path.Combine(checkpoint, "model"), recipe.Encoder.Path, cancellation: cancellation);
+            string place = Path.Combine(checkpoint, "model");
+            adapter.Save(place, recipe.Encoder.Path, cancellation: cancellation);
+            ExportedFiles.CopyTokenizer(recipe.Tokenizer.Path, place, recipe.Tokenizer.PaddingSide);
             return;
         }
 
         if (!export) return;
         string folder = Path.Combine(checkpoint, ExportFolder);
-        if (model is CrossEncoder reranker) reranker.Save(folder, Options(recipe), cancellation);
-        else if (projection is not null) StudentExport.WriteConsolidated((BiEncoder)model, projection, folder, Options(recipe), cancellation);
-        else ((BiEncoder)model).Save(folder, Options(recipe), cancellation);
+        if (model is CrossEncoder reranker) reranker.Save(folder, Options(recipe, model), cancellation);
+        else if (projection is not null) StudentExport.WriteConsolidated((BiEncoder)model, projection, folder, Options(recipe, model), cancellation);
+        else ((BiEncoder)model).Save(folder, Options(recipe, model), cancellation);
     }
 
     /// <summary>Writes <c>step_S/</c> of a distillation, which its evaluation reads: the student, the projection, and what they are.</summary>
@@ -43,11 +46,35 @@ internal static class ModelArtifacts
     public static void WriteStudent(RetrievalRecipe recipe, BiEncoder student, StudentProjection projection, string folder, CheckpointName name, CancellationToken cancellation)
     {
         using AtomicFolder output = AtomicFolder.Create(folder);
-        StudentExport.WriteStudent(student, projection, Path.Combine(output.TemporaryFolder, "student"), Options(recipe), cancellation);
+        StudentExport.WriteStudent(student, projection, Path.Combine(output.TemporaryFolder, "student"), Options(recipe, student), cancellation);
         StudentExport.WriteProjection(projection, output.PathOf(StudentExport.ProjectionFile));
         AtomicFile.WriteAllText(output.PathOf("meta.json"), string.Create(CultureInfo.InvariantCulture, $"{{\n  \"epoch\": {name.Epoch},\n  \"step\": {name.Step}\n}}"));
         output.Commit();
     }
 
-    private static ExportOptions Options(RetrievalRecipe recipe) => new() { Tokenizer = recipe.Tokenizer.Path, Type = recipe.Encoder.WeightType };
+    private static ExportOptions Options(RetrievalRecipe recipe, EncoderModel model) => new()
+    {
+        Tokenizer = recipe.Tokenizer.Path,
+        Type = recipe.Encoder.WeightType ?? (model.NaturalPrecision == Precision.BF16 ? ElementType.BF16 : ElementType.F32),
+        Prompts = Collator(recipe) is { } collator ? new Dictionary<string, string> { ["query"] = Prompt(collator.QueryPrefix), ["document"] = Prompt(collator.PassagePrefix) } : null,
+        AutoModel = new AutoModelLayout
+        {
+            Source = recipe.Encoder.Submodel is null ? recipe.Encoder.Path : "",
+            HasModules = Collator(recipe) is not { UseDatasetInstruction: true },
+            MultiVector = recipe is BiEncoderRecipe { Model.MultiVector: true },
+            PaddingSide = recipe.Tokenizer.PaddingSide,
+            PromptTemplate = (recipe as CrossEncoderRecipe)?.Collator.Template,
+            KeepSourceConfig = recipe.Checkpoint.KeepSourceConfig,
+        },
+    };
+
+    private static BiEncoderCollatorOptions? Collator(RetrievalRecipe recipe) => recipe switch
+    {
+        BiEncoderRecipe bi => bi.Collator,
+        DistillationRecipe student => student.Collator,
+        _ => null,
+    };
+
+    /// <summary>The collator puts a space between prefix and text.</summary>
+    private static string Prompt(string prefix) => prefix.Length == 0 ? "" : prefix + " ";
 }

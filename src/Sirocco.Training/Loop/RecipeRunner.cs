@@ -223,7 +223,7 @@ public sealed class RecipeRunner
 
     private BackboneOptions Backbone(RetrievalRecipe recipe) => new()
     {
-        Pooling = recipe.Encoder.Pooling,
+        Pooling = recipe is BiEncoderRecipe { Model.MultiVector: true } ? Pooling.Average : recipe.Encoder.Pooling, // a vector for each token needs none; the export of such a run names none
         IsCausal = recipe.Encoder.IsCausal,
         Seed = (ulong)recipe.Seed,
         Model = device,
