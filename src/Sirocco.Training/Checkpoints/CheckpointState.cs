@@ -51,6 +51,9 @@ internal sealed record CheckpointState
     /// <summary>Metrics of the validation after this step; empty where there was none.</summary>
     public IReadOnlyDictionary<string, double> Validation { get; init; } = new Dictionary<string, double>();
 
+    /// <summary>The course of learning rate and weight decay; null where they are constant.</summary>
+    public SavedCourse? Course { get; init; }
+
     /// <summary>What early stopping has seen, or null.</summary>
     public EarlyStoppingState? EarlyStopping { get; init; }
 
@@ -75,5 +78,5 @@ internal sealed record CheckpointState
 }
 
 [JsonSerializable(typeof(CheckpointState))]
-[JsonSourceGenerationOptions(WriteIndented = true, PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals)]
+[JsonSourceGenerationOptions(WriteIndented = true, UseStringEnumConverter = true, PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals)]
 internal sealed partial class CheckpointStateJson : JsonSerializerContext;

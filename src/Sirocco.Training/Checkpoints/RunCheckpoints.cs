@@ -38,6 +38,9 @@ internal sealed class RunCheckpoints : IDisposable
         folder = RunFolder.Open(recipe.Checkpoint.Folder);
     }
 
+    /// <summary>Learning rate and weight decay, as the recipe or the checkpoint that was resumed has them.</summary>
+    public required ParameterSchedule Schedule { get; set; }
+
     /// <summary>The newest checkpoint that this run saved or started from, or null.</summary>
     public string? Last { get; private set; }
 
@@ -103,6 +106,7 @@ internal sealed class RunCheckpoints : IDisposable
             Optimizer = optimizer.Options.Kind.ToString(),
             Updates = optimizer.Arena.Parameters.Zip(optimizer.Steps).ToDictionary(pair => pair.First.Name, pair => pair.Second, StringComparer.Ordinal),
             Validation = new Dictionary<string, double>(validation?.Metrics ?? []),
+            Course = recipe.ParameterSchedule is null ? null : SavedCourse.Of(Schedule),
             EarlyStopping = stopping?.State,
         };
     }
@@ -116,7 +120,10 @@ internal sealed class RunCheckpoints : IDisposable
         ParameterArena arena = optimizer.Arena;
         Action readWeights = ArenaFile.Bind(weights, arena, WeightBlocks), readMoments = ArenaFile.Bind(moments, arena, MomentBlocks);
 
+        ParameterSchedule course = state.Course is { } saved && recipe.ParameterSchedule is { } options ? saved.Apply(Schedule, options, Path.Combine(checkpoint, CheckpointState.FileName)) : Schedule;
+
         // 2. From here on nothing fails.
+        Schedule = course;
         readWeights();
         readMoments();
         arena.MastersChanged();

@@ -69,6 +69,12 @@ public sealed record ParameterScheduleOptions
     /// <summary>Lowest learning rate; null means a hundredth of the optimizer's.</summary>
     public double? Minimum { get; init; }
 
+    /// <summary>use_checkpoint_opt_param_scheduler: a resumed run keeps the course that its checkpoint was on; false: the recipe must give the same course.</summary>
+    public bool KeepSavedCourse { get; init; } = true;
+
+    /// <summary>override_opt_param_scheduler: a resumed run takes the recipe's course whatever its checkpoint was on.</summary>
+    public bool OverrideSavedCourse { get; init; }
+
     /// <summary>Weight decay at the start; null means the optimizer's.</summary>
     public double? StartWeightDecay { get; init; }
 

@@ -159,11 +159,11 @@ public sealed class RecipeRunner
         IReadOnlyList<Parameter> own = objective.Projection?.Parameters ?? [];
         if (recipe.InitialWeights is { } start) SetInitialWeights(start, model, own);
         Optimizer optimizer = Optimizer.Create(context, arena, recipe.Optimizer, objective.GroupOf);
-        using RetrievalTrainer<TBatch> trainer = new(
-            context, objective, optimizer, schedule, scheduler, loader, recipe.ClipNorm, (ulong)recipe.Seed, recipe.StepScheduler.LossWindowSteps);
         EarlyStopping? stopping = recipe.EarlyStopping is { } options ? new EarlyStopping(options) : null;
-        using RunCheckpoints? checkpoints = recipe.Checkpoint.Enabled ? new RunCheckpoints(recipe, model, objective.Projection, optimizer, scheduler, stopping, Origin?.Configuration) : null;
+        using RunCheckpoints? checkpoints = recipe.Checkpoint.Enabled ? new RunCheckpoints(recipe, model, objective.Projection, optimizer, scheduler, stopping, Origin?.Configuration) { Schedule = schedule } : null;
         checkpoints?.Resume(observer.Warned);
+        using RetrievalTrainer<TBatch> trainer = new(
+            context, objective, optimizer, checkpoints?.Schedule ?? schedule, scheduler, loader, recipe.ClipNorm, (ulong)recipe.Seed, recipe.StepScheduler.LossWindowSteps);
         if (checkpoints?.Last is { } resumed) observer.Resumed(resumed, scheduler.Step);
         List<(string, RetrievalDatasetOptions, RetrievalDataset)> data = [("training", recipe.Dataset, loader.Dataset)];
         if (heldOut is not null) data.Add(("validation", recipe.ValidationDataset!, heldOut.Dataset));

@@ -28,6 +28,23 @@ public sealed class ResumeTests
             Assert.Equal(File.ReadAllBytes(Path.Combine(run.File("straight"), "LATEST", file)), File.ReadAllBytes(Path.Combine(run.Folder, "LATEST", file)));
     }
 
+    [Theory]
+    [InlineData("", 4)]
+    [InlineData("--lr_scheduler.override_opt_param_scheduler true", 12)]
+    public void A_longer_run_keeps_the_course_that_it_was_on_unless_it_is_overridden(string further, int decaySteps)
+    {
+        using TinyRun run = new();
+        run.Run(["--step_scheduler.max_steps", "4"]);
+        string[] words = further.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        TinyRun.Recorder longer = run.Run(words);
+        ParameterSchedule course = ParameterSchedule.Resolve(new ParameterScheduleOptions { WarmupSteps = 2, DecaySteps = decaySteps }, 0.003, 0.01, 12);
+        Assert.Equal(Enumerable.Range(4, 8).Select(course.LearningRate), longer.Steps.Select(step => step.LearningRate));
+        using TinyRun strict = new();
+        strict.Run(["--step_scheduler.max_steps", "4"]);
+        string message = Assert.Throws<InvalidDataException>(() => strict.Run(["--lr_scheduler.use_checkpoint_opt_param_scheduler", "false"])).Message;
+        Assert.Contains("state.json: course is not the recipe's lr_scheduler", message, StringComparison.Ordinal);
+    }
+
     [SkippableFact]
     public void The_recorded_interrupted_run_is_followed()
     {

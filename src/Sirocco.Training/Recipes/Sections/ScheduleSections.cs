@@ -56,10 +56,11 @@ internal static class ScheduleSections
             EndWeightDecay = section.OptionalNumber("end_wd", null),
             WeightDecaySteps = section.OptionalInt("wd_incr_steps", null, 0),
             WeightDecayStyle = section.Choice("wd_incr_style", WeightDecayGrowth.Constant, ("constant", WeightDecayGrowth.Constant), ("linear", WeightDecayGrowth.Linear), ("cosine", WeightDecayGrowth.Cosine)),
+            KeepSavedCourse = section.Bool("use_checkpoint_opt_param_scheduler", true),
+            OverrideSavedCourse = section.Bool("override_opt_param_scheduler", false),
             FinalDecaySteps = section.OptionalInt("wsd_decay_steps", null, 1),
             FinalDecay = section.OptionalChoice<FinalDecayStyle>("lr_wsd_decay_style", null, ("linear", FinalDecayStyle.Linear), ("cosine", FinalDecayStyle.Cosine), ("exponential", FinalDecayStyle.Exponential), ("minus_sqrt", FinalDecayStyle.MinusSquareRoot)),
         };
-        section.Ignore("use_checkpoint_opt_param_scheduler", "override_opt_param_scheduler");
         section.Finish();
         return options;
     }
