@@ -51,6 +51,9 @@ public sealed class RecipeRunner
     private void Train(BiEncoderRecipe recipe, CancellationToken cancellation)
     {
         BiEncoderModelOptions model = recipe.Model;
+        TrainingTokenizer tokenizer = TrainingTokenizer.Load(recipe.Tokenizer);
+        TrainingData<RetrievalBatch> data = TrainingData<RetrievalBatch>.Load(
+            recipe, new BiEncoderCollator(tokenizer, recipe.Collator), new BiEncoderCollator(tokenizer, recipe.ValidationCollator ?? recipe.Collator), observer.Warned);
         using BiEncoder encoder = BiEncoder.FromBackbone(model.Path, Backbone(recipe) with { Normalize = model.Normalize });
         using ComputeContext context = device.NewContext();
         Precision precision = PrecisionOf(recipe, encoder);
@@ -67,21 +70,15 @@ public sealed class RecipeRunner
         };
         loss.Validate();
         ContrastiveObjective contrast = new(context, encoder, loss, precision) { MultiVector = model.MultiVector, QueriesAtOnce = recipe.GradientCache?.MicroBatchSize };
-        TrainingTokenizer tokenizer = TrainingTokenizer.Load(recipe.Tokenizer);
-        Train(
-            recipe,
-            context,
-            encoder,
-            new BiEncoderObjective(contrast, trained, recipe.Positions),
-            new BiEncoderCollator(tokenizer, recipe.Collator),
-            new BiEncoderCollator(tokenizer, recipe.ValidationCollator ?? recipe.Collator),
-            precision,
-            cancellation);
+        Train(recipe, data, context, encoder, new BiEncoderObjective(contrast, trained, recipe.Positions), precision, cancellation);
     }
 
     private void Train(CrossEncoderRecipe recipe, CancellationToken cancellation)
     {
         CrossEncoderModelOptions model = recipe.Model;
+        TrainingTokenizer tokenizer = TrainingTokenizer.Load(recipe.Tokenizer);
+        TrainingData<RerankingBatch> data = TrainingData<RerankingBatch>.Load(
+            recipe, new CrossEncoderCollator(tokenizer, recipe.Collator), new CrossEncoderCollator(tokenizer, recipe.ValidationCollator ?? recipe.Collator), observer.Warned);
         using CrossEncoder encoder = CrossEncoder.FromBackbone(model.Path, Backbone(recipe) with { Labels = model.Labels, Temperature = (float?)model.Temperature });
         if (encoder.Labels != 1) throw new ArgumentException($"model.num_labels is {encoder.Labels}; a reranker is trained on one score for a pair, give 1");
         if (recipe.Temperature != 1 && encoder.Config.Temperature != 1)
@@ -89,16 +86,7 @@ public sealed class RecipeRunner
         using ComputeContext context = device.NewContext();
         Precision precision = PrecisionOf(recipe, encoder);
         IReadOnlyList<Parameter> trained = Prepare(recipe, encoder);
-        TrainingTokenizer tokenizer = TrainingTokenizer.Load(recipe.Tokenizer);
-        Train(
-            recipe,
-            context,
-            encoder,
-            new CrossEncoderObjective(context, encoder, trained, (float)recipe.Temperature, precision, recipe.Positions),
-            new CrossEncoderCollator(tokenizer, recipe.Collator),
-            new CrossEncoderCollator(tokenizer, recipe.ValidationCollator ?? recipe.Collator),
-            precision,
-            cancellation);
+        Train(recipe, data, context, encoder, new CrossEncoderObjective(context, encoder, trained, (float)recipe.Temperature, precision, recipe.Positions), precision, cancellation);
     }
 
     private void Train(DistillationRecipe recipe, CancellationToken cancellation)
@@ -106,6 +94,8 @@ public sealed class RecipeRunner
         StudentModelOptions model = recipe.Model;
         TrainingTokenizer tokenizer = TrainingTokenizer.Load(recipe.Tokenizer);
         DistillationCollator collator = new(tokenizer, recipe.Collator);
+        TrainingData<DistillationBatch> data = TrainingData<DistillationBatch>.Load(
+            recipe, collator, recipe.ValidationCollator is { } other ? new DistillationCollator(tokenizer, other) : collator, observer.Warned);
         if (recipe.Losses.InfoNce is { LearnsTemperature: true, Temperature: var fixedTemperature } && recipe.Losses.InfoNceWeight > 0)
             observer.Warned($"infonce_loss.learnable_temperature: the optimizer of this recipe holds the model alone, so the temperature stays at {fixedTemperature}, as in the original");
         using BiEncoder student = BiEncoder.FromBackbone(model.Path, Backbone(recipe) with { Normalize = model.Normalize });
@@ -127,8 +117,7 @@ public sealed class RecipeRunner
             ProjectionLearningRateFactor = rate > 0 ? (recipe.ProjectionLearningRate ?? rate) / rate : 1,
             ScoreTemperature = student.EndsNormalized ? recipe.Temperature : 1,
         };
-        Train(
-            recipe, context, student, objective, collator, recipe.ValidationCollator is { } other ? new DistillationCollator(tokenizer, other) : collator, precision, cancellation);
+        Train(recipe, data, context, student, objective, precision, cancellation);
     }
 
     private BiEncoder Teacher(TeacherModelOptions options) =>
@@ -136,40 +125,30 @@ public sealed class RecipeRunner
 
     private void Train<TBatch>(
         RetrievalRecipe recipe,
+        TrainingData<TBatch> data,
         ComputeContext context,
         EncoderModel model,
         TrainingObjective<TBatch> objective,
-        Collator<TBatch> collator,
-        Collator<TBatch> validationCollator,
         Precision precision,
         CancellationToken cancellation)
         where TBatch : ExampleBatch
     {
-        RetrievalDataLoader<TBatch> loader = Loader(recipe.Dataset, recipe.DataLoader, collator, recipe, recipe.Seed);
-        RetrievalDataLoader<TBatch>? heldOut = recipe.ValidationDataset is { } validationData
-            ? Loader(validationData, recipe.ValidationDataLoader, validationCollator, recipe, recipe.Seed)
-            : null;
-        TrainingValidation<TBatch>? validation = TrainingValidation<TBatch>.Of(recipe, heldOut, model, context, precision, validationCollator.Tokenizer);
-        StepScheduler scheduler = new(recipe.StepScheduler, loader.Count);
-        ParameterSchedule schedule = recipe.ParameterSchedule is { } section
-            ? ParameterSchedule.Resolve(section, recipe.Optimizer.LearningRate, recipe.Optimizer.WeightDecay, scheduler.TotalSteps)
-            : ParameterSchedule.Constant(recipe.Optimizer.LearningRate, recipe.Optimizer.WeightDecay);
+        StepScheduler scheduler = data.Scheduler;
+        TrainingValidation<TBatch>? validation = TrainingValidation<TBatch>.Of(recipe, data.Validation, model, context, precision, data.Tokenizer);
         model.Decoder.Recompute = recipe.Distributed.RecomputeActivations;
         ParameterArena arena = new(objective.Parameters);
         IReadOnlyList<Parameter> own = objective.Projection?.Parameters ?? [];
         if (recipe.InitialWeights is { } start) SetInitialWeights(start, model, own);
         Optimizer optimizer = Optimizer.Create(context, arena, recipe.Optimizer, objective.GroupOf);
         EarlyStopping? stopping = recipe.EarlyStopping is { } options ? new EarlyStopping(options) : null;
-        using RunCheckpoints? checkpoints = recipe.Checkpoint.Enabled ? new RunCheckpoints(recipe, model, objective.Projection, optimizer, scheduler, stopping, Origin?.Configuration) { Schedule = schedule } : null;
+        using RunCheckpoints? checkpoints = recipe.Checkpoint.Enabled ? new RunCheckpoints(recipe, model, objective.Projection, optimizer, scheduler, stopping, Origin?.Configuration) { Schedule = data.Schedule } : null;
         checkpoints?.Resume(observer.Warned);
         using RetrievalTrainer<TBatch> trainer = new(
-            context, objective, optimizer, checkpoints?.Schedule ?? schedule, scheduler, loader, recipe.ClipNorm, (ulong)recipe.Seed, recipe.StepScheduler.LossWindowSteps);
+            context, objective, optimizer, checkpoints?.Schedule ?? data.Schedule, scheduler, data.Loader, recipe.ClipNorm, (ulong)recipe.Seed, recipe.StepScheduler.LossWindowSteps);
         if (checkpoints?.Last is { } resumed) observer.Resumed(resumed, scheduler.Step);
-        List<(string, RetrievalDatasetOptions, RetrievalDataset)> data = [("training", recipe.Dataset, loader.Dataset)];
-        if (heldOut is not null) data.Add(("validation", recipe.ValidationDataset!, heldOut.Dataset));
-        using RunTracking tracking = RunTracking.Open(recipe, Origin, context, data, scheduler.Step, observer);
+        using RunTracking tracking = RunTracking.Open(recipe, Origin, context, data.Sets, scheduler.Step, observer);
         tracking.Started(new TrainingPlan(
-            model.Parameters.Concat(own).Sum(parameter => parameter.Count), arena.Parameters.Sum(parameter => parameter.Count), loader.Dataset.Count, scheduler.TotalSteps, precision, recipe.Checkpoint.Folder));
+            model.Parameters.Concat(own).Sum(parameter => parameter.Count), arena.Parameters.Sum(parameter => parameter.Count), data.Loader.Dataset.Count, scheduler.TotalSteps, precision, recipe.Checkpoint.Folder));
         try
         {
             RunOutcome? ended = stopping?.Verdict is { } verdict ? new RunOutcome(RunStatus.StoppedEarly, verdict) : null;
@@ -211,14 +190,6 @@ public sealed class RecipeRunner
             if (told != failure) throw told;
             throw;
         }
-    }
-
-    private RetrievalDataLoader<TBatch> Loader<TBatch>(RetrievalDatasetOptions data, DataLoaderOptions options, Collator<TBatch> collator, RetrievalRecipe recipe, int seed)
-        where TBatch : ExampleBatch
-    {
-        RetrievalDataset dataset = RetrievalDataset.Load(data);
-        foreach (string warning in dataset.Warnings) observer.Warned(warning);
-        return new RetrievalDataLoader<TBatch>(dataset, collator, new BatchSampler(dataset.Count, options, recipe.StepScheduler.LocalBatchSize, seed), options.Prefetch);
     }
 
     private BackboneOptions Backbone(RetrievalRecipe recipe) => new()
