@@ -31,7 +31,7 @@ internal static class ModelSections
             Normalize = section.OptionalBool("l2_normalize"),
             IsCausal = section.OptionalBool("is_causal"),
             WeightType = WeightType(section, "torch_dtype"),
-            Submodel = section.OptionalText("extract_submodel"),
+            Submodel = Submodel(section),
             InBatchNegatives = section.Bool("do_distributed_inbatch_negative", false),
             DetachRemoteNegatives = section.Bool("detach_distributed_inbatch_negatives", true),
         };
@@ -48,7 +48,7 @@ internal static class ModelSections
             Pooling = Pooling(section),
             IsCausal = section.OptionalBool("is_causal"),
             WeightType = WeightType(section, "torch_dtype"),
-            Submodel = section.OptionalText("extract_submodel"),
+            Submodel = Submodel(section),
             Labels = section.OptionalInt("num_labels", null, 1),
             Temperature = section.OptionalNumber("temperature", null, 0, above: true),
         };
@@ -68,7 +68,7 @@ internal static class ModelSections
             Normalize = section.Bool("l2_normalize", false),
             IsCausal = section.OptionalBool("is_causal"),
             WeightType = WeightType(section, "torch_dtype"),
-            Submodel = section.OptionalText("extract_submodel"),
+            Submodel = Submodel(section),
             CapturedLayers = section.Ints("capture_layers", 0),
         };
         Finish(section);
@@ -85,7 +85,7 @@ internal static class ModelSections
             Normalize = section.Bool("l2_normalize", false),
             IsCausal = section.OptionalBool("is_causal"),
             WeightType = WeightType(section, "torch_dtype"),
-            Submodel = section.OptionalText("extract_submodel"),
+            Submodel = Submodel(section),
             CapturedLayers = section.Ints("capture_layers", 0),
         };
         Finish(section);
@@ -169,6 +169,15 @@ internal static class ModelSections
         if (path.Length == 0) throw section.Wrong(Key, CheckpointPath);
         if (path.StartsWith('<') && path.EndsWith('>')) throw section.Wrong(Key, $"{CheckpointPath} in its place, such as --{section.FullName(Key)} DIR");
         return section.OptionalText("revision") is { Length: > 0 } revision && !Directory.Exists(path) ? $"{path}@{revision}" : path;
+    }
+
+    /// <summary>The text tower is the one part of a vision-language checkpoint that an encoder can be made of.</summary>
+    private static string? Submodel(SectionReader section)
+    {
+        const string Key = "extract_submodel";
+        return section.OptionalText(Key) is not { } path || path is "language_model" or "model.language_model"
+            ? section.OptionalText(Key)
+            : throw section.Wrong(Key, "language_model, the text tower of a vision-language checkpoint, or nothing");
     }
 
     private static void Finish(SectionReader section)
