@@ -7,7 +7,7 @@ namespace Sirocco.EndToEnd;
 public sealed class KilledTrainingTests(TrainingRun training) : IClassFixture<TrainingRun>
 {
     /// <summary>Kills; SIROCCO_KILLS asks for more.</summary>
-    private static readonly int Kills = int.Parse(Environment.GetEnvironmentVariable("SIROCCO_KILLS") ?? "24", CultureInfo.InvariantCulture);
+    private static readonly int Kills = int.Parse(Environment.GetEnvironmentVariable("SIROCCO_KILLS") ?? "36", CultureInfo.InvariantCulture);
 
     [Fact]
     public void A_run_killed_at_any_moment_ends_like_one_that_was_not()
@@ -17,7 +17,7 @@ public sealed class KilledTrainingTests(TrainingRun training) : IClassFixture<Tr
         for (int run = 0; done < Kills; run++)
         {
             string name = $"killed-{run}";
-            while (done < Kills && Killed(name, (training.TimeToFirstStep * 0.7) + (training.TimeOfSteps * random.NextDouble()))) done++;
+            while (done < Kills && Killed(name, random)) done++;
             training.Run(name).ExpectSuccess();
             training.AssertLikeStraight(name);
         }
@@ -80,12 +80,14 @@ public sealed class KilledTrainingTests(TrainingRun training) : IClassFixture<Tr
         training.AssertLikeStraight("full");
     }
 
-    /// <summary>Whether a run was killed after a time, and had not ended before.</summary>
-    private bool Killed(string name, TimeSpan after)
+    /// <summary>Whether a run was killed, and had not ended before: a quarter of them while it starts, the others a random moment after a random step.</summary>
+    private bool Killed(string name, Random random)
     {
         using Process process = training.Start(name);
         Task<string> output = process.StandardOutput.ReadToEndAsync(), error = process.StandardError.ReadToEndAsync();
-        bool ended = process.WaitForExit(after);
+        int before = training.Records(name).Length, steps = random.Next(4) == 0 ? 0 : random.Next(1, 8);
+        while (steps > 0 && training.Records(name).Length < Math.Min(before + steps, TrainingRun.Steps - 1) && !process.WaitForExit(1)) continue;
+        bool ended = process.WaitForExit(steps == 0 ? training.TimeToFirstStep * random.NextDouble() : TimeSpan.FromMilliseconds(random.Next(60)));
         if (!ended) process.Kill();
         process.WaitForExit();
         Assert.True(!ended || process.ExitCode == 0, $"{output.Result}\n{error.Result}");

@@ -41,12 +41,9 @@ public sealed class TrainingRun : IDisposable
         WaitForRecords(process, Straight, 1);
         TimeToFirstStep = clock.Elapsed;
         SiroccoProcess.Finish(process).ExpectSuccess();
-        TimeOfSteps = clock.Elapsed - TimeToFirstStep;
     }
 
     public TimeSpan TimeToFirstStep { get; }
-
-    public TimeSpan TimeOfSteps { get; }
 
     public string FolderOf(string run) => folder[run];
 
@@ -60,7 +57,7 @@ public sealed class TrainingRun : IDisposable
 
     /// <summary>Lines of a run's training.jsonl that are complete.</summary>
     public JsonElement[] Records(string run) => File.Exists(Path.Combine(folder[run], "training.jsonl"))
-        ? [.. File.ReadAllText(Path.Combine(folder[run], "training.jsonl")).Split('\n')[..^1].Select(line => JsonDocument.Parse(line).RootElement)]
+        ? [.. Text(Path.Combine(folder[run], "training.jsonl")).Split('\n')[..^1].Select(line => JsonDocument.Parse(line).RootElement)]
         : [];
 
     /// <summary>The checkpoint that LATEST names.</summary>
@@ -87,6 +84,13 @@ public sealed class TrainingRun : IDisposable
         Stopwatch waited = Stopwatch.StartNew();
         while (Records(run).Length < count && !process.HasExited && waited.Elapsed < TimeSpan.FromSeconds(60)) Thread.Sleep(2);
         Assert.True(Records(run).Length >= count);
+    }
+
+    /// <summary>A file that somebody else is writing.</summary>
+    private static string Text(string file)
+    {
+        using StreamReader reader = new(new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete));
+        return reader.ReadToEnd();
     }
 
     private static (int Step, double Loss, double Norm, double Rate) Numbers(JsonElement record) =>

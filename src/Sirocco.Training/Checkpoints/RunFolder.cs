@@ -29,7 +29,7 @@ internal sealed class RunFolder : IDisposable
     /// <summary>Names the checkpoint with the best validation.</summary>
     public Tracker LowestValidation { get; }
 
-    /// <summary>Takes a folder for one run, and removes what a killed run left half made in it.</summary>
+    /// <summary>Takes a folder for one run.</summary>
     /// <exception cref="IOException">Another process trains in it, or it cannot be written.</exception>
     public static RunFolder Open(string path)
     {
@@ -37,9 +37,7 @@ internal sealed class RunFolder : IDisposable
         try
         {
             Directory.CreateDirectory(path);
-            RunFolder folder = new(path, new FileStream(file, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, 1));
-            folder.RemoveLeftovers();
-            return folder;
+            return new RunFolder(path, new FileStream(file, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, 1));
         }
         catch (IOException e) when (File.Exists(file))
         {
@@ -67,7 +65,7 @@ internal sealed class RunFolder : IDisposable
         return [.. Names().Where(name => IsComplete(PathOf(name))).OrderByDescending(name => name == latest).ThenByDescending(SerialOf).ThenByDescending(name => name.Step)];
     }
 
-    /// <summary>Makes a checkpoint appear.</summary>
+    /// <summary>Makes a checkpoint appear, and removes what a killed run left half made or half deleted.</summary>
     /// <param name="name">What it is called; a checkpoint of that name, from before the run went back behind it, is replaced.</param>
     /// <param name="write">Fills the folder that it is given.</param>
     /// <exception cref="IOException">It cannot be written; earlier checkpoints are as they were.</exception>
@@ -76,6 +74,7 @@ internal sealed class RunFolder : IDisposable
         string made = PathOf(name), tag = Guid.NewGuid().ToString("N")[..8], staged = made + Reserving + tag, replaced = made + Replaced + tag;
         try
         {
+            RemoveLeftovers();
             Directory.CreateDirectory(staged);
             File.WriteAllBytes(System.IO.Path.Combine(staged, Marker), []);
             write(staged);
@@ -145,11 +144,12 @@ internal sealed class RunFolder : IDisposable
 
     private void RemoveLeftovers()
     {
-        foreach (DirectoryInfo folder in new DirectoryInfo(Path).EnumerateDirectories("epoch_*"))
+        foreach (DirectoryInfo folder in new DirectoryInfo(Path).EnumerateDirectories("epoch_*").Where(folder => folder.LinkTarget is null))
         {
             int end = folder.Name.IndexOf(Reserving, StringComparison.Ordinal);
             if (end < 0) end = folder.Name.IndexOf(Replaced, StringComparison.Ordinal);
-            if (end >= 0 && folder.LinkTarget is null && CheckpointName.TryParse(folder.Name[..end], out _)) folder.Delete(recursive: true);
+            bool ours = CheckpointName.TryParse(end < 0 ? folder.Name : folder.Name[..end], out _);
+            if (ours && (end >= 0 || !IsComplete(folder.FullName))) folder.Delete(recursive: true);
         }
     }
 }
