@@ -152,7 +152,7 @@ public sealed class OperationTests
     public void Another_shape_keeps_the_order_of_elements() => ForShapes((c, rows, columns) =>
     {
         Variable x = c.Input(rows, columns);
-        c.Check(v => v[x], (f, b) => f.Reshape(b.Tensor(x), columns, rows));
+        c.Check(v => [.. v[x]], (f, b) => f.Reshape(b.Tensor(x), columns, rows));
     });
 
     [Theory]
