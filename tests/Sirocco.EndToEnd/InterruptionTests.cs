@@ -13,12 +13,11 @@ public sealed class InterruptionTests : IDisposable
     [InlineData("TERM")]
     public void A_signal_ends_with_status_130_and_leaves_no_half_file(string signal)
     {
-        Skip.If(OperatingSystem.IsWindows(), "signals are sent with kill");
         string earlier = folder.Write("out.jsonl", "earlier");
         using Process process = SiroccoProcess.Start(["tokenize", Golden.Encoder, "--output", earlier]);
         Feed(process);
         WaitForTemporaryFile();
-        using (Process kill = Process.Start("kill", [$"-{signal}", process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)])) kill.WaitForExit();
+        SiroccoProcess.Signal(process, signal);
         Outcome outcome = SiroccoProcess.Finish(process);
         Assert.Equal(130, outcome.Status);
         Assert.Equal(["interrupted"], outcome.ErrorLines);
@@ -32,12 +31,11 @@ public sealed class InterruptionTests : IDisposable
     [InlineData("index", "-", "index")]
     public void A_verb_that_waits_for_texts_leaves_nothing_behind(params string[] words)
     {
-        Skip.If(OperatingSystem.IsWindows(), "signals are sent with kill");
         string earlier = folder.Write("earlier.txt", "earlier");
         using Process process = SiroccoProcess.Start([words[0], Golden.Encoder, words[1], folder[words[2]]]);
         Feed(process);
         WaitForTemporaryFile();
-        using (Process kill = Process.Start("kill", ["-INT", process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)])) kill.WaitForExit();
+        SiroccoProcess.Signal(process, "INT");
         Outcome outcome = SiroccoProcess.FinishWaiting(process);
         Assert.Equal((130, "interrupted\n"), (outcome.Status, outcome.Error));
         Assert.Equal([earlier], Directory.GetFileSystemEntries(folder.Root));

@@ -28,11 +28,10 @@ public sealed class KilledTrainingTests(TrainingRun training) : IClassFixture<Tr
     [InlineData("INT", 130)]
     public void A_signal_lets_the_step_end_and_saves(string signal, int status)
     {
-        Skip.If(OperatingSystem.IsWindows(), "signals are sent with kill");
         string name = "stopped-" + signal;
         using Process process = training.Start(name, "--step_scheduler.ckpt_every_steps", "1000", "--checkpoint.save_consolidated", "false");
         training.WaitForRecords(process, name, 2);
-        TrainingRun.Signal(process, signal);
+        SiroccoProcess.Signal(process, signal);
         Outcome outcome = SiroccoProcess.Finish(process);
         int steps = training.Records(name).Length;
         Skip.If(steps == TrainingRun.Steps, "the run was over before the signal came");
@@ -46,12 +45,11 @@ public sealed class KilledTrainingTests(TrainingRun training) : IClassFixture<Tr
     [SkippableFact]
     public void A_second_signal_ends_at_once_and_what_was_saved_stays()
     {
-        Skip.If(OperatingSystem.IsWindows(), "signals are sent with kill");
         string name = "stopped-twice";
         using Process process = training.Start(name);
         training.WaitForRecords(process, name, 3);
-        TrainingRun.Signal(process, "INT");
-        TrainingRun.Signal(process, "INT");
+        SiroccoProcess.Signal(process, "INT");
+        SiroccoProcess.Signal(process, "INT");
         SiroccoProcess.Finish(process);
         training.Run(name).ExpectSuccess();
         training.AssertLikeStraight(name);

@@ -97,4 +97,22 @@ public static class SiroccoProcess
 
         return new Outcome(process.ExitCode, output.GetAwaiter().GetResult(), error.GetAwaiter().GetResult());
     }
+
+    /// <summary>Sends a signal by name; the test is skipped where there are none, or where they are ignored, as in whatever a shell without job control starts in the background.</summary>
+    public static void Signal(Process process, string name)
+    {
+        string id = process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture);
+        bool ignored = OperatingSystem.IsWindows();
+        if (name == "INT" && OperatingSystem.IsLinux())
+        {
+            const ulong Interrupt = 1UL << (2 - 1);
+            string mask = File.ReadLines($"/proc/{id}/status").First(line => line.StartsWith("SigIgn:", StringComparison.Ordinal))["SigIgn:".Length..].Trim();
+            ignored = (Convert.ToUInt64(mask, 16) & Interrupt) != 0;
+        }
+
+        if (ignored) process.Kill();
+        Skip.If(ignored, "programs started here ignore signals");
+        using Process kill = Process.Start("kill", [$"-{name}", id]);
+        kill.WaitForExit();
+    }
 }

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
 using System.Text.Json;
 
 namespace Sirocco.EndToEnd;
@@ -70,12 +69,6 @@ public sealed class TrainingRun : IDisposable
         Assert.Equal(Latest(Straight), Latest(actual));
         foreach (string file in (string[])["optim/weights.safetensors", "optim/moments.safetensors"])
             Assert.True(File.ReadAllBytes(Path.Combine(folder[Straight], "LATEST", file)).AsSpan().SequenceEqual(File.ReadAllBytes(Path.Combine(folder[actual], "LATEST", file))), $"{file} of {actual} differs");
-    }
-
-    public static void Signal(Process process, string name)
-    {
-        using Process kill = Process.Start("kill", [$"-{name}", process.Id.ToString(CultureInfo.InvariantCulture)]);
-        kill.WaitForExit();
     }
 
     /// <summary>Waits until a run has recorded some steps.</summary>
