@@ -27,6 +27,10 @@ internal sealed class IndexLock : IDisposable
             {
                 throw new IOException($"{guarded}: another process is building this index; wait for it or name another folder", e);
             }
+            catch (IOException) when (attempt + 1 < Attempts)
+            {
+                continue; // its holder let go of it, and removed it, between the attempt to open it and the question whether it is there
+            }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
                 throw WriteFailure.Explain(guarded, e);
