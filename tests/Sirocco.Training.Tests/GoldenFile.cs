@@ -9,17 +9,8 @@ internal static class GoldenFile
 {
     public static string Path(string name) => System.IO.Path.Combine(AppContext.BaseDirectory, "Goldens", name);
 
-    /// <summary>The recorded recipe runs in ../shared; the test is skipped where they are not.</summary>
-    public static string Retrieval()
-    {
-        for (DirectoryInfo? place = new(AppContext.BaseDirectory); place is not null; place = place.Parent)
-        {
-            string found = System.IO.Path.Combine(place.FullName, "shared", "goldens", "retrieval");
-            if (Directory.Exists(found)) return found;
-        }
-
-        throw new SkipException("needs ../shared/goldens/retrieval");
-    }
+    /// <summary>The recorded runs of recipes, with the models and data that they share in <c>common/</c>.</summary>
+    public static string Retrieval { get; } = Path("retrieval");
 
     public static TensorArchive Tensors(string name) => TensorArchive.Open(Path(name));
 

@@ -5,25 +5,25 @@ namespace Sirocco.Training.Tests;
 /// <summary>Orders recorded from torch, Python, numpy and Hugging Face datasets.</summary>
 public class RandomOrderTests
 {
-    [SkippableFact]
+    [Fact]
     public void Permutations_are_those_of_torch() =>
         All("torch_randperm", entry => First(entry, TorchRandom.Permutation(Count(entry), Seed(entry))));
 
-    [SkippableFact]
+    [Fact]
     public void Samples_and_shuffles_are_those_of_Python()
     {
         All("python_sample", entry => First(entry, new PythonRandom(Seed(entry)).Sample(Count(entry), entry.GetProperty("k").GetInt32())));
         All("python_shuffle", entry => First(entry, new PythonRandom(Seed(entry)).Shuffle(Count(entry))));
     }
 
-    [SkippableFact]
+    [Fact]
     public void Permutations_are_those_of_numpy_and_so_are_shuffled_datasets()
     {
         All("numpy_permutation", entry => First(entry, NumpyRandom.Permutation(Count(entry), Seed(entry))));
         All("shuffle", entry => First(entry, NumpyRandom.Permutation(Count(entry), Seed(entry))));
     }
 
-    [SkippableFact]
+    [Fact]
     public void Splits_and_shards_are_those_of_datasets()
     {
         All("train_test_split", entry =>
@@ -64,7 +64,7 @@ public class RandomOrderTests
 
     private static void All(string section, Action<JsonElement> check)
     {
-        JsonElement entries = JsonDocument.Parse(File.ReadAllBytes(RecordedCase.Recordings("datasets/orders.json"))).RootElement.GetProperty(section);
+        JsonElement entries = JsonDocument.Parse(File.ReadAllBytes(GoldenFile.Path("datasets/orders.json"))).RootElement.GetProperty(section);
         Assert.NotEqual(0, entries.GetArrayLength());
         foreach (JsonElement entry in entries.EnumerateArray()) check(entry);
     }

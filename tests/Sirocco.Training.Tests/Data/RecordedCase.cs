@@ -12,7 +12,7 @@ internal sealed class RecordedCase
 
     public RecordedCase(string name)
     {
-        Root = Recordings("retrieval/" + name)[..^(name.Length + 1)];
+        Root = GoldenFile.Retrieval;
         Folder = Path.Combine(Root, name);
         Read(File.ReadLines(Path.Combine(Folder, "run.yaml")));
     }
@@ -21,20 +21,6 @@ internal sealed class RecordedCase
     public string Root { get; }
 
     public string Folder { get; }
-
-    /// <summary>A folder or file of recordings: the full ones beside the checkout, else this project's own, else the test is skipped.</summary>
-    public static string Recordings(string relative)
-    {
-        for (DirectoryInfo? folder = new(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
-        {
-            string shared = Path.Combine(folder.FullName, "shared", "goldens", relative);
-            if (Path.Exists(shared)) return shared;
-        }
-
-        string own = Path.Combine(AppContext.BaseDirectory, "Goldens", relative);
-        Skip.IfNot(Path.Exists(own), $"needs ../shared/goldens/{relative}");
-        return own;
-    }
 
     public bool Has(string key) => settings.Keys.Any(known => known == key || known.StartsWith(key + ".", StringComparison.Ordinal));
 

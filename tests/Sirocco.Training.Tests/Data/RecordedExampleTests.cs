@@ -8,7 +8,7 @@ namespace Sirocco.Training.Tests;
 /// <summary>The same data in each form that the reference takes gives the same examples.</summary>
 public class RecordedExampleTests
 {
-    [SkippableTheory]
+    [Theory]
     [InlineData("DebianInteger", "{0}.json")]
     [InlineData("DebianInteger", "{0}-scalar-ids.json")]
     [InlineData("DebianInteger", "{0}-inline.jsonl")]
@@ -17,22 +17,22 @@ public class RecordedExampleTests
     [InlineData("DebianSynopsis", "{0}-inline.jsonl")]
     public void A_file_gives_the_examples_of_the_reference(string set, string file)
     {
-        string folder = RecordedCase.Recordings("datasets/retrieval/" + set);
+        string folder = GoldenFile.Path("datasets/retrieval/" + set);
         Same(folder, Load(Path.Combine(folder, file.Replace("{0}", set, StringComparison.Ordinal))), hasIds: file.EndsWith(".json", StringComparison.Ordinal), isWhole: !file.Contains("scalar", StringComparison.Ordinal));
     }
 
-    [SkippableFact]
+    [Fact]
     public void A_folder_in_the_layout_of_the_collection_gives_the_examples_of_the_reference()
     {
-        string hub = RecordedCase.Recordings("datasets/retrieval/hub");
-        Same(RecordedCase.Recordings("datasets/retrieval/DebianInteger"), Load(Path.Combine(hub, "DebianInteger")), hasIds: true);
+        string hub = GoldenFile.Path("datasets/retrieval/hub");
+        Same(GoldenFile.Path("datasets/retrieval/DebianInteger"), Load(Path.Combine(hub, "DebianInteger")), hasIds: true);
     }
 
-    [SkippableFact]
+    [Fact]
     public void A_hub_source_is_read_from_the_cache_without_a_network()
     {
         using TemporaryFolder temporary = new();
-        string hub = RecordedCase.Recordings("datasets/retrieval/hub"), snapshot = temporary.File("datasets--org--set/snapshots/abc");
+        string hub = GoldenFile.Path("datasets/retrieval/hub"), snapshot = temporary.File("datasets--org--set/snapshots/abc");
         temporary.Write("datasets--org--set/refs/main", "abc");
         foreach (string file in Directory.GetFiles(hub, "*", SearchOption.AllDirectories))
         {
@@ -42,7 +42,7 @@ public class RecordedExampleTests
         }
 
         HubOptions options = new() { CacheFolder = temporary.Path, Offline = true };
-        Same(RecordedCase.Recordings("datasets/retrieval/DebianInteger"), Load("hf://org/set/DebianInteger", options), hasIds: true);
+        Same(GoldenFile.Path("datasets/retrieval/DebianInteger"), Load("hf://org/set/DebianInteger", options), hasIds: true);
 
         // Without a subset: all of them, in the order of their names.
         RetrievalDataset all = Load("hf://org/set", options);

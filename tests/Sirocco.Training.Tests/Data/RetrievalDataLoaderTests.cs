@@ -2,7 +2,7 @@ namespace Sirocco.Training.Tests;
 
 public class RetrievalDataLoaderTests
 {
-    [SkippableFact]
+    [Fact]
     public void Batches_made_ahead_are_those_made_on_the_spot_wherever_an_epoch_is_entered()
     {
         RetrievalDataset dataset = Dataset();
@@ -11,7 +11,7 @@ public class RetrievalDataLoaderTests
             Assert.Equal(expected.Skip(consumed), Records(Loader(dataset, prefetch: 3).Epoch(1, consumed)));
     }
 
-    [SkippableFact]
+    [Fact]
     public void An_epoch_can_be_left_early_and_be_cancelled()
     {
         RetrievalDataLoader<RetrievalBatch> loader = Loader(Dataset(), prefetch: 2);
@@ -23,7 +23,7 @@ public class RetrievalDataLoaderTests
         });
     }
 
-    [SkippableFact]
+    [Fact]
     public void A_record_without_tokens_stops_at_its_batch_with_its_file_and_line()
     {
         using TemporaryFolder folder = new();
@@ -40,7 +40,7 @@ public class RetrievalDataLoaderTests
         Assert.Contains("x.jsonl:8", said, StringComparison.Ordinal);
     }
 
-    [SkippableFact]
+    [Fact]
     public void Positions_count_columns_or_tokens()
     {
         TokenizedBatch left = new([[5, 6], [7, 8, 9]], 4, Text.TextSide.Left, 0);
@@ -63,9 +63,9 @@ public class RetrievalDataLoaderTests
 
     private static List<int[]> Records(IEnumerable<RetrievalBatch> batches) => [.. batches.Select(batch => batch.Records.ToArray())];
 
-    private static TrainingTokenizer Tokenizer() => TrainingTokenizer.Load(new TokenizerOptions { Path = RecordedCase.Recordings("retrieval/common/llama") });
+    private static TrainingTokenizer Tokenizer() => TrainingTokenizer.Load(new TokenizerOptions { Path = GoldenFile.Path("retrieval/common/llama") });
 
-    private static RetrievalDataset Dataset() => RetrievalDataset.Load(new() { Sources = [new(RecordedCase.Recordings("retrieval/common/data/train.json"))], PassagesPerQuery = 2 });
+    private static RetrievalDataset Dataset() => RetrievalDataset.Load(new() { Sources = [new(GoldenFile.Path("retrieval/common/data/train.json"))], PassagesPerQuery = 2 });
 
     private static RetrievalDataLoader<RetrievalBatch> Loader(RetrievalDataset dataset, int prefetch) =>
         new(dataset, new BiEncoderCollator(Tokenizer(), new BiEncoderCollatorOptions { QueryLength = 8, PassageLength = 8 }), new BatchSampler(dataset.Count, new DataLoaderOptions(), 8), prefetch);

@@ -118,10 +118,10 @@ public class RetrievalDatasetTests
         Assert.Equal(["a", "b"], Enumerable.Range(0, dataset.Count).Select(row => dataset.Get(row).Question));
     }
 
-    [SkippableFact]
+    [Fact]
     public void A_data_set_saved_to_disk_is_read_from_its_Arrow_files()
     {
-        string saved = RecordedCase.Recordings("datasets/gsm8k/saved"), hub = RecordedCase.Recordings("datasets/gsm8k/hub");
+        string saved = GoldenFile.Path("datasets/gsm8k/saved"), hub = GoldenFile.Path("datasets/gsm8k/hub");
         RetrievalDataset fromArrow = Load(saved, 1), fromParquet = Load(hub, 1);
         Assert.Equal(fromParquet.Count, fromArrow.Count);
         for (int i = 0; i < fromArrow.Count; i++)

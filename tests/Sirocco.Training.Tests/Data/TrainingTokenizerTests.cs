@@ -6,10 +6,10 @@ namespace Sirocco.Training.Tests;
 
 public class TrainingTokenizerTests
 {
-    [SkippableFact]
+    [Fact]
     public void Ids_padding_and_truncation_are_those_of_the_reference_under_each_option()
     {
-        JsonElement recorded = JsonDocument.Parse(File.ReadAllBytes(RecordedCase.Recordings("retrieval/tokenizer-options/tokens.json"))).RootElement;
+        JsonElement recorded = JsonDocument.Parse(File.ReadAllBytes(GoldenFile.Path("retrieval/tokenizer-options/tokens.json"))).RootElement;
         string[] texts = [.. recorded.GetProperty("texts").EnumerateArray().Select(text => text.GetString()!)];
         foreach (JsonElement entry in recorded.GetProperty("cases").EnumerateArray())
         {
@@ -19,7 +19,7 @@ public class TrainingTokenizerTests
             bool noPadding = name.Contains("no pad token", StringComparison.Ordinal), forced = arguments.TryGetProperty("force_hf", out _);
             TrainingTokenizer tokenizer = TrainingTokenizer.Load(new TokenizerOptions
             {
-                Path = noPadding ? WithoutPadding(temporary) : RecordedCase.Recordings("retrieval/common/llama"),
+                Path = noPadding ? WithoutPadding(temporary) : GoldenFile.Path("retrieval/common/llama"),
                 Backend = forced ? TokenizerBackend.Transformers
                     : arguments.TryGetProperty("tokenizer_backend", out _) ? TokenizerBackend.Tokenizers
                     : arguments.TryGetProperty("force_default", out _) ? TokenizerBackend.Wrapped : TokenizerBackend.Automatic,
@@ -39,10 +39,10 @@ public class TrainingTokenizerTests
         }
     }
 
-    [SkippableFact]
+    [Fact]
     public void A_family_without_a_tekken_file_is_read_from_its_tokenizer_file()
     {
-        TrainingTokenizer tokenizer = TrainingTokenizer.Load(new TokenizerOptions { Path = RecordedCase.Recordings("retrieval/common/ministral3") });
+        TrainingTokenizer tokenizer = TrainingTokenizer.Load(new TokenizerOptions { Path = GoldenFile.Path("retrieval/common/ministral3") });
         Assert.Equal((2, TextSide.Right), (tokenizer.PaddingId, tokenizer.PaddingSide));
     }
 
@@ -50,7 +50,7 @@ public class TrainingTokenizerTests
 
     private static string WithoutPadding(TemporaryFolder temporary)
     {
-        string source = RecordedCase.Recordings("retrieval/common/llama");
+        string source = GoldenFile.Path("retrieval/common/llama");
         File.Copy(Path.Combine(source, "tokenizer.json"), temporary.File("tokenizer.json"));
         File.Copy(Path.Combine(source, "config.json"), temporary.File("config.json"));
         JsonObject settings = JsonNode.Parse(File.ReadAllText(Path.Combine(source, "tokenizer_config.json")))!.AsObject();

@@ -18,11 +18,11 @@ public sealed class RecipeParityTests : IDisposable
 
     public void Dispose() => Directory.Delete(folder, recursive: true);
 
-    [SkippableTheory]
+    [Theory]
     [MemberData(nameof(Cases))]
     public void A_recipe_follows_the_recorded_run(string name)
     {
-        string goldens = GoldenFile.Retrieval();
+        string goldens = GoldenFile.Retrieval;
         JsonElement steps = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(goldens, name, "steps.json"))).RootElement;
         Recorder recorder = new();
         RetrievalRecipe recipe = Recipe(goldens, name);

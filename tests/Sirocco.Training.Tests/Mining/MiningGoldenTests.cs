@@ -15,11 +15,11 @@ public sealed partial class MiningGoldenTests : IDisposable
 
     public static TheoryData<string> Cases => ["mining-abs-exhausted", "mining-abs-supplied", "mining-ministral3", "mining-none", "mining-perc"];
 
-    [SkippableTheory]
+    [Theory]
     [MemberData(nameof(Cases))]
     public void A_configuration_gives_the_recorded_file_and_vectors(string name)
     {
-        string goldens = GoldenFile.Retrieval(), output = folder.File("output.json"), cache = folder.File("cache");
+        string goldens = GoldenFile.Retrieval, output = folder.File("output.json"), cache = folder.File("cache");
         MiningRecipe recipe = RecipeFile.ReadMining(Path.Combine(goldens, name, "run.yaml")).Recipe with { Output = output, CacheFolder = cache };
         new HardNegativeMiner { Locate = path => Path.Combine(goldens, path) }.Run(recipe with { Input = Path.Combine(goldens, recipe.Input) });
 

@@ -94,7 +94,7 @@ public sealed class RecipeGoldenTests
     [MemberData(nameof(Cases))]
     public void Recipes_of_recorded_runs_resolve(string name)
     {
-        foreach (string file in Directory.GetFiles(Path.Combine(Folder, "cases", name), "*.yaml"))
+        foreach (string file in Directory.GetFiles(Path.Combine(GoldenFile.Retrieval, name), "*.yaml"))
         {
             if (name.StartsWith("mining", StringComparison.Ordinal)) Assert.NotEmpty(RecipeFile.ReadMining(file).Recipe.Model);
             else Assert.NotEmpty(RecipeFile.ReadTraining(file).Recipe.Encoder.Path);
@@ -105,13 +105,13 @@ public sealed class RecipeGoldenTests
     [MemberData(nameof(CasesWithCheckpoint))]
     public void The_configuration_kept_with_a_checkpoint_is_the_reference_s_to_the_byte(string name)
     {
-        string kept = Path.Combine(Folder, "cases", name, "checkpoint-config.yaml");
+        string kept = Path.Combine(GoldenFile.Retrieval, name, "checkpoint-config.yaml");
         string[] overrides = name == "bi-llama-cls" ? ["--step_scheduler.max_steps", "6", "--lr_scheduler.lr_warmup_steps=2", "--model.pooling", "cls", "--step_scheduler.val_every_steps", "3"] : [];
-        Assert.Equal(File.ReadAllText(kept), RecipeFile.ReadTraining(Path.Combine(Folder, "cases", name, "run.yaml"), overrides).Configuration);
+        Assert.Equal(File.ReadAllText(kept), RecipeFile.ReadTraining(Path.Combine(GoldenFile.Retrieval, name, "run.yaml"), overrides).Configuration);
     }
 
     private static IEnumerable<string> CasesWith(string file) =>
-        Directory.GetDirectories(Path.Combine(Folder, "cases")).Where(folder => Directory.GetFiles(folder, file).Length > 0).Select(folder => Path.GetFileName(folder)!).Order(StringComparer.Ordinal);
+        Directory.GetDirectories(GoldenFile.Retrieval).Where(folder => Directory.GetFiles(folder, file).Length > 0).Select(folder => Path.GetFileName(folder)!).Order(StringComparer.Ordinal);
 
     private static RetrievalRecipe Published(string name, out ResolvedRecipe<RetrievalRecipe> file) => (file = RecipeFile.ReadTraining(Path.Combine(Folder, "automodel", name))).Recipe;
 }

@@ -3,7 +3,7 @@ namespace Sirocco.Training.Tests;
 /// <summary>Wrong recipes are refused before anything is loaded, in one line that says where and what to do.</summary>
 public sealed class RecipeMistakeTests
 {
-    private static readonly string Recipe = GoldenFile.Path(Path.Combine("recipes", "cases", "bi-llama-inline", "run.yaml"));
+    private static readonly string Recipe = Path.Combine(GoldenFile.Retrieval, "bi-llama-inline", "run.yaml");
 
     [Theory]
     [InlineData("dataset.npassages=3", "'dataset' has no key 'npassages'; did you mean n_passages?")]
@@ -106,7 +106,7 @@ public sealed class RecipeMistakeTests
     [Fact]
     public void Damaged_recipes_are_refused_in_one_line_or_read()
     {
-        string[] texts = [.. Directory.GetFiles(GoldenFile.Path("recipes"), "*.yaml", SearchOption.AllDirectories).Select(File.ReadAllText)];
+        string[] texts = [.. ((string[])[GoldenFile.Path("recipes"), GoldenFile.Retrieval]).SelectMany(folder => Directory.GetFiles(folder, "*.yaml", SearchOption.AllDirectories)).Select(File.ReadAllText)];
         const string Characters = "\n\t :-[]{}&*!|>'\"%@`#,?~<=0a\u00e9";
         double seconds = double.TryParse(Environment.GetEnvironmentVariable("SIROCCO_FUZZ_SECONDS"), out double given) ? given : 1.5;
         Random random = new(int.TryParse(Environment.GetEnvironmentVariable("SIROCCO_FUZZ_SEED"), out int seed) ? seed : 1);
