@@ -16,8 +16,6 @@ internal sealed class OutputFile : IDisposable
 
     public Stream Stream { get; }
 
-    public bool IsStandard => file is null;
-
     /// <param name="path">a file, or null or "-" for standard output</param>
     /// <param name="terminal">whose standard output that is</param>
     public static OutputFile Open(string? path, Terminal terminal)

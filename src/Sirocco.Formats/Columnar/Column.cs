@@ -59,9 +59,6 @@ public sealed partial class Column
     /// <exception cref="KeyNotFoundException">There is none of that name.</exception>
     public Column this[string name] => Children.FirstOrDefault(child => child.Field.Name == name) ?? throw new KeyNotFoundException($"{Field.Name} has no field {name}");
 
-    /// <summary>Whether no value is null.</summary>
-    public bool HasNoNulls => valid is null && Field.Type.Kind != ColumnKind.Null;
-
     /// <summary>Whether the value is null.</summary>
     public bool IsNull(int row)
     {

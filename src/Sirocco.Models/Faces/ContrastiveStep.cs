@@ -60,13 +60,6 @@ public static class ContrastiveStep
     {
         int passages = p.Rows / q.Rows;
         if (inBatchNegatives) return (f.Scores(q, p, scale), [.. Enumerable.Range(0, q.Rows).Select(i => i * passages)]);
-        Tensor? scores = null;
-        for (int i = 0; i < q.Rows; i++)
-        {
-            Tensor row = f.Scores(f.GatherRows(q, [i]), f.GatherRows(p, [.. Enumerable.Range(i * passages, passages)]), scale);
-            scores = scores is null ? row : f.Concatenate(scores, row);
-        }
-
-        return (scores!, new int[q.Rows]);
+        return (f.GroupScores(q, p, scale), new int[q.Rows]);
     }
 }

@@ -6,11 +6,7 @@ namespace Sirocco.Training;
 /// <summary>What the search found for a question.</summary>
 /// <param name="Positives">Score of each positive, in the order of the record.</param>
 /// <param name="Candidates">Documents that may be negatives, best first; those that only fill the list come last, with score −∞.</param>
-internal sealed record FoundNegatives(float[] Positives, (int Document, float Score)[] Candidates)
-{
-    /// <summary>The score that no negative should reach: the lowest of the positives, 0 where there are none.</summary>
-    public float LowestPositive => Positives.Length == 0 ? 0 : Positives.Min();
-}
+internal sealed record FoundNegatives(float[] Positives, (int Document, float Score)[] Candidates);
 
 /// <summary>Vectors of the documents: one file, or chunks of equal size.</summary>
 /// <param name="Files">The chunks.</param>

@@ -1,5 +1,4 @@
 using System.Runtime.Intrinsics;
-using Sirocco.Compute.Backends.Cpu;
 
 namespace Sirocco.Compute;
 
@@ -65,44 +64,31 @@ public static class AdamUpdates
         ArgumentOutOfRangeException.ThrowIfNotEqual(secondMoments.Length, arena.Length, nameof(secondMoments));
         if (maxima is not null) ArgumentOutOfRangeException.ThrowIfNotEqual(maxima.Length, arena.Length, nameof(maxima));
         ArgumentOutOfRangeException.ThrowIfNotEqual(coefficients.Length, arena.Parameters.Count, nameof(coefficients));
-        Work work = new()
+        ArenaUpdate.Run(context, arena, ranges, new Update
         {
-            Parameters = arena.Masters.Pointer,
-            Gradients = arena.Gradients.Pointer,
             First = firstMoments.Pointer,
             Second = secondMoments.Pointer,
             Maxima = maxima is null ? null : maxima.Pointer,
-            Ranges = ranges,
             Coefficients = coefficients,
             GradientScale = gradientScale,
-        };
-        context.Backend.Team.Run(ref work, ranges.Length);
-        arena.MastersChanged();
+        });
     }
 
-    private unsafe struct Work : IWork
+    private unsafe struct Update : IArenaUpdate
     {
-        public float* Parameters;
-        public float* Gradients;
         public float* First;
         public float* Second;
         public float* Maxima;
-        public ArenaRange[] Ranges;
         public AdamCoefficients[] Coefficients;
         public float GradientScale;
 
-        public readonly void Execute(int item, int worker)
-        {
-            ArenaRange range = Ranges[item];
-            ref readonly AdamCoefficients c = ref Coefficients[range.Parameter];
-            float* p = Parameters + range.Start, g = Gradients + range.Start, m = First + range.Start, v = Second + range.Start;
-            float* most = Maxima is null ? null : Maxima + range.Start;
-            if (!c.Active)
-            {
-                new Span<float>(g, range.Length).Clear();
-                return;
-            }
+        public readonly bool IsActive(int parameter) => Coefficients[parameter].Active;
 
+        public readonly void Apply(in ArenaRange range, float* p, float* g)
+        {
+            ref readonly AdamCoefficients c = ref Coefficients[range.Parameter];
+            float* m = First + range.Start, v = Second + range.Start;
+            float* most = Maxima is null ? null : Maxima + range.Start;
             int i = 0;
             for (; i <= range.Length - Vector256<float>.Count; i += Vector256<float>.Count)
             {

@@ -1,5 +1,4 @@
 using System.Runtime.Intrinsics;
-using Sirocco.Compute.Backends.Cpu;
 
 namespace Sirocco.Compute;
 
@@ -42,39 +41,26 @@ public static class SgdUpdates
     {
         if (buffers is not null) ArgumentOutOfRangeException.ThrowIfNotEqual(buffers.Length, arena.Length, nameof(buffers));
         ArgumentOutOfRangeException.ThrowIfNotEqual(coefficients.Length, arena.Parameters.Count, nameof(coefficients));
-        Work work = new()
+        ArenaUpdate.Run(context, arena, ranges, new Update
         {
-            Parameters = arena.Masters.Pointer,
-            Gradients = arena.Gradients.Pointer,
             Buffers = buffers is null ? null : buffers.Pointer,
-            Ranges = ranges,
             Coefficients = coefficients,
             GradientScale = gradientScale,
-        };
-        context.Backend.Team.Run(ref work, ranges.Length);
-        arena.MastersChanged();
+        });
     }
 
-    private unsafe struct Work : IWork
+    private unsafe struct Update : IArenaUpdate
     {
-        public float* Parameters;
-        public float* Gradients;
         public float* Buffers;
-        public ArenaRange[] Ranges;
         public SgdCoefficients[] Coefficients;
         public float GradientScale;
 
-        public readonly void Execute(int item, int worker)
-        {
-            ArenaRange range = Ranges[item];
-            ref readonly SgdCoefficients c = ref Coefficients[range.Parameter];
-            float* p = Parameters + range.Start, g = Gradients + range.Start, b = Buffers is null ? null : Buffers + range.Start;
-            if (!c.Active)
-            {
-                new Span<float>(g, range.Length).Clear();
-                return;
-            }
+        public readonly bool IsActive(int parameter) => Coefficients[parameter].Active;
 
+        public readonly void Apply(in ArenaRange range, float* p, float* g)
+        {
+            ref readonly SgdCoefficients c = ref Coefficients[range.Parameter];
+            float* b = Buffers is null ? null : Buffers + range.Start;
             int i = 0;
             for (; i <= range.Length - Vector256<float>.Count; i += Vector256<float>.Count)
             {

@@ -42,9 +42,5 @@ public sealed class ClassAgreement
         return new ClassAgreement([.. byClass.Select(entry => (entry.Key, entry.Value.Right, entry.Value.Predicted, entry.Value.Actual))], labels.Count);
     }
 
-    /// <summary>F1 of a class: 2·right / (predicted + actual).</summary>
-    /// <exception cref="KeyNotFoundException">The class does not occur.</exception>
-    public double F1Of(int label) => F1(Array.Find(counts, count => count.Class == label) is { Predicted: var p, Actual: var a } found && p + a > 0 ? found : throw new KeyNotFoundException($"the class {label} does not occur"));
-
     private static double F1((int Class, int Right, int Predicted, int Actual) count) => 2.0 * count.Right / (count.Predicted + count.Actual);
 }
