@@ -24,6 +24,7 @@ public sealed unsafe class Parameter
 {
     private readonly object owner;
     private readonly void* stored;
+    private readonly float scale;
 
     // Operands made on first use; several contexts may ask for them at once.
     private readonly Lock making = new();
@@ -33,7 +34,7 @@ public sealed unsafe class Parameter
     private NativeBlock? squares;
     private int squaresVersion = -1;
 
-    private Parameter(string name, IReadOnlyList<int> shape, ElementType type, void* stored, object owner)
+    private Parameter(string name, IReadOnlyList<int> shape, ElementType type, void* stored, object owner, float scale = 1)
     {
         if (shape.Count is < 1 or > 2) throw new ArgumentException($"{name}: a parameter is a vector or a matrix, not of {shape.Count} dimensions", nameof(shape));
         Name = name;
@@ -43,6 +44,7 @@ public sealed unsafe class Parameter
         StoredType = type;
         this.stored = stored;
         this.owner = owner;
+        this.scale = scale;
     }
 
     /// <summary>Name in the checkpoint, such as <c>layers.0.self_attn.q_proj.weight</c>.</summary>
@@ -63,6 +65,9 @@ public sealed unsafe class Parameter
     /// <summary>How the stored bytes are encoded.</summary>
     public ElementType StoredType { get; }
 
+    /// <summary>The type in which the values can be written as they are: bf16 for 8-bit floats, whose scale is part of the value.</summary>
+    public ElementType ValueType => StoredType.IsFloat8() ? ElementType.BF16 : StoredType;
+
     /// <summary>Where tensor parallelism may split it.</summary>
     public ShardAxis ShardAxis { get; init; }
 
@@ -82,7 +87,7 @@ public sealed unsafe class Parameter
     internal Operand Operand => Master is { } master
         ? new Operand { Data = master.Pointer, Type = ElementType.F32, Rows = Rows, Columns = Columns, Stride = Columns }
         : stored == null ? throw new InvalidOperationException($"{Name} is held in int8 only")
-        : new Operand { Data = stored, Type = StoredType, Rows = Rows, Columns = Columns, Stride = Columns };
+        : new Operand { Data = stored, Type = StoredType, Scale = scale, Rows = Rows, Columns = Columns, Stride = Columns };
 
     /// <summary>A parameter that reads bytes where they lie.</summary>
     /// <param name="name">Name in the checkpoint.</param>
@@ -91,8 +96,9 @@ public sealed unsafe class Parameter
     /// <param name="data">First byte; row-major.</param>
     /// <param name="owner">Kept alive as long as the parameter: what the bytes belong to, such as a memory-mapped file.</param>
     /// <param name="axis">Where tensor parallelism may split it.</param>
-    public static Parameter FromMemory(string name, IReadOnlyList<int> shape, ElementType type, nint data, object owner, ShardAxis axis = ShardAxis.None) =>
-        new(name, shape, type, (void*)data, owner) { ShardAxis = axis };
+    /// <param name="scale">What 8-bit floats are multiplied by; 1 for other types.</param>
+    public static Parameter FromMemory(string name, IReadOnlyList<int> shape, ElementType type, nint data, object owner, ShardAxis axis = ShardAxis.None, float scale = 1) =>
+        new(name, shape, type, (void*)data, owner, scale) { ShardAxis = axis };
 
     /// <summary>A weight that exists in int8 only: for products in that precision, with no values to be read.</summary>
     internal static Parameter FromQuantized(string name, IReadOnlyList<int> shape, ElementType type, QuantizedWeight weight, ShardAxis axis) =>
@@ -133,23 +139,8 @@ public sealed unsafe class Parameter
     /// <summary>One row in f32.</summary>
     public void CopyRowTo(int row, Span<float> destination)
     {
-        Operand from = Operand;
-        long offset = (long)row * Columns;
-        switch (from.Type)
-        {
-            case ElementType.F32:
-                new ReadOnlySpan<float>((float*)from.Data + offset, Columns).CopyTo(destination);
-                break;
-            case ElementType.BF16:
-                ushort* bits = (ushort*)from.Data + offset;
-                for (int i = 0; i < Columns; i++) destination[i] = BitConverter.UInt32BitsToSingle((uint)bits[i] << 16);
-                break;
-            default:
-                Half* halves = (Half*)from.Data + offset;
-                for (int i = 0; i < Columns; i++) destination[i] = (float)halves[i];
-                break;
-        }
-
+        if (destination.Length < Columns) throw new ArgumentException($"a row of {Name} has {Columns} values, room for {destination.Length}", nameof(destination));
+        fixed (float* to = destination) RowConversion.ToF32(Operand, row, 0, Columns, to);
         GC.KeepAlive(owner);
     }
 
@@ -223,7 +214,7 @@ public sealed unsafe class Parameter
             for (int i = 0; i < Matrix.Columns; i += Chunk)
             {
                 int count = Math.Min(Chunk, Matrix.Columns - i);
-                RowConversion.ToF32(Matrix.Type, Matrix.At(row, i), count, values);
+                RowConversion.ToF32(Matrix, row, i, count, values);
                 sum += VectorRow.Dot(values, values, count);
             }
 

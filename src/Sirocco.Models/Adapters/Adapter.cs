@@ -192,7 +192,7 @@ public sealed class Adapter
     /// <summary>peft stores the whole table beside the adapter of an embedding or a head.</summary>
     private IEnumerable<OutgoingTensor> UntouchedTables() => model.Projections
         .Where(projection => projection is { Update: not null, Name: ModuleMatching.Embedding or "lm_head" })
-        .Select(projection => ModelExport.Outgoing(AdapterNames.FilePrefix + Prefix(model, projection) + AdapterNames.UntouchedTable, projection.Weight, StorageTypeOf(projection.Weight.StoredType)));
+        .Select(projection => ModelExport.Outgoing(AdapterNames.FilePrefix + Prefix(model, projection) + AdapterNames.UntouchedTable, projection.Weight, StorageTypeOf(projection.Weight.ValueType)));
 
     private static StorageType StorageTypeOf(ElementType type) => type switch
     {

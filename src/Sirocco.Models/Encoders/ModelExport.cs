@@ -88,7 +88,7 @@ internal static class ModelExport
         AtomicFile.WriteAllText(output.PathOf(file), ConfigFile.Text(json));
     }
 
-    private static StorageType TypeOf(Parameter parameter, ExportOptions options) => TypeOf(options.Type ?? (parameter.Trainable ? ElementType.F32 : parameter.StoredType));
+    private static StorageType TypeOf(Parameter parameter, ExportOptions options) => TypeOf(options.Type ?? (parameter.Trainable ? ElementType.F32 : parameter.ValueType));
 
     private static StorageType TypeOf(ElementType type) => type switch
     {
@@ -118,7 +118,7 @@ internal static class ModelExport
         {
             // NeMo AutoModel gives a weight that the source has under the same name the source's type again.
             bool asStored = options.AutoModel is not null && name == parameter.Name;
-            StorageType type = asStored ? TypeOf(parameter.StoredType) : TypeOf(parameter, options);
+            StorageType type = asStored ? TypeOf(parameter.ValueType) : TypeOf(parameter, options);
             return adapted.TryGetValue(parameter, out Projection? projection) ? new MergedWeight(projection).Outgoing(name, type, cancellation) : Outgoing(name, parameter, type);
         }
     }

@@ -5,8 +5,8 @@ using Sirocco.Formats;
 namespace Sirocco.Models;
 
 /// <summary>
-/// The weights of a model folder or file, as a network asks for them. Tensors in f32, bf16 and f16 are used where they lie in the mapped file; FP8 and
-/// GGUF's blocks are converted one tensor after the other, in parallel over its rows, so no more than the converted copy is ever held.
+/// The weights of a model folder or file, as a network asks for them. Tensors in f32, bf16, f16, and FP8 with one scale are used where they lie in the mapped file; FP8 with
+/// a scale for each row or block and GGUF's blocks are converted one tensor after the other, in parallel over its rows, so no more than the converted copy is ever held.
 /// </summary>
 public sealed unsafe class Checkpoint : IParameterSource, IDisposable
 {
@@ -75,22 +75,26 @@ public sealed unsafe class Checkpoint : IParameterSource, IDisposable
             throw new InvalidDataException($"{tensor.FilePath}: tensor '{stored}' is {tensor.ShapeText}, but {Settings} asks for [{string.Join(", ", shape)}]");
         taken.Add(stored);
         RowOrder order = layout.RowsOf(name, headSize);
-        bool sameType = tensor.Type is StorageType.F32 or StorageType.BF16 or StorageType.F16;
+        Fp8Scale? scale = tensor.Type is StorageType.F8_E4M3 or StorageType.F8_E5M2 ? Fp8Scale.Of(archive, tensor, stored) : null;
+        bool sameType = tensor.Type is StorageType.F32 or StorageType.BF16 or StorageType.F16 || scale?.OfTensor is not null;
         ElementType type = tensor.Type switch
         {
             StorageType.F32 => ElementType.F32,
             StorageType.BF16 => ElementType.BF16,
             StorageType.F16 => ElementType.F16,
             StorageType.F64 => ElementType.F32,
+            StorageType.F8_E4M3 when sameType => ElementType.F8E4M3,
+            StorageType.F8_E5M2 when sameType => ElementType.F8E5M2,
             StorageType.F8_E4M3 or StorageType.F8_E5M2 => ElementType.BF16,
             _ when tensor.Type.IsQuantised => converted,
             _ => throw new InvalidDataException($"{tensor.FilePath}: tensor '{stored}' is stored as {tensor.Type.Name}, expected F32, F16, BF16, F8_E4M3 or a GGUF block type"),
         };
         if (sameType && tensor.Order.IsIdentity && order.IsIdentity && (nint)tensor.Pointer % type.Size() == 0)
-            return Parameter.FromMemory(stored, shape, type, (nint)tensor.Pointer, archive, axis);
+            return Parameter.FromMemory(stored, shape, type, (nint)tensor.Pointer, archive, axis, scale?.OfTensor ?? 1);
 
+        if (scale is not null) type = ElementType.BF16;
         NativeBlock block = new(checked(tensor.ElementCount * type.Size()), zeroed: false);
-        Convert(tensor, order, stored, type, block);
+        Convert(tensor, order, scale, type, block);
         return Parameter.FromMemory(stored, shape, type, block.Pointer, block, axis);
     }
 
@@ -113,10 +117,9 @@ public sealed unsafe class Checkpoint : IParameterSource, IDisposable
 
     private static string Shown(string name) => (name.Length > 80 ? name[..77] + "..." : name).ReplaceLineEndings(" ");
 
-    private void Convert(StoredTensor tensor, RowOrder order, string name, ElementType type, NativeBlock block)
+    private static void Convert(StoredTensor tensor, RowOrder order, Fp8Scale? scale, ElementType type, NativeBlock block)
     {
         int columns = checked((int)tensor.Columns);
-        Fp8Scale? scale = tensor.Type is StorageType.F8_E4M3 or StorageType.F8_E5M2 ? Fp8Scale.Of(archive, tensor, name) : null;
         Parallel.For(0, tensor.Rows, () => new float[columns], (row, _, values) =>
         {
             long source = order.Source(row);

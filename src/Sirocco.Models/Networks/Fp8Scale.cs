@@ -22,6 +22,9 @@ internal sealed class Fp8Scale
         this.gridColumns = gridColumns;
     }
 
+    /// <summary>The one scale of a whole tensor; null where there are several.</summary>
+    public float? OfTensor => values.Length == 1 ? values[0] : null;
+
     public static Fp8Scale Of(TensorArchive archive, StoredTensor weight, string name)
     {
         string? key = new[] { name + "_scale_inv", name + "_scale", name.Replace(".weight", ".qscale_weight", StringComparison.Ordinal) }.FirstOrDefault(archive.Contains);

@@ -10,7 +10,7 @@ internal sealed unsafe record GemmCase(int M, int N, int K, Stored A, Stored B, 
         int m = sizes[random.Next(sizes.Length)], n = sizes[random.Next(sizes.Length)], k = sizes[random.Next(sizes.Length)];
         int kind = random.Next(3);
         return new GemmCase(
-            m, n, k, Stored.Draw(random, m, k), Stored.Draw(random, k, n), random.Next(2) == 0 ? Precision.F32 : Precision.BF16,
+            m, n, k, Stored.Draw(random, m, k), Stored.Draw(random, k, n, (ElementType)random.Next(5)), random.Next(2) == 0 ? Precision.F32 : Precision.BF16,
             kind == 1, kind == 2, random.Next(3));
     }
 
@@ -61,6 +61,7 @@ internal sealed unsafe class Stored
     private readonly int rows, columns, stride;
     private readonly ElementType type;
     private readonly bool transposed;
+    private readonly float scale = 1 / 448f;
 
     private Stored(int rows, int columns, int stride, ElementType type, bool transposed)
     {
@@ -97,7 +98,8 @@ internal sealed unsafe class Stored
             {
                 ElementType.F32 => BitConverter.TryWriteBytes(at, value),
                 ElementType.BF16 => BitConverter.TryWriteBytes(at, (ushort)(BitConverter.SingleToUInt32Bits(value) >> 16)),
-                _ => BitConverter.TryWriteBytes(at, (Half)value),
+                ElementType.F16 => BitConverter.TryWriteBytes(at, (Half)value),
+                _ => Float8Reference.Write(stored.type, value, at),
             };
         }
 
@@ -113,13 +115,14 @@ internal sealed unsafe class Stored
             {
                 ElementType.F32 => BitConverter.ToSingle(at),
                 ElementType.BF16 => BitConverter.UInt32BitsToSingle((uint)BitConverter.ToUInt16(at) << 16),
-                _ => (float)BitConverter.ToHalf(at),
+                ElementType.F16 => (float)BitConverter.ToHalf(at),
+                _ => Float8Reference.Value(type, at[0], scale),
             };
         }
     }
 
     public Operand Operand(byte* data) =>
-        new() { Data = data, Type = type, Rows = rows, Columns = columns, Stride = stride, Transposed = transposed };
+        new() { Data = data, Type = type, Scale = scale, Rows = rows, Columns = columns, Stride = stride, Transposed = transposed };
 
     public override string ToString() => $"{type} [{rows}, {columns}] stride {stride}{(transposed ? " transposed" : "")}";
 }

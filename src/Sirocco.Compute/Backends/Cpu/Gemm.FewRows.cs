@@ -87,22 +87,26 @@ internal static unsafe partial class Gemm
             int column = item * ItemColumns, columns = Math.Min(ItemColumns, product->Columns - column);
             float* tile = stackalloc float[MostRows * ItemColumns * 2];
             for (int factor = 0; factor < Factors; factor++)
-                Dots(product[factor].Weight, column, columns, tile + (factor * MostRows * ItemColumns));
+                Dots(product[factor].Weight, column, columns, tile + (factor * MostRows * ItemColumns), worker);
             Finish(product, gated, new Block(0, m, column, columns), tile, ItemColumns, MostRows * ItemColumns);
         }
 
         private static int ItemsOf(int columns) => (columns + ItemColumns - 1) / ItemColumns;
 
-        private readonly void Dots(in Operand weight, int column, int columns, float* tile)
+        private readonly void Dots(in Operand weight, int column, int columns, float* tile, int worker)
         {
             float* sums = stackalloc float[MostRows * DotKernel.WeightRows];
-            long stride = weight.Stride * weight.Type.Size(), block = kernel.BlockBytes(kernel.RowTile, k);
+            bool decodes = weight.Type.IsFloat8();
+            ushort* decoded = decodes ? (ushort*)backend.Scratch(worker, ScratchSlot.Panels, 2L * k * DotKernel.WeightRows) : null;
+            long stride = decodes ? 2L * k : weight.Stride * weight.Type.Size(), block = kernel.BlockBytes(kernel.RowTile, k);
             int step;
             for (int j = 0; j < columns; j += step)
             {
                 // What is left over of three goes through alone, as three times the same row.
                 step = columns - j >= DotKernel.WeightRows ? DotKernel.WeightRows : 1;
-                byte* from = weight.At(column + j, 0);
+                byte* from = decodes ? (byte*)decoded : weight.At(column + j, 0);
+                for (int w = 0; decodes && w < step; w++)
+                    Float8Decoding.ToBF16(weight.Type, weight.At(column + j + w, 0), k, weight.Scale, decoded + ((long)w * k));
                 for (int row = 0; row < m; row += kernel.RowTile)
                 {
                     int rows = Math.Min(kernel.RowTile, m - row);

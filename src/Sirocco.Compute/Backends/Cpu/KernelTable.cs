@@ -95,9 +95,11 @@ internal sealed class KernelTable
 
     public static KernelTable For(CpuFeatures features) => Tables.GetOrAdd(features, static f => new KernelTable(f));
 
-    /// <summary>The kernel for few rows that stands in for <paramref name="kernel"/> (f32 or bf16) where weights are of <paramref name="weightType"/>.</summary>
+    /// <summary>The kernel for few rows that stands in for <paramref name="kernel"/> (f32 or bf16) where weights are of <paramref name="weightType"/>; 8-bit floats come to it decoded.</summary>
     public DotKernel Dot(PanelKernel kernel, ElementType weightType)
     {
+        if (weightType.IsFloat8())
+            weightType = ElementType.BF16;
         if (kernel.Format == PanelFormat.BF16 && weightType == ElementType.BF16 && bf16Dot.Value is { } dot)
             return dot;
         DotKernel[] kernels = features.Tier == KernelTier.Scalar ? ScalarDots : SimdDots;

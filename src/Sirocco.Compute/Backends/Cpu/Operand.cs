@@ -9,6 +9,9 @@ internal readonly unsafe struct Operand
     /// <summary>Type of the stored elements.</summary>
     public ElementType Type { get; init; }
 
+    /// <summary>What 8-bit floats are multiplied by; means nothing to other types.</summary>
+    public float Scale { get; init; }
+
     /// <summary>Rows as stored.</summary>
     public int Rows { get; init; }
 

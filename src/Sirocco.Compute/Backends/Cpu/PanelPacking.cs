@@ -37,7 +37,11 @@ internal static unsafe class PanelPacking
         byte* from = source.At(column, k);
         long stride = source.Stride * source.Type.Size();
         uint* to = (uint*)destination;
-        if (kernel.Format == PanelFormat.F32)
+        if (source.Type.IsFloat8())
+        {
+            ConvertedColumns(kernel, source, column, width, k, count, to);
+        }
+        else if (kernel.Format == PanelFormat.F32)
         {
             switch (source.Type)
             {
@@ -67,7 +71,7 @@ internal static unsafe class PanelPacking
         }
     }
 
-    /// <summary>Rounds pieces of eight stored rows to bf16 on the stack and transposes them from there.</summary>
+    /// <summary>Turns pieces of eight stored rows into bf16 on the stack and transposes them from there.</summary>
     private static void ConvertedColumns(PanelKernel kernel, in Operand source, int column, int width, int k, int count, uint* destination)
     {
         const int KBlock = 256, RowBlock = 8;
@@ -79,9 +83,12 @@ internal static unsafe class PanelPacking
             {
                 int ks = Math.Min(KBlock, count - k0);
                 for (int i = 0; i < height; i++)
-                    RowConversion.ToBF16(source.Type, source.At(column + j + i, k + k0), ks, rows + (i * KBlock));
-                uint* to = destination + (k0 / 2 * kernel.PanelWidth) + j;
-                UnitTranspose.Run<PlainUnits, WholeUnits>((byte*)rows, KBlock * sizeof(ushort), (byte*)to, 4L * kernel.PanelWidth, height, (ks + 1) / 2);
+                    RowConversion.ToBF16(source, column + j + i, k + k0, ks, rows + (i * KBlock));
+                uint* to = destination + (kernel.Steps(k0) * kernel.PanelWidth) + j;
+                if (kernel.Format == PanelFormat.F32)
+                    UnitTranspose.Run<FloatUnits<LoadBF16>, WholeUnits>((byte*)rows, KBlock * sizeof(ushort), (byte*)to, 4L * kernel.PanelWidth, height, ks);
+                else
+                    UnitTranspose.Run<PlainUnits, WholeUnits>((byte*)rows, KBlock * sizeof(ushort), (byte*)to, 4L * kernel.PanelWidth, height, (ks + 1) / 2);
             }
         }
     }
@@ -97,9 +104,28 @@ internal static unsafe class PanelPacking
             case ElementType.BF16:
                 FromRows<LoadBF16>(kernel, source, column, width, k, count, destination);
                 break;
-            default:
+            case ElementType.F16:
                 FromRows<LoadF16>(kernel, source, column, width, k, count, destination);
                 break;
+            default:
+                DecodedRows(kernel, source, column, width, k, count, destination);
+                break;
+        }
+    }
+
+    /// <summary>Decodes pairs of rows of 8-bit floats to bf16 on the stack and packs them from there.</summary>
+    private static void DecodedRows(PanelKernel kernel, in Operand source, int column, int width, int k, int count, uint* destination)
+    {
+        const int Width = 128;
+        ushort* pair = stackalloc ushort[2 * Width];
+        if (width > Width)
+            throw new ArgumentException($"panels of {width} columns", nameof(kernel));
+        for (int i = 0; i < count; i += 2, destination += kernel.Steps(2) * kernel.PanelWidth)
+        {
+            int rows = Math.Min(2, count - i);
+            for (int row = 0; row < rows; row++)
+                Float8Decoding.ToBF16(source.Type, source.At(k + i + row, column), width, source.Scale, pair + (row * width));
+            FromRows<LoadBF16>(kernel, Operand.Dense(pair, ElementType.BF16, rows, width), 0, width, 0, rows, destination);
         }
     }
 

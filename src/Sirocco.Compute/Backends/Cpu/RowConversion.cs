@@ -31,16 +31,50 @@ internal static unsafe class RowConversion
         }
 
         for (int i = 0; i < rows; i++)
-            Row(format, source.Type, source.At(row + i, k), count, destination + (i * stride));
+        {
+            if (format == PanelFormat.F32)
+                ToF32(source, row + i, k, count, (float*)(destination + (i * stride)));
+            else
+                ToBF16(source, row + i, k, count, (ushort*)(destination + (i * stride)));
+        }
     }
 
-    /// <summary>Converts one run of elements.</summary>
-    public static void Row(PanelFormat format, ElementType type, void* source, int count, void* destination)
+    /// <summary>Widens a run of stored elements, of any type, to f32.</summary>
+    /// <param name="source">A matrix, taken as stored.</param>
+    /// <param name="row">Its row.</param>
+    /// <param name="column">The first column.</param>
+    /// <param name="count">Number of columns.</param>
+    /// <param name="destination">f32.</param>
+    public static void ToF32(in Operand source, long row, long column, int count, float* destination)
     {
-        if (format == PanelFormat.F32)
-            ToF32(type, source, count, (float*)destination);
-        else
-            ToBF16(type, source, count, (ushort*)destination);
+        if (!source.Type.IsFloat8())
+        {
+            ToF32(source.Type, source.At(row, column), count, destination);
+            return;
+        }
+
+        const int Piece = 512;
+        ushort* decoded = stackalloc ushort[Piece];
+        for (int i = 0; i < count; i += Piece)
+        {
+            int width = Math.Min(Piece, count - i);
+            Float8Decoding.ToBF16(source.Type, source.At(row, column + i), width, source.Scale, decoded);
+            ToF32<LoadBF16>(decoded, width, destination + i);
+        }
+    }
+
+    /// <summary>Rounds a run of stored elements, of any type, to bf16 and pads an odd count with a zero.</summary>
+    public static void ToBF16(in Operand source, long row, long column, int count, ushort* destination)
+    {
+        if (!source.Type.IsFloat8())
+        {
+            ToBF16(source.Type, source.At(row, column), count, destination);
+            return;
+        }
+
+        Float8Decoding.ToBF16(source.Type, source.At(row, column), count, source.Scale, destination);
+        if (count % 2 != 0)
+            destination[count] = 0;
     }
 
     /// <summary>Widens <paramref name="count"/> elements to f32.</summary>
@@ -54,9 +88,11 @@ internal static unsafe class RowConversion
             case ElementType.BF16:
                 ToF32<LoadBF16>(source, count, destination);
                 break;
-            default:
+            case ElementType.F16:
                 ToF32<LoadF16>(source, count, destination);
                 break;
+            default:
+                throw NeedsScale(type);
         }
     }
 
@@ -71,14 +107,18 @@ internal static unsafe class RowConversion
             case ElementType.BF16:
                 Buffer.MemoryCopy(source, destination, 2L * count, 2L * count);
                 break;
-            default:
+            case ElementType.F16:
                 ToBF16<LoadF16>(source, count, destination);
                 break;
+            default:
+                throw NeedsScale(type);
         }
 
         if (count % 2 != 0)
             destination[count] = 0;
     }
+
+    private static NotSupportedException NeedsScale(ElementType type) => new($"{type} is read with the scale of its matrix");
 
     private static void ToF32<TLoad>(void* source, int count, float* destination)
         where TLoad : IFloatLoad
@@ -110,9 +150,11 @@ internal static unsafe class RowConversion
             case ElementType.BF16:
                 Transposed<LoadBF16>(format, source, row, rows, k, count, destination, stride);
                 break;
-            default:
+            case ElementType.F16:
                 Transposed<LoadF16>(format, source, row, rows, k, count, destination, stride);
                 break;
+            default:
+                throw new NotSupportedException("a transposed left factor of 8-bit floats: weights are right factors");
         }
     }
 

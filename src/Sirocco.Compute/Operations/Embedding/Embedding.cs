@@ -50,7 +50,7 @@ public static unsafe partial class Operations
         public float* Y;
         public int Hidden;
 
-        public readonly void Row(int row) => RowConversion.ToF32(Table.Type, Table.At(Ids[row], 0), Hidden, Y + ((long)row * Hidden));
+        public readonly void Row(int row) => RowConversion.ToF32(Table, Ids[row], 0, Hidden, Y + ((long)row * Hidden));
     }
 
     /// <summary>Columns are shared out rather than tokens, so that a token that occurs twice is no race.</summary>

@@ -46,7 +46,7 @@ public static unsafe partial class Operations
 
         public readonly void Row(int row)
         {
-            for (int i = 0; i < Table.Rows; i++) RowConversion.ToF32(Table.Type, Table.At(i, Ids[row]), 1, Y + ((long)row * Table.Rows) + i);
+            for (int i = 0; i < Table.Rows; i++) RowConversion.ToF32(Table, i, Ids[row], 1, Y + ((long)row * Table.Rows) + i);
         }
     }
 }
