@@ -117,20 +117,21 @@ internal sealed class AdapterConfig
             ["task_type"] = taskType,
             ["use_dora"] = options.UseDora,
         };
+        AutoModelAdapterFields written = options.AsWritten;
         JsonObject autoModel = new()
         {
             ["dropout"] = Float(options.Dropout),
             ["dropout_position"] = options.DropoutPosition == DropoutPosition.Pre ? "pre" : "post",
-            ["exclude_modules"] = List(options.ExcludeModules),
-            ["expert_weight_format"] = "unquantized",
-            ["lora_A_init"] = options.Initialization == AdapterInitialization.XavierNormal ? "xavier" : "kaiming",
-            ["lora_dtype"] = null,
+            ["exclude_modules"] = TextOrList(options.ExcludeModules, written.ExcludeIsText),
+            ["expert_weight_format"] = written.ExpertWeightFormat,
+            ["lora_A_init"] = written.Initialization ?? (options.Initialization == AdapterInitialization.XavierNormal ? "xavier" : "kaiming"),
+            ["lora_dtype"] = written.ElementType,
             ["match_all_linear"] = options.MatchAllLinear,
-            ["moe_rank_scaling"] = false,
-            ["target_modules"] = List(options.TargetModules.Count == 0 && options.ExcludeModules.Count == 0 && !options.MatchAllLinear ? ["*_proj"] : options.TargetModules),
+            ["moe_rank_scaling"] = written.ScalesRankOfExperts,
+            ["target_modules"] = TextOrList(options.TargetModules, written.TargetIsText),
             ["use_dora"] = options.UseDora,
-            ["use_memory_efficient_lora"] = true,
-            ["use_triton"] = false,
+            ["use_memory_efficient_lora"] = written.IsMemoryEfficient,
+            ["use_triton"] = written.UsesTriton,
         };
         PeftOptions peft = new() { TargetModules = sorted, Rank = options.Rank, Alpha = options.Alpha, UseDora = options.UseDora };
         return new AdapterConfig(peft, json, autoModel);
@@ -159,7 +160,9 @@ internal sealed class AdapterConfig
     private static JsonObject Map<T>(IReadOnlyList<KeyValuePair<string, T>> patterns, Func<T, JsonNode> value) =>
         new(patterns.Select(pattern => KeyValuePair.Create(pattern.Key, (JsonNode?)value(pattern.Value))));
 
-    private static JsonNode? Names(IReadOnlyList<string> names, bool isPattern) => names.Count == 0 ? null : isPattern ? JsonValue.Create(names[0]) : List(names);
+    private static JsonNode? Names(IReadOnlyList<string> names, bool isPattern) => names.Count == 0 ? null : TextOrList(names, isPattern);
+
+    private static JsonNode TextOrList(IReadOnlyList<string> names, bool isText) => isText && names.Count == 1 ? JsonValue.Create(names[0]) : List(names);
 
     private static JsonArray List(IReadOnlyList<string> names) => new([.. names.Select(name => (JsonNode)name)]);
 

@@ -29,7 +29,7 @@ public sealed record AdapterOptions
     /// </summary>
     public IReadOnlyList<string> TargetModules { get; init; } = [];
 
-    /// <summary>Instead of targets: every linear layer but these.</summary>
+    /// <summary>Instead of targets: every linear layer but these full names and patterns; a last component alone excludes nothing.</summary>
     public IReadOnlyList<string> ExcludeModules { get; init; } = [];
 
     /// <summary>Instead of names: every linear layer, heads included.</summary>
@@ -52,6 +52,9 @@ public sealed record AdapterOptions
 
     /// <summary>How A starts.</summary>
     public AdapterInitialization Initialization { get; init; } = AdapterInitialization.XavierNormal;
+
+    /// <summary>What the adapter's folder repeats of the recipe that it was made with.</summary>
+    public AutoModelAdapterFields AsWritten { get; init; } = new();
 
     /// <summary>Refuses contradictions, by the keys of a recipe.</summary>
     /// <exception cref="ArgumentException">A setting is out of range, or two exclude each other.</exception>

@@ -5,7 +5,7 @@ internal static class ModuleMatching
 {
     /// <summary>
     /// NeMo AutoModel's rules over names with the wrapper's <c>model.</c>: a name equals a target, or matches it as <c>^target$</c> with <c>*</c> for any characters; beyond
-    /// them a bare last component matches too, which the library's own example recipes mean.
+    /// them a target that is a bare last component matches too, which the library's own example recipes mean.
     /// </summary>
     /// <exception cref="ArgumentException">Nothing matches, or a target is no regular expression.</exception>
     public static List<Projection> Select(PretrainedModel model, AdapterOptions options)
@@ -18,7 +18,7 @@ internal static class ModuleMatching
         foreach (Projection projection in model.Projections.Where(projection => projection.Name != Embedding))
         {
             string name = Wrapper + model.ModuleName(projection), last = name[(name.LastIndexOf('.') + 1)..];
-            if (options.MatchAllLinear || wanted == (names.Contains(name) || names.Contains(last) || Array.Exists(patterns, pattern => pattern.IsMatch(name)))) selected.Add(projection);
+            if (options.MatchAllLinear || wanted == (names.Contains(name) || (wanted && names.Contains(last)) || Array.Exists(patterns, pattern => pattern.IsMatch(name)))) selected.Add(projection);
         }
 
         return selected.Count > 0 ? selected : throw new ArgumentException(

@@ -118,6 +118,7 @@ public sealed class AdapterTests : IDisposable
         using BiEncoder model = NewModel(TinyModels.Ministral);
         Assert.Equal(14, Adapted(model, new AdapterOptions()).Count);
         Assert.Equal(12, Adapted(model, new AdapterOptions { ExcludeModules = ["*.q_proj"] }).Count);
+        Assert.Equal(14, Adapted(model, new AdapterOptions { ExcludeModules = ["q_proj"] }).Count); // a last component is a target's spelling only
         using CrossEncoder reranker = new(TinyModels.NewDecoder(TinyModels.Llama), Parameter.FromValues("score.weight", [1, 48], new float[48]), Pooling.Average);
         Assert.Contains("score", Adapted(reranker, new AdapterOptions { MatchAllLinear = true }));
         Assert.DoesNotContain("score", Adapted(reranker, new AdapterOptions()));
@@ -172,6 +173,21 @@ public sealed class AdapterTests : IDisposable
         Assert.Equal(adapter.Parameters.Select(parameter => parameter.Name).Order(), again.Parameters.Select(parameter => parameter.Name).Order());
         again.Save(temporary.File("again"));
         Assert.True(JsonNode.DeepEquals(JsonNode.Parse(File.ReadAllText(Path.Combine(saved, "automodel_peft_config.json"))), JsonNode.Parse(File.ReadAllText(temporary.File("again/automodel_peft_config.json")))));
+    }
+
+    [Fact]
+    public void A_recipes_adapter_repeats_what_the_recipe_says_beside_its_mathematics()
+    {
+        using BiEncoder model = NewModel(TinyModels.Ministral);
+        AutoModelAdapterFields written = new() { TargetIsText = true, Initialization = "uniform", ElementType = "torch.bfloat16", IsMemoryEfficient = false, UsesTriton = true, ScalesRankOfExperts = true, ExpertWeightFormat = "fp8" };
+        Adapter adapter = Adapter.Attach(model, new AdapterOptions { TargetModules = ["*.q_proj"], Initialization = AdapterInitialization.KaimingUniform, AsWritten = written });
+        adapter.Save(temporary.File("fields"));
+        Assert.True(JsonNode.DeepEquals(
+            JsonNode.Parse("""
+                {"dropout": 0.0, "dropout_position": "post", "exclude_modules": [], "expert_weight_format": "fp8", "lora_A_init": "uniform", "lora_dtype": "torch.bfloat16", "match_all_linear": false,
+                 "moe_rank_scaling": true, "target_modules": "*.q_proj", "use_dora": false, "use_memory_efficient_lora": false, "use_triton": true}
+                """),
+            JsonNode.Parse(File.ReadAllText(temporary.File("fields/automodel_peft_config.json")))));
     }
 
     [SkippableTheory]
