@@ -24,7 +24,10 @@ internal sealed record CheckpointState
     [JsonRequired]
     public int Step { get; init; }
 
-    /// <summary>Its epoch.</summary>
+    /// <summary>The step that the run began with.</summary>
+    public int FirstStep { get; init; }
+
+    /// <summary>Epoch of the next step.</summary>
     [JsonRequired]
     public int Epoch { get; init; }
 
@@ -65,8 +68,8 @@ internal sealed record CheckpointState
         {
             CheckpointState state = JsonSerializer.Deserialize(File.ReadAllBytes(file), CheckpointStateJson.Default.CheckpointState) ?? throw new JsonException("it is null");
             if (state.Format != 1) throw new InvalidDataException($"{file}: has the form {state.Format}, this version reads form 1; resume with the version that wrote it");
-            bool sound = state is { Step: >= 0, Epoch: >= 0, BatchesPerEpoch: > 0, Accumulation: > 0, Updates: not null, Validation: not null };
-            return sound ? state : throw new JsonException("a count is negative or missing");
+            bool sound = state is { FirstStep: >= 0, Epoch: >= 0, BatchesPerEpoch: > 0, Accumulation: > 0, Updates: not null, Validation: not null };
+            return sound && state.Step >= state.FirstStep ? state : throw new JsonException("a count is negative or missing");
         }
         catch (JsonException e)
         {

@@ -99,6 +99,7 @@ internal sealed class RunCheckpoints : IDisposable
         {
             Serial = folder.NextSerial(),
             Step = step,
+            FirstStep = scheduler.First,
             Epoch = epoch,
             BatchesPerEpoch = scheduler.BatchesPerEpoch,
             Accumulation = scheduler.Accumulation,
@@ -128,7 +129,7 @@ internal sealed class RunCheckpoints : IDisposable
         readMoments();
         arena.MastersChanged();
         optimizer.RestoreSteps([.. arena.Parameters.Select(parameter => state.Updates[parameter.Name])]);
-        scheduler.Restore(state.Step, state.Epoch);
+        scheduler.Restore(state.Step, state.Epoch, state.FirstStep);
         if (state.EarlyStopping is { } seen) stopping?.Restore(seen);
     }
 

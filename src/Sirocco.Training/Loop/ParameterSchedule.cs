@@ -171,6 +171,7 @@ public sealed record ParameterSchedule
             FinalDecay = options.FinalDecay,
         };
         schedule.Validate();
+        schedule.RequireFinalDecay(totalSteps);
         return schedule;
     }
 
@@ -222,19 +223,25 @@ public sealed record ParameterSchedule
         };
     }
 
+    /// <summary>Refuses <see cref="DecayStyle.WarmupStableDecay"/> without what says how it falls, where a run of so many steps gets as far.</summary>
+    /// <exception cref="ArgumentException">It is missing; the message names the key.</exception>
+    internal void RequireFinalDecay(int totalSteps)
+    {
+        if (Style != DecayStyle.WarmupStableDecay) return;
+        if (FinalDecaySteps is not { } steps) throw new ArgumentException("lr_decay_style WSD needs wsd_decay_steps");
+        bool falls = Math.Min(totalSteps, DecaySteps) > Math.Max(WarmupSteps, (long)DecaySteps - steps);
+        if (falls && FinalDecay is null) throw new ArgumentException("lr_decay_style WSD needs lr_wsd_decay_style, since the run reaches its last decay: linear, cosine, exponential or minus_sqrt");
+    }
+
     private void Validate()
     {
         if (!(Minimum >= 0)) throw new ArgumentException($"min_lr is {Minimum}; it must not be negative");
         if (!(Minimum <= Maximum)) throw new ArgumentException($"min_lr {Minimum} is above max_lr {Maximum}");
-        if (!(Initial >= 0 && Initial <= Maximum)) throw new ArgumentException($"init_lr {Initial} is not between 0 and max_lr {Maximum}");
+        if (!(Initial <= Maximum)) throw new ArgumentException($"init_lr {Initial} is above max_lr {Maximum}");
         if (WarmupSteps < 0) throw new ArgumentException($"lr_warmup_steps is {WarmupSteps}; it must not be negative");
         if (DecaySteps <= 0) throw new ArgumentException($"lr_decay_steps is {DecaySteps}; it must be positive");
         if (WarmupSteps >= DecaySteps) throw new ArgumentException($"lr_warmup_steps {WarmupSteps} is not below lr_decay_steps {DecaySteps} (the length of the run, unless given); lower it, for instance to {DecaySteps / 10}");
         if (!(StartWeightDecay >= 0) || !(EndWeightDecay >= StartWeightDecay)) throw new ArgumentException($"start_wd {StartWeightDecay} must be at least 0 and at most end_wd {EndWeightDecay}");
         if (WeightDecayStyle == WeightDecayGrowth.Constant && StartWeightDecay != EndWeightDecay) throw new ArgumentException($"wd_incr_style constant needs start_wd {StartWeightDecay} and end_wd {EndWeightDecay} to be equal");
-        if (Style != DecayStyle.WarmupStableDecay) return;
-        if (FinalDecaySteps is not { } steps) throw new ArgumentException("lr_decay_style WSD needs wsd_decay_steps");
-        if (steps < 1 || steps > DecaySteps) throw new ArgumentException($"wsd_decay_steps is {steps}; it must be from 1 to lr_decay_steps {DecaySteps}");
-        if (FinalDecay is null) throw new ArgumentException("lr_decay_style WSD needs lr_wsd_decay_style: linear, cosine, exponential or minus_sqrt");
     }
 }

@@ -69,7 +69,7 @@ public sealed class RetrievalTrainer<TBatch> : IDisposable
         List<string> questions = [];
         Dictionary<string, Measure> measures = [];
         float norm;
-        double rate = schedule.LearningRate(step);
+        double rate = schedule.LearningRate(Scheduler.Done);
         try
         {
             for (int micro = 0; micro < count; micro++)
@@ -88,7 +88,7 @@ public sealed class RetrievalTrainer<TBatch> : IDisposable
                 }
             }
 
-            norm = descent.Update(rate, schedule.WeightDecay(step));
+            norm = descent.Update(rate, schedule.WeightDecay(Scheduler.Done));
         }
         catch (Exception e)
         {

@@ -5,14 +5,16 @@ namespace Sirocco.Training;
 /// <summary>How many queries make a step, how long a run is, and when it validates and saves: the <c>step_scheduler</c> section of a recipe.</summary>
 public sealed record StepSchedulerOptions
 {
+    internal const int DefaultEpochs = 10;
+
     /// <summary>Queries in a step, over all micro-batches and ranks.</summary>
     public int GlobalBatchSize { get; init; } = 32;
 
     /// <summary>Queries in a micro-batch of one rank.</summary>
     public int LocalBatchSize { get; init; } = 1;
 
-    /// <summary>Passes over the data; null takes as many as <see cref="MaxSteps"/> needs.</summary>
-    public int? Epochs { get; init; } = 10;
+    /// <summary>Passes over the data; null takes as many as <see cref="MaxSteps"/> needs, or 10 where that is null too.</summary>
+    public int? Epochs { get; init; } = DefaultEpochs;
 
     /// <summary>Steps at most; null ends with the last epoch.</summary>
     public int? MaxSteps { get; init; }
@@ -38,10 +40,10 @@ public sealed record StepSchedulerOptions
     /// <summary>preemption_signal: signals after which the step in progress is finished and saved, and the run ends; for whoever listens to signals.</summary>
     public IReadOnlyList<PosixSignal> PreemptionSignals { get; init; } = [PosixSignal.SIGTERM];
 
-    /// <summary>Number of the first step.</summary>
+    /// <summary>start_step: number of the first step. Counting alone begins there: the data do with their first batch, the schedule with its first rate.</summary>
     public int StartStep { get; init; }
 
-    /// <summary>Number of the first epoch.</summary>
+    /// <summary>start_epoch: number of the first epoch.</summary>
     public int StartEpoch { get; init; }
 
     /// <summary>Micro-batches of a full step on one rank.</summary>
@@ -68,7 +70,6 @@ public sealed record StepSchedulerOptions
         Positive(LossWindowSteps, "loss_average_window_steps");
         if (StartStep < 0) throw new ArgumentException($"start_step is {StartStep}; it must not be negative");
         if (StartEpoch < 0) throw new ArgumentException($"start_epoch is {StartEpoch}; it must not be negative");
-        if (Epochs is null && MaxSteps is null) throw new ArgumentException("neither num_epochs nor max_steps is given; the run would never end");
     }
 
     private static void Positive(int? value, string key)
@@ -81,6 +82,7 @@ public sealed record StepSchedulerOptions
 public sealed class StepScheduler
 {
     private readonly StepSchedulerOptions options;
+    private int first;
 
     /// <param name="options">Sizes and intervals.</param>
     /// <param name="batchesPerEpoch">Micro-batches that a rank's loader gives in an epoch.</param>
@@ -95,9 +97,9 @@ public sealed class StepScheduler
         BatchesPerEpoch = batchesPerEpoch;
         Accumulation = options.Accumulation(ranks);
         EpochLength = (batchesPerEpoch + Accumulation - 1) / Accumulation;
-        Epochs = options.Epochs ?? ((options.MaxSteps!.Value + EpochLength - 1) / EpochLength);
+        Epochs = options.Epochs ?? (options.MaxSteps is { } most ? (int)(((long)most + EpochLength - 1) / EpochLength) : StepSchedulerOptions.DefaultEpochs);
         TotalSteps = (int)Math.Min(options.MaxSteps ?? int.MaxValue, Math.Min(int.MaxValue, (long)Epochs * EpochLength));
-        Step = options.StartStep;
+        Step = first = options.StartStep;
         Epoch = options.StartEpoch;
     }
 
@@ -113,8 +115,14 @@ public sealed class StepScheduler
     /// <summary>Epochs of the run.</summary>
     public int Epochs { get; }
 
-    /// <summary>Steps of the run.</summary>
+    /// <summary>Steps of the run, counted from 0 wherever it starts.</summary>
     public int TotalSteps { get; }
+
+    /// <summary>Number of the step that the run began with.</summary>
+    public int First => first;
+
+    /// <summary>Steps that the run has done, those before it was resumed included.</summary>
+    public int Done => Step - first;
 
     /// <summary>The step in progress, or the next, from 0.</summary>
     public int Step { get; private set; }
@@ -126,7 +134,7 @@ public sealed class StepScheduler
     public bool IsDone => Step >= TotalSteps || Epoch >= Epochs;
 
     /// <summary>Place of <see cref="Step"/> within its epoch.</summary>
-    public int StepInEpoch => Step % EpochLength;
+    public int StepInEpoch => Done % EpochLength;
 
     /// <summary>Micro-batches of the epoch that steps before this one have taken.</summary>
     public int BatchesConsumed => StepInEpoch * Accumulation;
@@ -155,7 +163,8 @@ public sealed class StepScheduler
     /// <summary>Takes over the counts of a saved run.</summary>
     /// <param name="step">The next step.</param>
     /// <param name="epoch">The epoch it belongs to.</param>
-    public void Restore(int step, int epoch) => (Step, Epoch) = (step, epoch);
+    /// <param name="first">The step that the run began with.</param>
+    public void Restore(int step, int epoch, int first = 0) => (Step, Epoch, this.first) = (step, epoch, first);
 
     private bool Due(int every) => Step % every == every - 1;
 }

@@ -21,6 +21,13 @@ public readonly record struct ParameterGroup(double LearningRateFactor, double W
         bool exempt = parameter.Name.EndsWith(".bias", StringComparison.Ordinal) || parameter.Name.Contains("norm", StringComparison.OrdinalIgnoreCase);
         return new ParameterGroup(1, exempt ? 0 : 1);
     }
+
+    /// <summary>
+    /// The group under an <c>lr_scheduler</c>, which multiplies what it schedules by each group's ratio to the optimizer's own weight decay. To 0 there is no ratio: it is 1, so norms and
+    /// biases then decay like the rest (NeMo AutoModel 0.7).
+    /// </summary>
+    /// <param name="weightDecay">The optimizer's.</param>
+    public ParameterGroup Scheduled(double weightDecay) => weightDecay == 0 ? this with { WeightDecayFactor = 1 } : this;
 }
 
 /// <summary>A block of an optimizer's memory in its arena's layout.</summary>

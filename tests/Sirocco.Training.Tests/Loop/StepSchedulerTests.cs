@@ -37,6 +37,13 @@ public class StepSchedulerTests
     }
 
     [Fact]
+    public void Without_epochs_and_steps_there_are_ten_epochs()
+    {
+        StepScheduler scheduler = new(new StepSchedulerOptions { GlobalBatchSize = 1, Epochs = null }, batchesPerEpoch: 4);
+        Assert.Equal((10, 40), (scheduler.Epochs, scheduler.TotalSteps));
+    }
+
+    [Fact]
     public void Sizes_that_do_not_divide_are_refused_with_what_would()
     {
         ArgumentException refused = Assert.Throws<ArgumentException>(() => new StepScheduler(new StepSchedulerOptions { GlobalBatchSize = 10, LocalBatchSize = 4 }, 5));

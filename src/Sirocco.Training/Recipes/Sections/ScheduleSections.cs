@@ -32,7 +32,9 @@ internal static class ScheduleSections
 
     public static OptimizerOptions Optimizer(SectionReader section)
     {
-        TargetKind target = section.Target(TargetKind.FusedAdam, TargetKind.AdamW, TargetKind.Adam, TargetKind.Sgd);
+        TargetKind target = section.Target(
+            TargetKind.FusedAdam, TargetKind.AdamW, TargetKind.Adam, TargetKind.Sgd, TargetKind.FusedAdamConfig, TargetKind.AdamWConfig, TargetKind.AdamConfig, TargetKind.FlashAdamWConfig, TargetKind.DionConfig);
+        if (target == TargetKind.DionConfig) throw section.Wrong("_target_", "adamw, adam, fused_adam or sgd: optimizers of the Dion family (muon, normuon, dion, dion2) are not supported");
         OptimizerOptions options = target == TargetKind.Sgd ? StochasticGradientDescent(section) : Adam(section, target);
         section.Ignore("fused", "foreach", "capturable", "differentiable", "set_grad_none");
         if (section.OptionalBool("maximize", false) == true) throw section.Wrong("maximize", "false: a loss is made smaller");
@@ -49,7 +51,7 @@ internal static class ScheduleSections
             WarmupSteps = section.OptionalInt("lr_warmup_steps", null, 0),
             DecaySteps = section.OptionalInt("lr_decay_steps", null, 1),
             Style = section.Choice("lr_decay_style", DecayStyle.Cosine, ("cosine", DecayStyle.Cosine), ("linear", DecayStyle.Linear), ("constant", DecayStyle.Constant), ("inverse-square-root", DecayStyle.InverseSquareRoot), ("WSD", DecayStyle.WarmupStableDecay)),
-            Initial = section.OptionalNumber("init_lr", null),
+            Initial = section.OptionalNumber("init_lr", null, double.NegativeInfinity),
             Maximum = section.OptionalNumber("max_lr", null),
             Minimum = section.OptionalNumber("min_lr", null),
             StartWeightDecay = section.OptionalNumber("start_wd", null),
@@ -58,7 +60,7 @@ internal static class ScheduleSections
             WeightDecayStyle = section.Choice("wd_incr_style", WeightDecayGrowth.Constant, ("constant", WeightDecayGrowth.Constant), ("linear", WeightDecayGrowth.Linear), ("cosine", WeightDecayGrowth.Cosine)),
             KeepSavedCourse = section.Bool("use_checkpoint_opt_param_scheduler", true),
             OverrideSavedCourse = section.Bool("override_opt_param_scheduler", false),
-            FinalDecaySteps = section.OptionalInt("wsd_decay_steps", null, 1),
+            FinalDecaySteps = section.OptionalInt("wsd_decay_steps", null),
             FinalDecay = section.OptionalChoice<FinalDecayStyle>("lr_wsd_decay_style", null, ("linear", FinalDecayStyle.Linear), ("cosine", FinalDecayStyle.Cosine), ("exponential", FinalDecayStyle.Exponential), ("minus_sqrt", FinalDecayStyle.MinusSquareRoot)),
         };
         section.Finish();
@@ -67,21 +69,24 @@ internal static class ScheduleSections
 
     private static OptimizerOptions Adam(SectionReader section, TargetKind target)
     {
-        bool fused = target == TargetKind.FusedAdam;
-        bool decoupled = fused ? section.Bool("adam_w_mode", true) : target == TargetKind.AdamW;
+        // Settings that are left out are those of the component named: torch's and TransformerEngine's classes, and the original's typed configurations of them, have their own.
+        bool typed = target is TargetKind.FusedAdamConfig or TargetKind.AdamWConfig or TargetKind.AdamConfig or TargetKind.FlashAdamWConfig;
+        bool fused = target is TargetKind.FusedAdam or TargetKind.FusedAdamConfig;
+        bool decoupled = fused ? section.Bool("adam_w_mode", true) : target is TargetKind.AdamW or TargetKind.AdamWConfig or TargetKind.FlashAdamWConfig;
         IReadOnlyList<double> betas = section.Has("betas") ? section.Numbers("betas", 0) : [0.9, 0.999];
         if (betas.Count != 2) throw section.Wrong("betas", "two numbers, such as [0.9, 0.999]");
         OptimizerOptions options = new()
         {
             Kind = decoupled ? OptimizerKind.AdamW : OptimizerKind.Adam,
-            LearningRate = section.Number("lr", 1e-3),
-            WeightDecay = section.Number("weight_decay", target == TargetKind.AdamW ? 0.01 : 0),
+            LearningRate = section.Number("lr", typed ? 1e-4 : 1e-3),
+            WeightDecay = section.Number("weight_decay", typed || target == TargetKind.AdamW ? 0.01 : 0),
             Beta1 = betas[0],
             Beta2 = betas[1],
             Epsilon = section.Number("eps", 1e-8),
             BiasCorrection = !fused || section.Bool("bias_correction", true),
             AmsGrad = section.Bool("amsgrad", false),
         };
+        if (target == TargetKind.FlashAdamWConfig) section.Ignore("master_weight_bits"); // masters are f32 here
         if (fused)
         {
             // Weights have f32 masters and moments here, whatever is asked for.
