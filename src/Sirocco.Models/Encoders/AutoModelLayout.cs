@@ -11,8 +11,8 @@ public sealed record AutoModelLayout
     /// <summary>Whether sentence-transformers gets its files. Not where queries or passages carry instructions of their corpus, which these files cannot express.</summary>
     public bool HasModules { get; init; } = true;
 
-    /// <summary>Whether a bi-encoder gives a vector for each token (<c>pooling: colbert</c>), for which sentence-transformers has no files either.</summary>
-    public bool MultiVector { get; init; }
+    /// <summary>The name (<see cref="PoolingNames.MultiVector"/>) under which a bi-encoder gives a vector for each token, for which sentence-transformers has no files either; null where it does not.</summary>
+    public string? MultiVector { get; init; }
 
     /// <summary>The side that the recipe pads on, for tokenizer_config.json; null leaves what the tokenizer's files say.</summary>
     public TextSide? PaddingSide { get; init; }

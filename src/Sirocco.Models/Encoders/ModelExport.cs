@@ -21,10 +21,10 @@ internal static class ModelExport
         using SharedReads.Reading reading = encoder.BeginReading();
         using AtomicFolder output = AtomicFolder.Create(folder);
         EncoderSettings settings = encoder.Settings;
-        bool multiVector = options.AutoModel is { MultiVector: true };
-        bool modules = !multiVector && !settings.Poolings.Contains(Pooling.Sum) && options.WeightPrefix.Length == 0 && options.AutoModel is null or { HasModules: true };
+        string? multiVector = options.AutoModel?.MultiVector;
+        bool modules = multiVector is null && !settings.Poolings.Contains(Pooling.Sum) && options.WeightPrefix.Length == 0 && options.AutoModel is null or { HasModules: true };
         ModelConfig config = encoder.Config with { IsCausal = encoder.IsCausal };
-        if (multiVector) config = config with { Pooling = "colbert" };
+        if (multiVector is not null) config = config with { Pooling = multiVector };
         else if (settings.Poolings.Count == 1 && settings.Poolings[0] is Pooling.Average or Pooling.First or Pooling.Last or Pooling.Sum)
             config = config with { Pooling = PoolingNames.ConfigName(settings.Poolings[0]) };
         config = config with { Labels = [] };

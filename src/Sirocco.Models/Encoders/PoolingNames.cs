@@ -29,6 +29,9 @@ public static class PoolingNames
         ("pooling_mode_lasttoken", Pooling.Last),
     ];
 
+    /// <summary>What a bi-encoder's configuration calls it when every token keeps its vector: two names for one thing, and no pooling.</summary>
+    public static IReadOnlyList<string> MultiVector { get; } = ["colbert", "multi_vector"];
+
     /// <summary>All names.</summary>
     public static IEnumerable<string> All => Table.Select(entry => entry.Name);
 

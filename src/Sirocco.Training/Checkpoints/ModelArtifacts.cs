@@ -61,7 +61,7 @@ internal static class ModelArtifacts
         {
             Source = recipe.Encoder.Submodel is null ? recipe.Encoder.Path : "",
             HasModules = Collator(recipe) is not { UseDatasetInstruction: true },
-            MultiVector = recipe is BiEncoderRecipe { Model.MultiVector: true },
+            MultiVector = recipe is BiEncoderRecipe { Model: { MultiVector: true, MultiVectorName: var name } } ? name : null,
             PaddingSide = recipe.Tokenizer.PaddingSide,
             PromptTemplate = (recipe as CrossEncoderRecipe)?.Collator.Template,
             KeepSourceConfig = recipe.Checkpoint.KeepSourceConfig,

@@ -30,7 +30,7 @@ internal sealed class TrainingValidation<TBatch>
         if (recipe.Evaluation is not { } options) return examples is null ? null : new TrainingValidation<TBatch>(examples, null);
         BiEncoderCollatorOptions texts = recipe switch
         {
-            BiEncoderRecipe { Model.MultiVector: true } => throw new ArgumentException("evaluation searches with one vector for a text, but pooling colbert gives one for each token; leave the section out"),
+            BiEncoderRecipe { Model.MultiVector: true } => throw new ArgumentException("evaluation searches with one vector for a text, but the pooling colbert (multi_vector) gives one for each token; leave the section out"),
             BiEncoderRecipe bi => bi.ValidationCollator ?? bi.Collator,
             DistillationRecipe distillation => distillation.ValidationCollator ?? distillation.Collator,
             _ => throw new ArgumentException("evaluation searches a corpus by vectors, which a cross-encoder does not give; leave the section out"),

@@ -32,6 +32,10 @@ public sealed class RecipeRunner
     /// <exception cref="TrainingDivergedException">The loss or a gradient is not finite.</exception>
     public void Run(RetrievalRecipe recipe, CancellationToken cancellation = default)
     {
+        ArgumentNullException.ThrowIfNull(recipe);
+        if (recipe is BiEncoderRecipe { Model: { Pooling: null, MultiVector: false } model } plain && MultiVectorName(model.Path) is { } name)
+            recipe = plain with { Model = model with { MultiVector = true, MultiVectorName = name } };
+        recipe.Validate();
         switch (recipe)
         {
             case BiEncoderRecipe bi:
@@ -44,7 +48,7 @@ public sealed class RecipeRunner
                 Train(distillation, cancellation);
                 break;
             default:
-                throw new NotSupportedException($"a recipe of type {recipe?.GetType().Name ?? "null"} cannot be run");
+                throw new NotSupportedException($"a recipe of type {recipe.GetType().Name} cannot be run");
         }
     }
 
@@ -96,8 +100,12 @@ public sealed class RecipeRunner
         DistillationCollator collator = new(tokenizer, recipe.Collator);
         TrainingData<DistillationBatch> data = TrainingData<DistillationBatch>.Load(
             recipe, collator, recipe.ValidationCollator is { } other ? new DistillationCollator(tokenizer, other) : collator, observer.Warned);
-        if (recipe.Losses.InfoNce is { LearnsTemperature: true, Temperature: var fixedTemperature } && recipe.Losses.InfoNceWeight > 0)
-            observer.Warned($"infonce_loss.learnable_temperature: the optimizer of this recipe holds the model alone, so the temperature stays at {fixedTemperature}, as in the original");
+        foreach ((string section, InfoNceLossOptions loss, double weight) in recipe.Losses.Contrasts)
+        {
+            if (loss.LearnsTemperature && weight > 0)
+                observer.Warned($"{section}.learnable_temperature: the optimizer of this recipe holds the model alone, so the temperature stays at {loss.Temperature}, as in the original");
+        }
+
         using BiEncoder student = BiEncoder.FromBackbone(model.Path, Backbone(recipe) with { Normalize = model.Normalize });
         using BiEncoder? teacher = recipe.Teacher is { } options && recipe.Collator.TeacherCache is null ? Teacher(options) : null;
         using ComputeContext context = device.NewContext();
@@ -139,7 +147,8 @@ public sealed class RecipeRunner
         ParameterArena arena = new(objective.Parameters);
         IReadOnlyList<Parameter> own = objective.Projection?.Parameters ?? [];
         if (recipe.InitialWeights is { } start) SetInitialWeights(start, model, own);
-        Optimizer optimizer = Optimizer.Create(context, arena, recipe.Optimizer, objective.GroupOf);
+        Optimizer optimizer = Optimizer.Create(
+            context, arena, recipe.Optimizer, parameter => recipe.ParameterSchedule is null ? objective.GroupOf(parameter) : objective.GroupOf(parameter).Scheduled(recipe.Optimizer.WeightDecay));
         EarlyStopping? stopping = recipe.EarlyStopping is { } options ? new EarlyStopping(options) : null;
         using RunCheckpoints? checkpoints = recipe.Checkpoint.Enabled ? new RunCheckpoints(recipe, model, objective.Projection, optimizer, scheduler, stopping, Origin?.Configuration) { Schedule = data.Schedule } : null;
         checkpoints?.Resume(observer.Warned);
@@ -190,6 +199,14 @@ public sealed class RecipeRunner
             if (told != failure) throw told;
             throw;
         }
+    }
+
+    /// <summary>What config.json of a folder calls a vector for each token, where that is what it asks for; sentence-transformers' files would go before it.</summary>
+    private static string? MultiVectorName(string folder)
+    {
+        if (!File.Exists(Path.Combine(folder, "config.json")) || File.Exists(Path.Combine(folder, "modules.json"))) return null;
+        string? pooling = ModelConfig.Load(folder).Pooling;
+        return PoolingNames.MultiVector.FirstOrDefault(name => name == pooling);
     }
 
     private BackboneOptions Backbone(RetrievalRecipe recipe) => new()

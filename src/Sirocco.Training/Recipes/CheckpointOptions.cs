@@ -16,6 +16,8 @@ public enum ConsolidatedExport
 /// <summary>Where and how a run keeps its state.</summary>
 public sealed record CheckpointOptions
 {
+    internal const string DefaultMetric = "default";
+
     /// <summary>Whether checkpoints are written and restored; metrics are written in any case.</summary>
     public bool Enabled { get; init; } = true;
 
@@ -38,7 +40,7 @@ public sealed record CheckpointOptions
     public int? KeepBest { get; init; }
 
     /// <summary>best_metric_key: the validation metric that decides what is best; <c>default</c> is the validation loss.</summary>
-    public string BestMetric { get; init; } = "default";
+    public string BestMetric { get; init; } = DefaultMetric;
 
     /// <summary>v4_compatible: whether the export has the source's own config.json, and ours beside it as config.v5.json.</summary>
     public bool KeepSourceConfig { get; init; }

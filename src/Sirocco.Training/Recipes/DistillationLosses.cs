@@ -162,4 +162,19 @@ public sealed record DistillationLosses
 
     /// <summary>infonce_distill_loss</summary>
     public InfoNceDistillationLossOptions InfoNceDistillation { get; init; } = new();
+
+    /// <exception cref="ArgumentException">The terms contradict each other; the message begins with the key.</exception>
+    internal void Validate()
+    {
+        if (this is { CosineWeight: <= 0, EmbeddingErrorWeight: <= 0, ScoreWeight: <= 0, IntermediateWeight: <= 0, InfoNceWeight: <= 0, InfoNceDistillationWeight: <= 0 })
+            throw new ArgumentException("distill_loss_weight is not above 0, nor is the weight of another loss; give a weight to at least one");
+        if (IntermediateWeight > 0 && Intermediate is not { LayerPairs.Count: > 0 })
+            throw new ArgumentException("layer_pairs is missing; intermediate_loss_weight is above 0: give pairs of student and teacher layers, such as [[0, 0], [1, 2]]");
+        if (Intermediate is { LayerWeights.Count: > 0 } layers && layers.LayerWeights.Count != layers.LayerPairs.Count)
+            throw new ArgumentException($"intermediate_loss.layer_weights has {layers.LayerWeights.Count} numbers; give {layers.LayerPairs.Count}, one for each of layer_pairs");
+    }
+
+    /// <summary>The terms over candidates of a query, by their sections, with their weights.</summary>
+    internal IEnumerable<(string Section, InfoNceLossOptions Loss, double Weight)> Contrasts =>
+        [("infonce_loss", InfoNce, InfoNceWeight), ("infonce_distill_loss", InfoNceDistillation, InfoNceDistillationWeight)];
 }

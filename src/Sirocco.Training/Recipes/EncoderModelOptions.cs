@@ -1,4 +1,5 @@
 using Sirocco.Compute;
+using Sirocco.Models;
 
 namespace Sirocco.Training;
 
@@ -24,8 +25,14 @@ public abstract record EncoderModelOptions
 /// <summary>A bi-encoder: one vector for a text, or one for each token.</summary>
 public sealed record BiEncoderModelOptions : EncoderModelOptions
 {
-    /// <summary>pooling: colbert: a vector for each token, scored by the sum over query tokens of the largest product with a passage token.</summary>
+    /// <summary>
+    /// Whether every token keeps its vector, and texts are scored by the sum over query tokens of the largest product with a passage token (pooling: colbert, or multi_vector).
+    /// False with no <see cref="EncoderModelOptions.Pooling"/>: as config.json of the folder says.
+    /// </summary>
     public bool MultiVector { get; init; }
+
+    /// <summary>Which of its two names (<see cref="PoolingNames.MultiVector"/>) such a pooling has in the config.json of an export.</summary>
+    public string MultiVectorName { get; init; } = PoolingNames.MultiVector[0];
 
     /// <summary>Whether vectors are made of unit length; null: as the folder says, else yes.</summary>
     public bool? Normalize { get; init; }
@@ -55,9 +62,6 @@ public sealed record StudentModelOptions : EncoderModelOptions
 
     /// <summary>Whether pooled vectors are made of unit length.</summary>
     public bool Normalize { get; init; }
-
-    /// <summary>capture_layers: layers, from 0, whose outputs the intermediate term compares.</summary>
-    public IReadOnlyList<int> CapturedLayers { get; init; } = [];
 }
 
 /// <summary>The teacher of a distillation, which does not train.</summary>
@@ -65,7 +69,4 @@ public sealed record TeacherModelOptions : EncoderModelOptions
 {
     /// <summary>Whether pooled vectors are made of unit length.</summary>
     public bool Normalize { get; init; }
-
-    /// <summary>capture_layers: layers, from 0, whose outputs the intermediate term compares.</summary>
-    public IReadOnlyList<int> CapturedLayers { get; init; } = [];
 }

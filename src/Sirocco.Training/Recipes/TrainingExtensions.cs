@@ -6,52 +6,60 @@ namespace Sirocco.Training;
 /// </summary>
 public sealed record GradientCacheOptions
 {
-    /// <summary>micro_batch_size: queries, with their passages, encoded at a time.</summary>
+    /// <summary>Queries, with their passages, encoded at a time (micro_batch_size).</summary>
     public int MicroBatchSize { get; init; } = 8;
 }
 
 /// <summary><c>matryoshka</c>: the loss is taken over the first features of the vectors too (Kusupati et al. 2022).</summary>
 public sealed record MatryoshkaOptions
 {
-    /// <summary>dimensions: how many features each term sees.</summary>
+    /// <summary>How many features each term sees (dimensions).</summary>
     public required IReadOnlyList<int> Dimensions { get; init; }
 
-    /// <summary>weights: one for each of <see cref="Dimensions"/>; empty gives all the weight 1.</summary>
+    /// <summary>Their weights (weights), one for each of <see cref="Dimensions"/>; empty gives all the weight 1.</summary>
     public IReadOnlyList<double> Weights { get; init; } = [];
+
+    /// <exception cref="ArgumentException">The message begins with the key.</exception>
+    internal void Validate()
+    {
+        if (Dimensions.Count == 0 || Dimensions.Distinct().Count() < Dimensions.Count || Dimensions.Any(dimension => dimension < 1))
+            throw new ArgumentException($"matryoshka.dimensions is [{string.Join(", ", Dimensions)}]; give different numbers of features, such as [576, 256, 128]");
+        if (Weights.Count > 0 && Weights.Count != Dimensions.Count) throw new ArgumentException($"matryoshka.weights has {Weights.Count} numbers; give {Dimensions.Count}, one for each of dimensions");
+    }
 }
 
 /// <summary><c>early_stopping</c>: the run ends when a validation metric has not become better for a while.</summary>
 public sealed record EarlyStoppingOptions
 {
-    /// <summary>metric: <c>val_loss</c>, <c>val_acc1</c>, <c>val_mrr</c>, or one of <see cref="CorpusEvaluationOptions.Metrics"/>.</summary>
+    /// <summary>What is watched (metric): <c>val_loss</c>, <c>val_acc1</c>, <c>val_mrr</c>, or one of <see cref="CorpusEvaluationOptions.Metrics"/>.</summary>
     public string Metric { get; init; } = "val_loss";
 
-    /// <summary>patience: validations without an improvement before the run ends.</summary>
+    /// <summary>Validations without an improvement before the run ends (patience).</summary>
     public int Patience { get; init; } = 3;
 
-    /// <summary>min_delta: what counts as an improvement.</summary>
+    /// <summary>What counts as an improvement (min_delta).</summary>
     public double LeastImprovement { get; init; }
 }
 
 /// <summary><c>evaluation</c>: search of a whole corpus with the model as it is, at every validation.</summary>
 public sealed record CorpusEvaluationOptions
 {
-    /// <summary>corpus: the documents.</summary>
+    /// <summary>The documents (corpus).</summary>
     public required string Corpus { get; init; }
 
-    /// <summary>queries: the questions, with their relevant documents where <see cref="Judgements"/> is null.</summary>
+    /// <summary>The questions, with their relevant documents where <see cref="Judgements"/> is null (queries).</summary>
     public required string Queries { get; init; }
 
-    /// <summary>qrels: relevant documents of the questions, or null.</summary>
+    /// <summary>Relevant documents of the questions (qrels), or null.</summary>
     public string? Judgements { get; init; }
 
-    /// <summary>metrics: such as <c>ndcg@10</c>, <c>mrr@10</c>, <c>recall@100</c>, <c>map</c>.</summary>
+    /// <summary>What is measured (metrics), such as <c>ndcg@10</c>, <c>mrr@10</c>, <c>recall@100</c>, <c>map</c>.</summary>
     public IReadOnlyList<string> Metrics { get; init; } = ["ndcg@10", "mrr@10", "recall@10"];
 
-    /// <summary>max_queries: the first so many questions are asked; null asks all.</summary>
+    /// <summary>How many questions are asked, the first ones (max_queries); null asks all.</summary>
     public int? MaximumQueries { get; init; }
 
-    /// <summary>max_documents: relevant documents and the first others up to so many are searched; null searches all.</summary>
+    /// <summary>How many documents are searched, relevant ones and the first others (max_documents); null searches all.</summary>
     public int? MaximumDocuments { get; init; }
 }
 
@@ -71,12 +79,12 @@ public enum FalseNegativeRule
 /// <summary><c>false_negatives</c>: passages that are probably right answers are left out of the candidates of other queries.</summary>
 public sealed record FalseNegativeOptions
 {
-    /// <summary>rule</summary>
+    /// <summary>Which those are (rule).</summary>
     public FalseNegativeRule Rule { get; init; }
 
-    /// <summary>margin: a candidate is left out when its score exceeds the positive's · margin (or the positive's − margin, see <see cref="Absolute"/>).</summary>
+    /// <summary>A candidate is left out when its score exceeds the positive's · margin, or the positive's − margin where <see cref="Absolute"/> (margin).</summary>
     public double Margin { get; init; } = 0.95;
 
-    /// <summary>margin_type: abs</summary>
+    /// <summary>Whether the margin is subtracted (margin_type: abs).</summary>
     public bool Absolute { get; init; }
 }

@@ -32,7 +32,7 @@ public sealed class RecipeMistakeTests
     [InlineData("distributed.tp_size=2", "distributed.tp_size is 2; give 1 or none")]
     [InlineData("validation_dataset.eval_negative_size=2", "validation_dataset.eval_negative_size is 2; give 4")]
     [InlineData("recipe=TrainBiEncoder", "did you mean TrainBiEncoderRecipe?")]
-    [InlineData("matryoshka.dimensions=[8, 8]", "matryoshka.dimensions is a list; give different numbers of features")]
+    [InlineData("matryoshka.dimensions=[8, 8]", "matryoshka.dimensions is [8, 8]; give different numbers of features")]
     [InlineData("false_negatives=margin", "without it no passage of another query is a candidate")]
     [InlineData("early_stopping.metric=ndcg@10", "early_stopping.metric is 'ndcg@10'; give val_loss")]
     [InlineData("checkpoint.checkpoint_dir=${SIROCCO_TEST_UNSET}", "checkpoint.checkpoint_dir needs environment variable SIROCCO_TEST_UNSET, which is not set")]

@@ -63,11 +63,13 @@ public sealed record DistillationCollatorOptions : BiEncoderCollatorOptions
 /// <summary>How a cross-encoder's batches are made.</summary>
 public sealed record CrossEncoderCollatorOptions
 {
+    internal const string DefaultTemplate = "question:{query} \n \n passage:{passage}";
+
     /// <summary>Most tokens of a query with its passage.</summary>
     public required int MaxLength { get; init; }
 
-    /// <summary>The text of a pair; fields <c>{query}</c> and <c>{passage}</c>, literal braces doubled.</summary>
-    public string Template { get; init; } = "question:{query} \n \n passage:{passage}";
+    /// <summary>The text of a pair; fields <c>{query}</c> and <c>{passage}</c>, one of them at its end, literal braces doubled.</summary>
+    public string Template { get; init; } = DefaultTemplate;
 
     /// <summary>The width is rounded up to a multiple of this; null for none.</summary>
     public int? PadToMultipleOf { get; init; }
@@ -75,6 +77,7 @@ public sealed record CrossEncoderCollatorOptions
     internal void Validate()
     {
         BiEncoderCollatorOptions.Require(MaxLength, "rerank_max_length");
+        PairTemplate.Parse(Template).RequireCuttableEnd();
         BiEncoderCollatorOptions.Require(PadToMultipleOf ?? 1, "pad_to_multiple_of");
     }
 }

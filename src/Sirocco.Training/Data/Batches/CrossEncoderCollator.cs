@@ -1,3 +1,5 @@
+using Sirocco.Text;
+
 namespace Sirocco.Training;
 
 /// <summary>Batches of a cross-encoder: each query with each of its documents as one text.</summary>
@@ -6,7 +8,7 @@ public sealed class CrossEncoderCollator : Collator<RerankingBatch>
     private readonly CrossEncoderCollatorOptions options;
     private readonly PairTemplate template;
 
-    /// <exception cref="InvalidDataException">A length is not positive, or the template has other fields.</exception>
+    /// <exception cref="InvalidDataException">A length is not positive, the template has other fields or another end, or the tokenizer cannot be described beside an export.</exception>
     public CrossEncoderCollator(TrainingTokenizer tokenizer, CrossEncoderCollatorOptions options)
         : base(tokenizer)
     {
@@ -14,6 +16,7 @@ public sealed class CrossEncoderCollator : Collator<RerankingBatch>
         options.Validate();
         this.options = options;
         template = PairTemplate.Parse(options.Template);
+        RequireCuttableEnd(tokenizer);
     }
 
     /// <inheritdoc/>
@@ -27,5 +30,15 @@ public sealed class CrossEncoderCollator : Collator<RerankingBatch>
         }
 
         return new RerankingBatch(examples, Tokenize(pairs, options.MaxLength, PaddingWidth.Longest, options.PadToMultipleOf));
+    }
+
+    /// <summary>sentence-transformers' template of an export can say special tokens before and after a pair, and cuts long ones at their end.</summary>
+    private static void RequireCuttableEnd(TrainingTokenizer tokenizer)
+    {
+        const string Probe = "a";
+        if (tokenizer.TruncationSide != TextSide.Right) throw new InvalidDataException("tokenizer.truncation_side is left; give right: pairs of a cross-encoder are cut at their end");
+        int[] bare = tokenizer.Tokenizer.EncodeIds(Probe, addSpecialTokens: false);
+        if (bare.Length == 0 || tokenizer.Encode(Probe).AsSpan().IndexOf(bare) < 0)
+            throw new InvalidDataException("tokenizer puts special tokens inside a text; pairs of a cross-encoder need one that puts them before and after it");
     }
 }

@@ -1,4 +1,5 @@
 using System.Text;
+using Sirocco.Formats;
 
 namespace Sirocco.Training;
 
@@ -43,6 +44,20 @@ internal sealed class PairTemplate
 
         parts.Add((literal.ToString(), false));
         return new PairTemplate(parts);
+    }
+
+    /// <summary>
+    /// Refuses a template without both fields, or whose end is not one: long pairs are cut there, in training as in programs that use the export, and what is fixed must stay.
+    /// </summary>
+    /// <exception cref="InvalidDataException">The message begins with the key.</exception>
+    public void RequireCuttableEnd()
+    {
+        foreach (string field in (string[])[QueryField, PassageField])
+        {
+            if (!parts.Contains((field, true))) throw new InvalidDataException($"prompt_template has no {{{field}}}; give a text with {{{QueryField}}} and {{{PassageField}}}");
+        }
+
+        if (parts[^1].Text.Length > 0) throw new InvalidDataException($"prompt_template ends with '{Visible.Short(parts[^1].Text)}'; end it with {{{QueryField}}} or {{{PassageField}}}, which long pairs are cut in");
     }
 
     public string Fill(string query, string passage) =>

@@ -10,14 +10,12 @@ public sealed class TrainingTokenizer
     /// <summary>Values of model_type whose folders NeMo reads with mistral-common.</summary>
     private static readonly string[] MistralTypes = ["mistral", "pixtral", "mistral3", "ministral3"];
 
-    private readonly TextSide truncationSide;
-
     private TrainingTokenizer(Tokenizer tokenizer, int paddingId, TextSide paddingSide, TextSide truncationSide, int? maxLength)
     {
         Tokenizer = tokenizer;
         PaddingId = paddingId;
         PaddingSide = paddingSide;
-        this.truncationSide = truncationSide;
+        TruncationSide = truncationSide;
         MaxLength = maxLength;
     }
 
@@ -29,6 +27,9 @@ public sealed class TrainingTokenizer
 
     /// <summary>The side that padding goes to.</summary>
     public TextSide PaddingSide { get; }
+
+    /// <summary>The side that long texts are cut on.</summary>
+    public TextSide TruncationSide { get; }
 
     /// <summary>model_max_length, where it is limited.</summary>
     public int? MaxLength { get; }
@@ -62,7 +63,7 @@ public sealed class TrainingTokenizer
     public int[] Encode(string text, int? maxLength = null)
     {
         List<int> ids = [];
-        Tokenizer.EncodeInto(text, ids, addSpecialTokens: true, maxLength ?? int.MaxValue, truncationSide);
+        Tokenizer.EncodeInto(text, ids, addSpecialTokens: true, maxLength ?? int.MaxValue, TruncationSide);
         return [.. ids];
     }
 

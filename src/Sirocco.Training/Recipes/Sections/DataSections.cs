@@ -78,6 +78,23 @@ internal static class DataSections
         return options;
     }
 
+    /// <summary>Validation asks no teacher, so the collator of a bi-encoder does for it too; there a corpus's instructions replace prefixes even where they are empty.</summary>
+    public static DistillationCollatorOptions DistillationValidationCollator(SectionReader section, string? cache)
+    {
+        if (section.Target(TargetKind.DistillationCollator, TargetKind.BiEncoderCollator, TargetKind.VisionCollator) != TargetKind.BiEncoderCollator) return DistillationCollator(section, cache);
+        BiEncoderCollatorOptions options = BiEncoderCollator(section);
+        return new DistillationCollatorOptions
+        {
+            QueryLength = options.QueryLength,
+            PassageLength = options.PassageLength,
+            QueryPrefix = options.UseDatasetInstruction ? "" : options.QueryPrefix,
+            PassagePrefix = options.UseDatasetInstruction ? "" : options.PassagePrefix,
+            Padding = options.Padding,
+            PadToMultipleOf = options.PadToMultipleOf,
+            UseDatasetInstruction = options.UseDatasetInstruction,
+        };
+    }
+
     public static CrossEncoderCollatorOptions CrossEncoderCollator(SectionReader section)
     {
         RefuseVision(section, TargetKind.CrossEncoderCollator);
@@ -85,16 +102,10 @@ internal static class DataSections
         {
             MaxLength = section.RequiredInt("rerank_max_length", 1),
             PadToMultipleOf = section.OptionalInt("pad_to_multiple_of", null, 1),
+            Template = section.Text("prompt_template", CrossEncoderCollatorOptions.DefaultTemplate),
         };
-        string template = section.Text("prompt_template", options.Template);
-        foreach (string field in (string[])["{query}", "{passage}"])
-        {
-            if (!template.Contains(field, StringComparison.Ordinal)) throw section.Wrong("prompt_template", $"a text with {{query}} and {{passage}}; {field} is missing");
-        }
-
         section.Ignore("padding", "return_tensors");
         section.Finish();
-        options = options with { Template = template };
         section.Check(options.Validate);
         return options;
     }

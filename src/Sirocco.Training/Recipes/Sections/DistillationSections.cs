@@ -24,7 +24,7 @@ internal static class DistillationSections
             InfoNce = InfoNce(top.Section("infonce_loss")),
             InfoNceDistillation = InfoNceDistillation(top.Section("infonce_distill_loss")),
         };
-        if (losses.IntermediateWeight > 0 && pairs.Count == 0) throw top.Wrong("layer_pairs", "pairs of student and teacher layers, such as [[0, 0], [1, 2]]: intermediate_loss_weight is above 0");
+        if (losses.IntermediateWeight > 0 && pairs.Count == 0) throw top.Wrong("layer_pairs", "pairs of student and teacher layers, such as [[0, 0], [1, 2]], whatever intermediate_loss has: intermediate_loss_weight is above 0");
         return losses;
     }
 
@@ -72,7 +72,6 @@ internal static class DistillationSections
             LayerWeights = section.Numbers("layer_weights", 0),
             Reduction = section.Choice("reduction", LossReduction.Mean, MeanOrSum),
         };
-        if (options.LayerWeights.Count > 0 && options.LayerWeights.Count != options.LayerPairs.Count) throw section.Wrong("layer_weights", $"{options.LayerPairs.Count} numbers, one for each of layer_pairs");
         section.Finish();
         return options;
     }

@@ -28,8 +28,6 @@ internal static class ExtensionSections
     {
         if (section is null) return null;
         MatryoshkaOptions options = new() { Dimensions = section.Ints("dimensions", 1), Weights = section.Numbers("weights", 0) };
-        if (options.Dimensions.Count == 0 || options.Dimensions.Distinct().Count() < options.Dimensions.Count) throw section.Wrong("dimensions", "different numbers of features, such as [576, 256, 128]");
-        if (options.Weights.Count > 0 && options.Weights.Count != options.Dimensions.Count) throw section.Wrong("weights", $"{options.Dimensions.Count} numbers, one for each of dimensions");
         section.Finish();
         return options;
     }

@@ -22,16 +22,17 @@ internal static class ModelSections
     public static BiEncoderModelOptions BiEncoder(SectionReader section)
     {
         section.Target(TargetKind.BiEncoder);
-        bool multiVector = section.Has("pooling") && section.OptionalText("pooling") == "colbert";
+        string? multiVector = section.Has("pooling") && section.OptionalText("pooling") is { } name && PoolingNames.MultiVector.Contains(name) ? name : null;
         BiEncoderModelOptions options = new()
         {
             Path = Path(section),
-            Pooling = multiVector ? null : Pooling(section, "colbert"),
-            MultiVector = multiVector,
+            Pooling = multiVector is null ? Pooling(section, [.. PoolingNames.MultiVector]) : null,
+            MultiVector = multiVector is not null,
+            MultiVectorName = multiVector ?? PoolingNames.MultiVector[0],
             Normalize = section.OptionalBool("l2_normalize"),
-            IsCausal = section.OptionalBool("is_causal"),
-            WeightType = WeightType(section, "torch_dtype"),
-            Submodel = Submodel(section),
+        };
+        options = Shared(section, options) with
+        {
             InBatchNegatives = section.Bool("do_distributed_inbatch_negative", false),
             DetachRemoteNegatives = section.Bool("detach_distributed_inbatch_negatives", true),
         };
@@ -42,17 +43,11 @@ internal static class ModelSections
     public static CrossEncoderModelOptions CrossEncoder(SectionReader section)
     {
         section.Target(TargetKind.CrossEncoder);
-        CrossEncoderModelOptions options = new()
+        CrossEncoderModelOptions options = Shared(section, new CrossEncoderModelOptions { Path = Path(section), Pooling = Pooling(section) }) with
         {
-            Path = Path(section),
-            Pooling = Pooling(section),
-            IsCausal = section.OptionalBool("is_causal"),
-            WeightType = WeightType(section, "torch_dtype"),
-            Submodel = Submodel(section),
             Labels = section.OptionalInt("num_labels", null, 1),
             Temperature = section.OptionalNumber("temperature", null, 0, above: true),
         };
-        if (options.Labels is > 1) throw section.Wrong("num_labels", "1: a passage has one score in training");
         Finish(section);
         return options;
     }
@@ -66,29 +61,22 @@ internal static class ModelSections
             TeacherHiddenSize = section.RequiredInt("teacher_hidden_size", 1),
             Pooling = Pooling(section) ?? Compute.Pooling.Average,
             Normalize = section.Bool("l2_normalize", false),
-            IsCausal = section.OptionalBool("is_causal"),
-            WeightType = WeightType(section, "torch_dtype"),
-            Submodel = Submodel(section),
-            CapturedLayers = section.Ints("capture_layers", 0),
         };
-        Finish(section);
+        options = Shared(section, options);
+        FinishDistilled(section);
         return options;
     }
 
     public static TeacherModelOptions Teacher(SectionReader section)
     {
         section.Target(TargetKind.Teacher);
-        TeacherModelOptions options = new()
+        TeacherModelOptions options = Shared(section, new TeacherModelOptions
         {
             Path = Path(section),
             Pooling = Pooling(section) ?? Compute.Pooling.Average,
             Normalize = section.Bool("l2_normalize", false),
-            IsCausal = section.OptionalBool("is_causal"),
-            WeightType = WeightType(section, "torch_dtype"),
-            Submodel = Submodel(section),
-            CapturedLayers = section.Ints("capture_layers", 0),
-        };
-        Finish(section);
+        });
+        FinishDistilled(section);
         return options;
     }
 
@@ -118,6 +106,8 @@ internal static class ModelSections
         if (section is null) return null;
         section.Target(TargetKind.Adapter);
         AdapterOptions defaults = new();
+        AutoModelAdapterFields fields = new();
+        string initialization = section.Text("lora_A_init", "xavier");
         AdapterOptions options = new()
         {
             TargetModules = section.Texts("target_modules", []),
@@ -128,7 +118,18 @@ internal static class ModelSections
             UseDora = section.Bool("use_dora", defaults.UseDora),
             Dropout = section.Number("dropout", defaults.Dropout),
             DropoutPosition = section.Choice("dropout_position", defaults.DropoutPosition, ("post", DropoutPosition.Post), ("pre", DropoutPosition.Pre)),
-            Initialization = Initialization(section),
+            Initialization = initialization == "xavier" ? AdapterInitialization.XavierNormal : AdapterInitialization.KaimingUniform, // anything else is Kaiming's in the original
+            AsWritten = new AutoModelAdapterFields
+            {
+                TargetIsText = section.IsText("target_modules"),
+                ExcludeIsText = section.IsText("exclude_modules"),
+                Initialization = initialization,
+                ElementType = section.OptionalText("lora_dtype"),
+                IsMemoryEfficient = section.Bool("use_memory_efficient_lora", fields.IsMemoryEfficient),
+                UsesTriton = section.Bool("use_triton", fields.UsesTriton),
+                ScalesRankOfExperts = section.Bool("moe_rank_scaling", fields.ScalesRankOfExperts),
+                ExpertWeightFormat = section.Text("expert_weight_format", fields.ExpertWeightFormat),
+            },
         };
         section.Ignore("lora_dtype", "use_memory_efficient_lora", "use_triton", "moe_rank_scaling", "expert_weight_format");
         section.Finish();
@@ -143,9 +144,14 @@ internal static class ModelSections
         return section.OptionalChoice(key, null, Types);
     }
 
-    // Anything but xavier is Kaiming's in the original.
-    private static AdapterInitialization Initialization(SectionReader section) =>
-        section.Text("lora_A_init", "xavier") == "xavier" ? AdapterInitialization.XavierNormal : AdapterInitialization.KaimingUniform;
+    /// <summary>The keys after a model's path, pooling and length that all models share.</summary>
+    private static T Shared<T>(SectionReader section, T own)
+        where T : EncoderModelOptions => (T)(own with
+        {
+            IsCausal = section.OptionalBool("is_causal"),
+            WeightType = WeightType(section, "torch_dtype"),
+            Submodel = Submodel(section),
+        });
 
     private static Pooling? Pooling(SectionReader section, params string[] others) =>
         section.OptionalChoice("pooling", null, [.. PoolingNames.All.Select(name => (name, PoolingNames.Parse(name))), .. others.Select(name => (name, Compute.Pooling.Average))]);
@@ -178,6 +184,13 @@ internal static class ModelSections
         return section.OptionalText(Key) is not { } path || path is "language_model" or "model.language_model"
             ? section.OptionalText(Key)
             : throw section.Wrong(Key, "language_model, the text tower of a vision-language checkpoint, or nothing");
+    }
+
+    /// <summary>Student and teacher keep the states of the layers that <c>layer_pairs</c> names, whatever <c>capture_layers</c> says.</summary>
+    private static void FinishDistilled(SectionReader section)
+    {
+        if (section.Ints("capture_layers", 0).Count > 0) section.Ignore("capture_layers");
+        Finish(section);
     }
 
     private static void Finish(SectionReader section)

@@ -5,7 +5,9 @@ namespace Sirocco.Training;
 /// <summary>The sections of what surrounds training: <c>checkpoint</c>, <c>distributed</c>, <c>wandb</c>.</summary>
 internal static class OutputSections
 {
-    public static CheckpointOptions Checkpoint(SectionReader section)
+    /// <param name="section">The section.</param>
+    /// <param name="adapts">Whether the run trains an adapter, which is always safetensors.</param>
+    public static CheckpointOptions Checkpoint(SectionReader section, bool adapts)
     {
         CheckpointOptions defaults = new();
         string folder = section.Text("checkpoint_dir", defaults.Folder);
@@ -22,7 +24,7 @@ internal static class OutputSections
             BestMetric = section.Text("best_metric_key", defaults.BestMetric),
             KeepSourceConfig = section.Bool("v4_compatible", defaults.KeepSourceConfig),
         };
-        section.Choice("model_save_format", true, ("safetensors", true), ("torch_save", false));
+        if (!section.Choice("model_save_format", true, ("safetensors", true), ("torch_save", false))) options = WithoutSafetensors(section, options, adapts);
         if (section.Has("allow_legacy_pickle_restore")) section.Bool("allow_legacy_pickle_restore", false);
         section.Ignore(
             "allow_legacy_pickle_restore", "is_async", "wait_for_staging", "cpu_offload", "single_rank_consolidation", "staging_dir", "diffusers_compatible", "consolidation_timeout_minutes",
@@ -72,6 +74,15 @@ internal static class OutputSections
         string[] read = ["enable", "project", "entity", "name", "group", "tags", "notes", "mode", "dir"];
         section.Ignore([.. section.Keys.Except(read)]); // everything else goes to wandb.init in the original
         return enabled ? options : null;
+    }
+
+    /// <summary>What torch_save leaves of the section: it has no form of an adapter and none that other programs load; a run's own state is kept in any case.</summary>
+    private static CheckpointOptions WithoutSafetensors(SectionReader section, CheckpointOptions options, bool adapts)
+    {
+        string key = section.FullName("model_save_format");
+        if (adapts) section.Reading.Warnings.Add($"{key} is torch_save, in which adapters cannot be saved: they are saved as safetensors");
+        else if (options.Export != ConsolidatedExport.Never) section.Reading.Warnings.Add($"{key} is torch_save: no {ModelArtifacts.ExportFolder} is written; set it to safetensors for models that other programs load");
+        return adapts ? options : options with { Export = ConsolidatedExport.Never };
     }
 
     private static ElementType? Policy(SectionReader? section)

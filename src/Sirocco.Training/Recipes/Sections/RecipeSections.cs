@@ -91,7 +91,8 @@ internal static class RecipeSections
     {
         StudentModelOptions model = ModelSections.Student(top.RequiredSection("model"));
         string? cache = top.OptionalText("teacher_embeddings_cache");
-        Parts<DistillationCollatorOptions> parts = Read(top, model, false, section => DataSections.DistillationCollator(section, cache));
+        Parts<DistillationCollatorOptions> parts = Read(
+            top, model, false, section => DataSections.DistillationCollator(section, cache), section => DataSections.DistillationValidationCollator(section, cache));
         DistillationCollatorOptions collator = parts.Collator ?? new DistillationCollatorOptions { TeacherCache = cache };
         return new DistillationRecipe
         {
@@ -112,7 +113,7 @@ internal static class RecipeSections
     private static RetrievalRecipe WithCommonSections(RetrievalRecipe recipe, SectionReader top)
     {
         SectionReader clipping = top.SectionOrEmpty("clip_grad_norm");
-        double? clipNorm = clipping.OptionalNumber("max_norm", 1, 0, above: true);
+        double clipNorm = clipping.OptionalNumber("max_norm", 1, 0, above: true) ?? 1; // none means the default in the original, not that nothing is clipped
         clipping.Ignore("norm_type", "foreach", "error_if_nonfinite");
         clipping.Finish();
         return recipe with
@@ -123,7 +124,7 @@ internal static class RecipeSections
             Optimizer = ScheduleSections.Optimizer(top.RequiredSection("optimizer")),
             ParameterSchedule = ScheduleSections.ParameterSchedule(top.Section("lr_scheduler")),
             ClipNorm = clipNorm,
-            Checkpoint = OutputSections.Checkpoint(top.SectionOrEmpty("checkpoint")),
+            Checkpoint = OutputSections.Checkpoint(top.SectionOrEmpty("checkpoint"), adapts: top.Has("peft")),
             Distributed = OutputSections.Distributed(top.SectionOrEmpty("distributed")),
             Wandb = OutputSections.Wandb(top.Section("wandb")),
             Adapter = ModelSections.Adapter(top.Section("peft")),
@@ -134,7 +135,8 @@ internal static class RecipeSections
         };
     }
 
-    private static Parts<TCollator> Read<TCollator>(SectionReader top, EncoderModelOptions model, bool crossEncoder, Func<SectionReader, TCollator> readCollator)
+    private static Parts<TCollator> Read<TCollator>(
+        SectionReader top, EncoderModelOptions model, bool crossEncoder, Func<SectionReader, TCollator> readCollator, Func<SectionReader, TCollator>? readValidationCollator = null)
         where TCollator : class
     {
         TokenizerOptions tokenizer = ModelSections.Tokenizer(top.Section("tokenizer"), model.Path);
@@ -145,7 +147,7 @@ internal static class RecipeSections
         RetrievalDatasetOptions dataset = DataSections.Dataset(nested ?? top.RequiredSection("dataset"), crossEncoder, DatasetUse.Training);
         string? validation = top.Keys.FirstOrDefault(key => key.StartsWith("validation_dataset", StringComparison.Ordinal));
         SectionReader? validationLoader = top.Section("validation_dataloader");
-        TCollator? validationCollator = validationLoader?.Section("collate_fn") is { } own ? readCollator(own) : null;
+        TCollator? validationCollator = validationLoader?.Section("collate_fn") is { } own ? (readValidationCollator ?? readCollator)(own) : null;
         RetrievalDatasetOptions? validationDataset = validation is not null && top.Section(validation) is { } heldOut ? DataSections.Dataset(heldOut, crossEncoder, DatasetUse.Evaluation) : null;
         top.Section("validation_dataset");
         top.Ignore([.. top.Keys.Where(key => key.StartsWith("validation_dataset", StringComparison.Ordinal) && key != validation)]); // only the first is used

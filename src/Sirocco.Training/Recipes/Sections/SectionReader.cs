@@ -72,6 +72,9 @@ internal sealed class SectionReader(RecipeMapping node, string path, RecipeReadi
         throw Wrong(key, text is not null && NearestWord.Find(text, choices.Select(choice => choice.Name)) is { } near ? $"{expected}; did you mean {near}?" : expected);
     }
 
+    /// <summary>Whether a key has one text where a list could stand.</summary>
+    public bool IsText(string key) => node[key] is RecipeScalar { Value: string };
+
     /// <summary>A list of texts, or a single one.</summary>
     public IReadOnlyList<string> Texts(string key, IReadOnlyList<string> fallback) =>
         List(key, "a text or a list of texts", fallback, item => item is RecipeScalar scalar ? AsText(scalar) : null);
@@ -166,7 +169,7 @@ internal sealed class SectionReader(RecipeMapping node, string path, RecipeReadi
         }
     }
 
-    /// <summary>Runs a check of the section's record; its failure gets the line of the key that it begins with.</summary>
+    /// <summary>Runs a check of the section's record; its failure gets the line of the key, or path of keys, that it begins with.</summary>
     public void Check(Action check)
     {
         try
@@ -175,9 +178,15 @@ internal sealed class SectionReader(RecipeMapping node, string path, RecipeReadi
         }
         catch (Exception e) when (e is ArgumentException or InvalidDataException or OverflowException)
         {
-            string key = e.Message.Split(' ', 2)[0];
-            ValueOrigin origin = node[key[(key.LastIndexOf('.') + 1)..]]?.Origin ?? node.Origin;
-            throw new InvalidDataException($"{origin}: {(Path.Length == 0 || e.Message.StartsWith(Path, StringComparison.Ordinal) ? "" : Path + ".")}{e.Message}", e);
+            string before = Path.Length == 0 ? "" : Path + ".", message = e.Message.StartsWith(before, StringComparison.Ordinal) ? e.Message[before.Length..] : e.Message;
+            RecipeNode found = node;
+            foreach (string key in message.Split(' ', 2)[0].Split('.'))
+            {
+                if ((found as RecipeMapping)?[key] is not { } inside) break;
+                found = inside;
+            }
+
+            throw new InvalidDataException($"{found.Origin}: {before}{message}", e);
         }
     }
 
