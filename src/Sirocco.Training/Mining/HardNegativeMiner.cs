@@ -37,7 +37,7 @@ public sealed class HardNegativeMiner
     public MiningReport Run(MiningRecipe recipe, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(recipe);
-        MiningTask task = MiningTask.Read(recipe.Input, recipe.KeepInputNegatives);
+        MiningTask task = MiningTask.Read(recipe.Input, recipe.Corpus, recipe.KeepInputNegatives);
         PrepareOutput(recipe, task);
         string modelPath = Locate(recipe.Model), tokenizerPath = recipe.Tokenizer is { } own ? Locate(own) : modelPath;
         TrainingTokenizer tokenizer = TrainingTokenizer.Load(new TokenizerOptions
@@ -73,10 +73,10 @@ public sealed class HardNegativeMiner
         if (Directory.Exists(full)) throw new IOException($"{recipe.Output}: is a folder; train_file_output_path takes a file");
         Directory.CreateDirectory(folder);
         string extension = Path.GetExtension(full).ToLowerInvariant();
-        if (task.IsInline && extension is not (".jsonl" or ".json")) throw new InvalidDataException($"{recipe.Output}: inline records are written as JSON Lines; name the file .jsonl");
-        if (!task.IsInline && extension != ".json") observer.Warned($"{recipe.Output}: training reads a file with a corpus by the name ending in .json; this one does not");
+        if (task.Form != MiningForm.CorpusIds && extension is not (".jsonl" or ".json")) throw new InvalidDataException($"{recipe.Output}: these records are written as JSON Lines; name the file .jsonl");
+        if (task.Form == MiningForm.CorpusIds && extension != ".json") observer.Warned($"{recipe.Output}: training reads a file with a corpus by the name ending in .json; this one does not");
         string input = Path.GetDirectoryName(Path.GetFullPath(recipe.Input))!;
-        if (task.IsInline || string.Equals(folder, input, StringComparison.Ordinal)) return;
+        if (task.Form != MiningForm.CorpusIds || string.Equals(folder, input, StringComparison.Ordinal)) return;
         foreach (string corpus in JsonRecords.CorpusPaths(recipe.Input).Where(corpus => !Path.IsPathRooted(corpus) && !Directory.Exists(Path.Combine(folder, corpus))))
             observer.Warned($"{recipe.Output}: names its corpus as {recipe.Input} does, '{corpus}' beside the file, where it is not; write the file into {input}, or give the corpus an absolute path, to train on it");
     }

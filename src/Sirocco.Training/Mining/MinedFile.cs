@@ -11,7 +11,7 @@ namespace Sirocco.Training;
 /// <param name="Scores">Their scores.</param>
 internal sealed record MinedNegatives(float[] Positives, int[] Documents, float[] Scores);
 
-/// <summary>Writes the training file again, with scores and mined negatives: corpus-id files as the original does, files of inline records as JSON Lines of the same kind.</summary>
+/// <summary>Writes the training file again, with scores and mined negatives: corpus-id files as the original does, others as JSON Lines of their own kind.</summary>
 internal sealed class MinedFile
 {
     private const int Indent = 4;
@@ -36,8 +36,8 @@ internal sealed class MinedFile
     public void Write(BiEncoder model) => AtomicFile.Write(recipe.Output, stream =>
     {
         using StreamWriter writer = new(stream, Utf8, 1 << 16, leaveOpen: true);
-        if (task.IsInline) WriteLines(writer);
-        else WriteDocument(new PythonJson(writer, Indent), model);
+        if (task.Form == MiningForm.CorpusIds) WriteDocument(new PythonJson(writer, Indent), model);
+        else WriteLines(writer);
     });
 
     private void WriteDocument(PythonJson json, BiEncoder model)
@@ -74,20 +74,45 @@ internal sealed class MinedFile
     {
         for (int question = 0; question < task.Questions; question++)
         {
-            WriteRow(new PythonJson(writer), question);
+            if (task.Form == MiningForm.Queries) WriteQuery(new PythonJson(writer), question);
+            else WriteRow(new PythonJson(writer), question);
             writer.Write('\n');
+        }
+    }
+
+    /// <summary>A query with its documents by id; each list of scores goes with the list of ids before it.</summary>
+    private void WriteQuery(PythonJson json, int question)
+    {
+        int[] supplied = recipe.KeepInputNegatives ? task.SuppliedNegatives(question) : [];
+        json.Begin('{');
+        Text(json, "question_id", task.QuestionId(question));
+        Text(json, "query", task.Question(question));
+        List("positive", task.Positives(question), results[question].Positives);
+        List("negative", [.. supplied, .. results[question].Documents], [.. supplied.Select(_ => -1f), .. results[question].Scores]);
+        json.End('}');
+
+        void List(string name, int[] documents, float[] scores)
+        {
+            json.Name(name);
+            json.Begin('[');
+            foreach (int document in documents) json.Text(task.DocumentId(document));
+            json.End(']');
+            json.Name(name + "_score");
+            json.Begin('[');
+            foreach (float score in scores) json.Real(score);
+            json.End(']');
         }
     }
 
     private void WriteRow(PythonJson json, int question)
     {
         // Rows that share an id get the results of the last, as in the original's tables.
-        int source = task.IsInline ? question : lastOfId[task.QuestionId(question)];
+        int source = task.Form == MiningForm.Inline ? question : lastOfId[task.QuestionId(question)];
         (int[] positives, float[] scores) = (task.Positives(question), results[source].Positives);
         json.Begin('{');
         Text(json, "question_id", task.QuestionId(question));
         Text(json, "question", task.Question(question));
-        if (!task.IsInline || task.CorpusId(question) != InlineRecords.NoCorpus) Text(json, "corpus_id", task.CorpusId(question));
+        if (task.Form == MiningForm.CorpusIds || task.CorpusId(question) != InlineRecords.NoCorpus) Text(json, "corpus_id", task.CorpusId(question));
         json.Name("pos_doc");
         json.Begin('[');
         for (int i = 0; i < positives.Length; i++) WriteDocument(json, positives[i], () => json.Real(scores[i]), withScore: i < scores.Length);
@@ -103,7 +128,7 @@ internal sealed class MinedFile
     private void WriteDocument(PythonJson json, int document, Action writeScore, bool withScore = true)
     {
         json.Begin('{');
-        Text(json, task.IsInline ? "text" : "id", task.DocumentId(document));
+        Text(json, task.Form == MiningForm.Inline ? "text" : "id", task.DocumentId(document));
         if (withScore)
         {
             json.Name("score");

@@ -2,6 +2,19 @@ using System.Text;
 
 namespace Sirocco.Training;
 
+/// <summary>How a file of questions names its documents, and so how the mined file does.</summary>
+internal enum MiningForm
+{
+    /// <summary>Records hold the texts.</summary>
+    Inline,
+
+    /// <summary>NeMo AutoModel's JSON: <c>corpus</c> and <c>data</c>, with documents by id.</summary>
+    CorpusIds,
+
+    /// <summary>Records <c>query</c>, <c>positive</c>, <c>negative</c> with ids, beside a file of documents.</summary>
+    Queries,
+}
+
 /// <summary>
 /// The questions of a training file and the documents that they are searched in, ordered by id (code points). Texts stay where the reader put them, once; they become
 /// strings when they are asked for. Of a file of inline records the documents are the different texts in it, and a document's id is its text.
@@ -15,8 +28,9 @@ internal sealed class MiningTask
     private readonly int[] documents;    // place → document of the corpus, or handle of a text
     private readonly int[] places;       // the way back; −1 for handles that are no document
 
-    private MiningTask(RetrievalRows rows, Corpus? corpus, int[] documents, int handles)
+    private MiningTask(MiningForm form, RetrievalRows rows, Corpus? corpus, int[] documents, int handles)
     {
+        Form = form;
         this.rows = rows;
         this.corpus = corpus;
         Array.Sort(documents, (a, b) => Id(a).SequenceCompareTo(Id(b)));
@@ -26,37 +40,39 @@ internal sealed class MiningTask
         for (int place = 0; place < documents.Length; place++) places[documents[place]] = place;
     }
 
-    /// <summary>Whether records hold their texts themselves.</summary>
-    public bool IsInline => corpus is null;
+    public MiningForm Form { get; }
 
     public int Questions => rows.Rows.Count;
 
     public int Documents => documents.Length;
 
-    /// <summary>Reads a corpus-id file or a file of inline records.</summary>
+    /// <summary>Reads a file of questions in any of its forms.</summary>
     /// <param name="path">The file.</param>
+    /// <param name="corpusFile">The documents that its queries name; null: the file says itself.</param>
     /// <param name="withNegatives">Whether negatives of the file are used, and so must exist.</param>
     /// <exception cref="InvalidDataException">A record cannot be used, or there is not exactly one corpus.</exception>
-    public static MiningTask Read(string path, bool withNegatives)
+    public static MiningTask Read(string path, string? corpusFile, bool withNegatives)
     {
         if (Directory.Exists(path)) throw new InvalidDataException($"{path}: is a folder; train_qa_file_path takes a file: JSON with 'corpus' and 'data', or inline records (.jsonl)");
         if (!File.Exists(path)) throw new FileNotFoundException($"{path}: no such file; check train_qa_file_path", path);
         RetrievalRows rows = new() { AreForMining = true };
-        bool named = !TableRecords.IsColumnar(path) && Path.GetExtension(path).ToLowerInvariant() is not (".csv" or ".tsv" or ".gz") && JsonRecords.Outline(path).Members.ContainsKey("corpus");
-        if (named) CorpusRecords.Read(path, rows);
+        bool named = corpusFile is null && !TableRecords.IsColumnar(path) && Path.GetExtension(path).ToLowerInvariant() is not (".csv" or ".tsv" or ".gz") && JsonRecords.Outline(path).Members.ContainsKey("corpus");
+        MiningForm form = corpusFile is not null ? MiningForm.Queries : named ? MiningForm.CorpusIds : MiningForm.Inline;
+        if (corpusFile is not null) QueryRecords.Read(path, corpusFile, rows);
+        else if (named) CorpusRecords.Read(path, rows);
         else InlineRecords.Read(path, rows);
         if (rows.Rows.Count == 0) throw new InvalidDataException($"{path}: holds no questions");
-        RowCheck.Run(new RetrievalDatasetOptions { Sources = [new RetrievalSource(path)], PassagesPerQuery = 1, CyclePositives = true }, rows, [.. Enumerable.Range(0, rows.Rows.Count)], []);
+        RowCheck.Run(new RetrievalDatasetOptions { Sources = [new RetrievalSource(path, Corpus: corpusFile)], PassagesPerQuery = 1, CyclePositives = true }, rows, [.. Enumerable.Range(0, rows.Rows.Count)], []);
         MiningTask task;
-        if (!named)
+        if (form == MiningForm.Inline)
         {
-            task = new MiningTask(rows, null, [.. rows.Documents.Distinct()], rows.Pool.Count);
+            task = new MiningTask(form, rows, null, [.. rows.Documents.Distinct()], rows.Pool.Count);
         }
         else
         {
             if (rows.Corpora.Count != 1) throw new InvalidDataException($"{path}: names {rows.Corpora.Count} corpora ({string.Join(", ", rows.Corpora.Keys)}); negatives are mined from exactly one");
             Corpus only = rows.Corpora.Values.Single();
-            task = new MiningTask(rows, only, [.. Enumerable.Range(0, only.Count)], only.Count);
+            task = new MiningTask(form, rows, only, [.. Enumerable.Range(0, only.Count)], only.Count);
         }
 
         if (task.Documents == 0) throw new InvalidDataException($"{path}: there are no documents to mine");
@@ -110,7 +126,7 @@ internal sealed class MiningTask
             for (int i = row.FirstDocument + row.Positives; i < row.FirstDocument + row.Positives + row.Negatives; i++)
             {
                 if (Place(rows.Documents[i]) < 0)
-                    throw new InvalidDataException($"{rows.Place(row)}: 'neg_doc' names the document '{rows.Pool[rows.Documents[i]]}', which the corpus '{corpus!.Description.Id}' in {corpus.Description.Path} lacks");
+                    throw new InvalidDataException($"{rows.Place(row)}: {(Form == MiningForm.Queries ? "'negative'" : "'neg_doc'")} names the document '{rows.Pool[rows.Documents[i]]}', which the corpus '{corpus!.Description.Id}' in {corpus.Description.Path} lacks");
             }
         }
     }

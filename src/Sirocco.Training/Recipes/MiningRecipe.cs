@@ -16,8 +16,11 @@ public enum MiningMargin
 /// <summary>Hard-negative mining: the passages that a model ranks highest and that are not the answer.</summary>
 public sealed record MiningRecipe
 {
-    /// <summary>train_qa_file_path: corpus-id JSON to read.</summary>
+    /// <summary>train_qa_file_path: corpus-id JSON, inline records, or queries that name documents of <see cref="Corpus"/>.</summary>
     public required string Input { get; init; }
+
+    /// <summary>corpus, an own option: a file of documents (<c>id</c>, <c>text</c>) that the queries name by id; null: the input says where its documents are.</summary>
+    public string? Corpus { get; init; }
 
     /// <summary>train_file_output_path: the file with mined negatives.</summary>
     public required string Output { get; init; }

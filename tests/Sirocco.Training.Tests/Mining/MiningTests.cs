@@ -42,7 +42,7 @@ public sealed class MiningTests : IDisposable
     public void Negatives_are_the_best_documents_below_the_margin()
     {
         Run(Recipe with { CacheFolder = folder.File("cache"), FiniteOnly = true });
-        MiningTask task = MiningTask.Read(Recipe.Input, withNegatives: false);
+        MiningTask task = MiningTask.Read(Recipe.Input, null, withNegatives: false);
         float[][] questions = Vectors("cache/queries.safetensors"), documents = Vectors("cache/corpus_chunks/chunk_0000.safetensors");
         JsonElement[] rows = Rows(Recipe.Output);
         for (int q = 0; q < task.Questions; q++)
@@ -187,6 +187,27 @@ public sealed class MiningTests : IDisposable
         Train(Recipe.Output, "corpus");
     }
 
+    [Fact]
+    public void Queries_beside_a_file_of_documents_get_the_same_negatives_and_train_beside_it()
+    {
+        MiningTask task = MiningTask.Read(Recipe.Input, null, withNegatives: false);
+        string corpus = folder.Write("documents.jsonl", string.Concat(Enumerable.Range(0, task.Documents).Select(place => JsonSerializer.Serialize(new { id = task.DocumentId(place), text = task.DocumentText(place) }) + "\n")));
+        string queries = folder.Write("queries.jsonl", string.Concat(Enumerable.Range(0, task.Questions).Select(q => JsonSerializer.Serialize(new { query = task.Question(q), positive = task.Positives(q).Select(task.DocumentId) }) + "\n")));
+        string[] expected = Lists(Recipe with { FiniteOnly = true });
+        MiningRecipe recipe = Recipe with { Input = queries, Corpus = corpus, Output = folder.File("mined.jsonl"), FiniteOnly = true };
+        Run(recipe);
+        Assert.Empty(recorder.Warnings);
+        JsonElement[] rows = Lines(recipe.Output);
+        Assert.Equal(expected, rows.Select(row => string.Join(' ', row.GetProperty("negative").EnumerateArray().Select(id => id.GetString()))));
+        Assert.All(rows, row => Assert.Equal(row.GetProperty("negative").GetArrayLength(), row.GetProperty("negative_score").GetArrayLength()));
+
+        RetrievalDataset dataset = RetrievalDataset.Load(new RetrievalDatasetOptions { Sources = [new RetrievalSource(recipe.Output, Corpus: corpus)], PassagesPerQuery = 3 });
+        Assert.Equal(task.Questions, dataset.Count);
+        Assert.Equal(rows[0].GetProperty("negative").EnumerateArray().Take(2).Select(id => id.GetString()), dataset.Get(0).Documents.Skip(1).Select(document => document.Id));
+        Assert.Contains("documents.jsonl' in", Record.Exception(() => Run(recipe with { Input = folder.Write("wrong.jsonl", """{"query": "x", "positive": "none"}"""), Output = folder.File("other.jsonl") })).Message, StringComparison.Ordinal);
+        Assert.Contains("name the file .jsonl", Record.Exception(() => Run(recipe with { Output = folder.File("mined.txt") })).Message, StringComparison.Ordinal);
+    }
+
     /// <summary>A Ministral network scales queries by position; with padding on the left the position of a token is its column in the batch.</summary>
     [Fact]
     public void Positions_count_columns_of_the_original_batches()
@@ -201,7 +222,7 @@ public sealed class MiningTests : IDisposable
         using ComputeContext context = new();
         TrainingTokenizer tokenizer = TrainingTokenizer.Load(new TokenizerOptions { Path = recipe.Model });
         Assert.Equal(TextSide.Left, tokenizer.PaddingSide);
-        MiningTask task = MiningTask.Read(recipe.Input, withNegatives: false);
+        MiningTask task = MiningTask.Read(recipe.Input, null, withNegatives: false);
         int[][] ids = [.. Enumerable.Range(0, task.Questions).Select(q => tokenizer.Encode(task.QuestionText(q), 24))];
         double worst = 0, other = 0;
         for (int q = 0; q < ids.Length; q++)
@@ -234,7 +255,7 @@ public sealed class MiningTests : IDisposable
         Assert.Contains("absent.json: no such file", Message("absent.json", null), StringComparison.Ordinal);
         string Row(string positive, string negative) => $$"""{"corpus": {"path": "corpus"}, "data": [{"question_id": "q", "question": "x", "corpus_id": "{{CorpusId}}", "pos_doc": ["{{positive}}"], "neg_doc": [{{negative}}]}]}""";
         Assert.Contains("'pos_doc' names the document 'none'", Message("a.json", Row("none", "")), StringComparison.Ordinal);
-        string known = MiningTask.Read(Recipe.Input, false).DocumentId(0);
+        string known = MiningTask.Read(Recipe.Input, null, false).DocumentId(0);
         Assert.Contains("'neg_doc' names the document 'gone'", Message("b.json", Row(known, "\"gone\"")), StringComparison.Ordinal);
         Assert.StartsWith(recipe.Model, Record.Exception(() => Run(recipe)).Message, StringComparison.Ordinal);
     }
