@@ -89,7 +89,8 @@ internal sealed class ProgressLine : IDisposable
 
     private static string Rate(double rate) => rate.ToString(rate >= 100 ? "N0" : "0.0", CultureInfo.InvariantCulture);
 
-    private static string Span(TimeSpan span) => span.TotalHours >= 1
+    /// <summary>Minutes and seconds, with hours before them where there are any.</summary>
+    public static string Span(TimeSpan span) => span.TotalHours >= 1
         ? string.Create(CultureInfo.InvariantCulture, $"{(int)span.TotalHours}:{span.Minutes:00}:{span.Seconds:00}")
         : string.Create(CultureInfo.InvariantCulture, $"{span.Minutes}:{span.Seconds:00}");
 

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
+using Sirocco.Cli.Frame;
 
 namespace Sirocco.Cli.Records;
 
@@ -114,6 +115,7 @@ internal sealed class Facts
     {
         bool truth => truth ? "yes" : "no",
         string text => text,
+        double seconds when name.EndsWith("seconds", StringComparison.Ordinal) && seconds >= 60 => ProgressLine.Span(TimeSpan.FromSeconds(seconds)),
         double or float => Convert.ToDouble(value, CultureInfo.InvariantCulture).ToString("G5", CultureInfo.InvariantCulture),
         System.Collections.IEnumerable list => string.Join(", ", list.Cast<object>().Select(entry => Plain(name, entry))),
         long or int when name.EndsWith("bytes", StringComparison.Ordinal) => Bytes(Convert.ToInt64(value, CultureInfo.InvariantCulture)),

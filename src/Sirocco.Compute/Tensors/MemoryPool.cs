@@ -5,14 +5,19 @@ namespace Sirocco.Compute;
 
 /// <summary>
 /// Native memory of one context, kept for reuse: after the first pass over a shape nothing is asked of the operating system again, so no
-/// page is faulted in twice. Blocks are 64-byte aligned (a cache line, a 512-bit vector) and rounded up to one of four sizes per power of two,
-/// which bounds waste at a quarter.
+/// page is faulted in twice. Blocks are 64-byte aligned (a cache line, a 512-bit vector) and rounded up to one of 16 sizes per power of two,
+/// which wastes a sixteenth at most; a free block that is up to a quarter larger serves too, because batches of one run differ by that much.
 /// </summary>
 internal sealed unsafe class MemoryPool : IDisposable
 {
     private const int Alignment = 64;
+    private const int LargestClass = 16 + (16 * (63 - 10));
+
+    /// <summary>Size classes that may stand in for a smaller one.</summary>
+    private const int Spare = 4;
+
     private readonly Lock gate = new();
-    private readonly Dictionary<long, Stack<nint>> free = [];
+    private readonly Stack<nint>?[] free = new Stack<nint>?[LargestClass + Spare + 1];
     private long unused;
     private bool disposed;
 
@@ -25,19 +30,22 @@ internal sealed unsafe class MemoryPool : IDisposable
     /// <summary>Takes a block of at least <paramref name="bytes"/>; its contents are undefined.</summary>
     public void* Take(long bytes, out long size)
     {
-        size = RoundUp(bytes);
+        int wanted = SizeClass(bytes);
         lock (gate)
         {
             ObjectDisposedException.ThrowIf(disposed, this);
-            if (free.TryGetValue(size, out Stack<nint>? stack) && stack.TryPop(out nint cached))
+            for (int larger = wanted; larger <= wanted + Spare; larger++)
             {
+                if (free[larger] is not { } stack || !stack.TryPop(out nint cached)) continue;
+                size = SizeOf(larger);
                 unused -= size;
                 Count(size);
                 return (void*)cached;
             }
 
-            // Blocks kept from other shapes never make the whole more than twice what was once needed at one time.
-            if (unused + size > Peak) Trim();
+            // Blocks kept from other shapes never make the whole more than an eighth larger than what was once needed at one time.
+            size = SizeOf(wanted);
+            if (InUse + unused + size > Peak + (Peak / 8)) Trim();
             void* block = Allocate(size);
             Count(size);
             return block;
@@ -52,8 +60,7 @@ internal sealed unsafe class MemoryPool : IDisposable
             InUse -= size;
             if (!disposed)
             {
-                if (!free.TryGetValue(size, out Stack<nint>? stack)) free[size] = stack = new Stack<nint>();
-                stack.Push((nint)block);
+                (free[SizeClass(size)] ??= new Stack<nint>()).Push((nint)block);
                 unused += size;
                 return;
             }
@@ -67,12 +74,12 @@ internal sealed unsafe class MemoryPool : IDisposable
     {
         lock (gate)
         {
-            foreach (Stack<nint> stack in free.Values)
+            if (unused == 0) return;
+            foreach (Stack<nint>? stack in free)
             {
-                while (stack.TryPop(out nint block)) NativeMemory.AlignedFree((void*)block);
+                while (stack is not null && stack.TryPop(out nint block)) NativeMemory.AlignedFree((void*)block);
             }
 
-            free.Clear();
             unused = 0;
         }
     }
@@ -105,10 +112,14 @@ internal sealed unsafe class MemoryPool : IDisposable
         }
     }
 
-    private static long RoundUp(long bytes)
+    /// <summary>Multiples of 64 bytes up to 1 KB, then 16 sizes for each power of two; the first is 1.</summary>
+    private static int SizeClass(long bytes)
     {
-        if (bytes <= 1024) return Math.Max(Alignment, (bytes + Alignment - 1) & -Alignment);
-        long step = 1L << (BitOperations.Log2((ulong)bytes - 1) - 2);
-        return (bytes + step - 1) & -step;
+        if (bytes <= 1024) return (int)Math.Max(1, (bytes + Alignment - 1) / Alignment);
+        int power = BitOperations.Log2((ulong)bytes - 1), steps = (int)((bytes - 1) >> (power - 4)) + 1;
+        return 16 + (16 * (power - 10)) + (steps - 16);
     }
+
+    /// <summary>Bytes of a block of a class.</summary>
+    private static long SizeOf(int sizeClass) => sizeClass <= 16 ? sizeClass * Alignment : (long)((sizeClass - 1) % 16 + 17) << (((sizeClass - 17) / 16) + 6);
 }

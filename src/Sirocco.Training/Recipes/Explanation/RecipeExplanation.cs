@@ -88,7 +88,7 @@ public sealed record RecipeExplanation
             Parameters = parameters,
             TrainedParameters = trained,
             StateBytes = State(recipe, parameters, trained, precision),
-            MostActivationBytes = MostTokensAtOnce * ActivationsOfToken(config, recipe.Distributed.RecomputeActivations),
+            MostActivationBytes = MostTokensAtOnce * ActivationSize.OfToken(config, recipe.Adapter, recipe.Distributed.RecomputeActivations, precision),
             MostTime = Steps is { } steps ? Time(config, steps * (double)MostTokensPerStep, recipe, precision, threads) : null,
         };
     }
@@ -119,22 +119,13 @@ public sealed record RecipeExplanation
         return Adapter.Attach(model, options).Parameters.Sum(parameter => parameter.Count);
     }
 
-    // A weight that trains: f32 master and gradient, the optimizer's buffers, and in bf16 its packed operand; one that does not is held as it is multiplied.
+    // A weight that trains: f32 master and gradient, and the optimizer's buffers; products round and pack the master on the way. One that does not is held as it is multiplied.
     private static long State(RetrievalRecipe recipe, long parameters, long trained, Precision precision)
     {
         int buffers = recipe.Optimizer.Kind != OptimizerKind.Sgd ? 8 : recipe.Optimizer.Momentum > 0 ? 4 : 0;
-        int operand = precision == Precision.BF16 ? 2 : 0;
         long frozen = recipe.Adapter is null ? 0 : parameters;
         int frozenSize = (recipe.FrozenType ?? recipe.Encoder.WeightType ?? (precision == Precision.BF16 ? ElementType.BF16 : ElementType.F32)).Size();
-        return checked((trained * (8 + buffers + operand)) + (frozen * frozenSize));
-    }
-
-    // Inputs of the products and norms of a layer, in f32; recomputation keeps the input of each layer and one layer's own.
-    private static long ActivationsOfToken(ModelConfig config, bool recompute)
-    {
-        long heads = (long)config.Heads * config.HeadSize, pairs = 2L * config.KeyValueHeads * config.HeadSize;
-        long layer = 4 * ((4L * config.HiddenSize) + (2 * heads) + pairs + (3L * config.IntermediateSize));
-        return recompute ? layer + (4L * config.HiddenSize * config.Layers) : layer * config.Layers;
+        return checked((trained * (8 + buffers)) + (frozen * frozenSize));
     }
 
     // Two operations a weight and token forward, twice that backward; an adapter's backward pass skips the gradients of frozen weights.
