@@ -69,9 +69,6 @@ public sealed class ComputeContext : IDisposable
     public Scope BeginScope(Precision precision, Tape? tape, DropoutDraw? dropout, CancellationToken cancellation = default) =>
         new(this, null, precision, tape) { DropoutDraw = dropout, Cancellation = cancellation };
 
-    /// <summary>Gives unused memory back to the operating system.</summary>
-    public void TrimMemory() => Memory.Trim();
-
     /// <inheritdoc/>
     public void Dispose()
     {

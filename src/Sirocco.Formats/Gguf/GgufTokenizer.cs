@@ -36,9 +36,6 @@ public sealed record GgufTokenizer(
     /// <summary>Id of the end-of-text token.</summary>
     public int? Eos { get; init; }
 
-    /// <summary>Id of the end-of-turn token.</summary>
-    public int? Eot { get; init; }
-
     /// <summary>Id of the unknown token.</summary>
     public int? Unknown { get; init; }
 
@@ -67,7 +64,6 @@ public sealed record GgufTokenizer(
         {
             Bos = Id("bos_token_id"),
             Eos = Id("eos_token_id"),
-            Eot = Id("eot_token_id"),
             Unknown = Id("unknown_token_id"),
             Padding = Id("padding_token_id"),
         };
