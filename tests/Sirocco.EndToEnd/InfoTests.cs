@@ -58,6 +58,51 @@ public sealed class InfoTests : IDisposable
     }
 
     [Theory]
+    [InlineData("x.gguf", "GG")]
+    [InlineData("x.gguf", "GGML and more")]
+    [InlineData("x.gguf", "\0\0\0\0\0\0\0\0")]
+    [InlineData("x.gguf", "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12\n")]
+    [InlineData("x.npy", "\u0080\u0002}q\0.")]
+    [InlineData("x.parquet", "PAR")]
+    [InlineData("x.parquet", "{\"message\": \"rate limited\"}")]
+    [InlineData("x.parquet", "<!DOCTYPE html><title>404</title>")]
+    [InlineData("x.parquet", "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12\n")]
+    [InlineData("x.arrow", "nothing of that kind")]
+    public void A_file_that_is_not_what_its_name_says_and_nothing_else_is_one_line_that_names_it(string name, string content)
+    {
+        string path = folder.Write(name, content);
+        Assert.Contains(path, SiroccoProcess.Run("info", path, "--json").ExpectFailure(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_gguf_file_of_any_architecture_is_described()
+    {
+        // Version 3, one tensor, one entry: general.architecture = "clip"; two f32 at the next multiple of 32.
+        byte[] header =
+        [
+            .. "GGUF"u8, 3, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0,
+            20, 0, 0, 0, 0, 0, 0, 0, .. "general.architecture"u8, 8, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, .. "clip"u8,
+            3, 0, 0, 0, 0, 0, 0, 0, .. "abc"u8, 1, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+        ];
+        byte[] file = new byte[((header.Length + 31) / 32 * 32) + 8];
+        header.CopyTo(file, 0);
+        JsonElement facts = Json("info", folder.Write("any", file), "--json");
+        Assert.Equal(("GGUF", "clip"), (facts.GetProperty("kind").GetString(), facts.GetProperty("network").GetProperty("architecture").GetString()));
+        Assert.Equal(2, facts.GetProperty("weights").GetProperty("parameters").GetInt64());
+    }
+
+    [Fact]
+    public void The_common_options_are_accepted_everywhere_and_another_device_nowhere()
+    {
+        string[] common = ["--precision", "f32", "--threads", "1", "--device", "cpu", "--seed", "7"];
+        SiroccoProcess.Run(["info", Golden.Encoder, .. common]).ExpectSuccess();
+        SiroccoProcess.RunWith("{\"text\": \"a\"}\n", ["tokenize", Golden.Encoder, .. common]).ExpectSuccess();
+        SiroccoProcess.Run(["embed", Golden.Encoder, "a text", .. common]).ExpectSuccess();
+        Assert.Contains("computes on the processor only", SiroccoProcess.Run("tokenize", Golden.Encoder, "--device", "cuda:0").ExpectFailure(), StringComparison.Ordinal);
+        Assert.Contains("--precision", SiroccoProcess.Run("info", Golden.Encoder, "--precision", "f64").ExpectWrongUsage(), StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("{\"peft_type\": \"LORA\", bad", "is not valid JSON at line 1, byte")]
     [InlineData("{\"peft_type\": \"LORA\", \"r\": 8, \"r\": 16}", "'r'")]
     public void A_damaged_adapter_is_one_line_that_names_it(string content, string message)

@@ -15,5 +15,11 @@ public sealed class TemporaryFolder : IDisposable
         return this[name];
     }
 
+    public string Write(string name, byte[] content)
+    {
+        File.WriteAllBytes(this[name], content);
+        return this[name];
+    }
+
     public void Dispose() => Directory.Delete(Root, recursive: true);
 }

@@ -73,7 +73,13 @@ internal static class CommandLine
             return;
         }
 
-        verb.SetAction(parsed => verb.Run(new Invocation(parsed, terminal, interruption)));
+        CommonOptions.AcceptEverywhere(verb);
+        verb.SetAction(parsed =>
+        {
+            Invocation invocation = new(parsed, terminal, interruption);
+            ComputeChoice.RequireDevice(invocation);
+            return verb.Run(invocation);
+        });
         CommonOptions.RefuseEmptyPaths(verb);
     }
 

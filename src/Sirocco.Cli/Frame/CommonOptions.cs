@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using Sirocco.Compute;
 using Sirocco.Models;
 
 namespace Sirocco.Cli.Frame;
@@ -80,6 +81,21 @@ internal static class CommonOptions
         Option<string> option = Choice("--pooling", null, $"{description}: {string.Join(", ", PoolingNames.All)}", [.. PoolingNames.All]);
         option.HelpName = "NAME";
         return option;
+    }
+
+    /// <summary>What the option of <see cref="Pooling(string)"/> says, or null.</summary>
+    public static Pooling? Pooling(Invocation invocation, Option<string> option) => invocation.Get(option) is { } name ? PoolingNames.Parse(name) : null;
+
+    /// <summary>Every verb takes the common options, also where they change nothing, so that one set of them serves a whole script; help shows those that do.</summary>
+    public static void AcceptEverywhere(Verb verb)
+    {
+        if (verb is ITakesOverrides) return; // what such a verb does not know itself is a key of its recipe
+        foreach (Option option in (Option[])[Precision, Threads, Device, Seed])
+        {
+            if (verb.Options.Any(own => own.Name == option.Name)) continue;
+            verb.Add(option);
+            verb.WithoutEffect.Add(option);
+        }
     }
 
     /// <summary>An empty word, as an unset shell variable leaves one, is no path: every option and argument of the verb that takes a path says so.</summary>

@@ -22,11 +22,14 @@ internal sealed record ComputeChoice(Precision? Precision, int Threads)
         _ => "int8",
     };
 
-    public static ComputeChoice From(Invocation invocation)
+    public static ComputeChoice From(Invocation invocation) => new(ParsePrecision(invocation.Get(CommonOptions.Precision)!), invocation.Threads ?? 0);
+
+    /// <summary>Refuses another device than the processor.</summary>
+    public static void RequireDevice(Invocation invocation)
     {
-        string device = invocation.Get(CommonOptions.Device)!;
+        string device = invocation.Get(CommonOptions.Device) ?? "cpu";
+        if (device == "cpu") return;
         if (device.StartsWith("cuda", StringComparison.Ordinal)) throw new NotSupportedException($"--device {device}: this build computes on the processor only; leave the option out");
-        if (device != "cpu") throw new UsageException($"--device takes cpu or cuda[:N], not '{device}'");
-        return new ComputeChoice(ParsePrecision(invocation.Get(CommonOptions.Precision)!), invocation.Threads ?? 0);
+        throw new UsageException($"--device takes cpu or cuda[:N], not '{device}'");
     }
 }

@@ -32,6 +32,12 @@ internal sealed class HelpOutput : SynchronousCommandLineAction
         Section(text, "Verbs", command.Subcommands.Where(sub => !sub.Hidden).Select(sub => (sub.Name, sub.Description ?? "")), width);
         Section(text, "Arguments", command.Arguments.Select(argument => (argument.Name, argument.Description ?? "")), width);
         Section(text, "Options", AllOptions(command).Select(option => (Label(option), Description(option))), width);
+        if (command is Verb { WithoutEffect.Count: > 0 } accepting)
+        {
+            text.Append('\n');
+            foreach (string line in Wrap($"Accepted too, though nothing here depends on it: {string.Join(", ", accepting.WithoutEffect.Select(option => option.Name))}", width)) text.Append(line).Append('\n');
+        }
+
         if (command.Subcommands.Count > 0) text.Append($"\nEach verb has its own help with examples: {FullName(command)} VERB --help\n");
         output.Write(text);
     }
@@ -61,7 +67,8 @@ internal sealed class HelpOutput : SynchronousCommandLineAction
     {
         bool common(Option option) => option == CommonOptions.Quiet || option == CommonOptions.Json || option == CommonOptions.Debug;
         IEnumerable<Option> inherited = command.Parents.OfType<Command>().SelectMany(parent => parent.Options.Where(option => option.Recursive));
-        return command.Options.Where(option => !option.Hidden && !common(option)).Concat(command.Options.Where(common)).Concat(inherited);
+        bool silent(Option option) => option.Hidden || (command is Verb verb && verb.WithoutEffect.Contains(option));
+        return command.Options.Where(option => !silent(option) && !common(option)).Concat(command.Options.Where(common)).Concat(inherited);
     }
 
     private static string Label(Option option)

@@ -19,6 +19,9 @@ internal abstract class Verb : Command
 
     public IReadOnlyList<Example> Examples { get; }
 
+    /// <summary>Options that are accepted and change nothing.</summary>
+    public ISet<Option> WithoutEffect { get; } = new HashSet<Option>();
+
     public abstract int Run(Invocation invocation);
 }
 

@@ -1,4 +1,5 @@
 using System.Text.Encodings.Web;
+using System.Runtime.InteropServices;
 using System.Text.Json;
 
 namespace Sirocco.Cli.Records;
@@ -39,7 +40,7 @@ internal sealed class JsonRecord : IDisposable
         throw new InvalidDataException($"{place} is not a JSON object; every line must be one such as {{\"text\": \"…\"}}");
     }
 
-    /// <summary>The string under <paramref name="key"/>, or null where there is none.</summary>
+    /// <summary>The string under <paramref name="key"/>, or null where there is none. Half a surrogate pair, which JSON can escape and no text holds, is U+FFFD.</summary>
     public string? OptionalText(string key)
     {
         if (!document.RootElement.TryGetProperty(key, out JsonElement value) || value.ValueKind == JsonValueKind.Null) return null;
@@ -48,9 +49,9 @@ internal sealed class JsonRecord : IDisposable
         {
             return value.GetString();
         }
-        catch (InvalidOperationException failure)
+        catch (InvalidOperationException)
         {
-            throw new InvalidDataException($"{place}: \"{key}\" is not valid Unicode (broken UTF-8 or half a surrogate pair); repair the text", failure);
+            return JsonText.Repair(JsonMarshal.GetRawUtf8Value(value)) ?? throw new InvalidDataException($"{place}: \"{key}\" is not valid UTF-8; repair the text");
         }
     }
 

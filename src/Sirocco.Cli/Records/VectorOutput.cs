@@ -70,7 +70,7 @@ internal abstract class VectorOutput : IDisposable
             using JsonRecord fields = JsonRecord.Parse(record.Json, "the record");
             foreach (JsonProperty field in fields.Properties)
             {
-                if (!field.NameEquals("embedding"u8)) field.WriteTo(writer);
+                if (!field.NameEquals("embedding"u8)) JsonText.Copy(field, writer);
             }
         }
 

@@ -50,7 +50,7 @@ internal sealed class EvalVerb : Verb
     {
         string[] given = invocation.Get(inputs);
         EvaluationVariants variants = EvaluationVariants.Read(invocation.Get(precision)!, invocation.Get(dimensions), invocation.Get(store)!);
-        EmbedderOptions options = encoder.Read(invocation) with { Adapter = invocation.Get(CommonOptions.Adapter) };
+        EmbedderOptions options = encoder.Read(invocation) with { Adapter = invocation.Adapter() };
         if (invocation.Get(pairs) is { } file)
         {
             if (given.Length == 0) throw new UsageException("name the MODEL whose similarities are compared with --pairs");

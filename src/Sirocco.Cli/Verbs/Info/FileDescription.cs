@@ -10,19 +10,31 @@ namespace Sirocco.Cli.Verbs.Info;
 /// <summary>What one file is and what can be said about it.</summary>
 internal static class FileDescription
 {
+    // A file that is called so but does not begin so is a damaged download, or another file in its place: its reader says what it is instead.
+    private static readonly Dictionary<string, ContentKind> Extensions = new(StringComparer.OrdinalIgnoreCase)
+    {
+        [".safetensors"] = ContentKind.Safetensors,
+        [".gguf"] = ContentKind.Gguf,
+        [".npy"] = ContentKind.Npy,
+        [".parquet"] = ContentKind.Parquet,
+        [".arrow"] = ContentKind.Arrow,
+    };
+
     public static Facts Of(string path, bool tensors)
     {
-        ContentKind kind = ContentSniffer.Identify(path);
-        // A file that is called safetensors but does not begin like one is a damaged download: its reader says what it is instead.
-        if (path.EndsWith(".safetensors", StringComparison.OrdinalIgnoreCase)) kind = ContentKind.Safetensors;
+        ContentKind kind = KindOf(path);
         Facts facts = new Facts().Add("path", path).Add("kind", Name(kind)).Add("file_bytes", new FileInfo(path).Length);
         switch (kind)
         {
             case ContentKind.Empty:
                 throw new InvalidDataException($"{path} is empty; download or write it again");
             case ContentKind.Safetensors or ContentKind.Gguf:
-                if (kind == ContentKind.Gguf && Gguf(path) is { } network) facts.Add("network", network);
-                using (TensorArchive archive = kind == ContentKind.Gguf ? TensorArchive.Open(path) : SafetensorsFile.Open(path)) Weights(facts, archive, tensors);
+                using (TensorArchive archive = kind == ContentKind.Gguf ? GgufFile.Open(path) : SafetensorsFile.Open(path))
+                {
+                    if (archive is GgufFile gguf) facts.Add("network", Gguf(gguf));
+                    Weights(facts, archive, tensors);
+                }
+
                 break;
             case ContentKind.Npy:
                 using (NpyFile array = NpyFile.Open(path)) facts.Add("type", array.Array.Type.ToString()).Add("shape", array.Array.ShapeText);
@@ -40,7 +52,7 @@ internal static class FileDescription
                 facts.Add("records", Records(path));
                 break;
             case ContentKind.Parquet or ContentKind.Arrow:
-                TableDescription.Add(facts, path);
+                using (TableFile table = kind == ContentKind.Parquet ? ParquetFile.Open(path) : ArrowFile.Open(path)) TableDescription.Add(facts, table);
                 break;
             case ContentKind.GitLfsPointer:
                 facts.Add("note", "the file itself was not fetched: run git lfs pull in its repository");
@@ -48,6 +60,14 @@ internal static class FileDescription
         }
 
         return facts;
+    }
+
+    private static ContentKind KindOf(string path)
+    {
+        ContentKind kind = ContentSniffer.Identify(path);
+        if (!Extensions.TryGetValue(Path.GetExtension(path), out ContentKind named)) return kind;
+        if (kind == ContentKind.GitLfsPointer) throw new InvalidDataException($"{path}: is a git-lfs pointer, the file itself was not fetched; run git lfs pull in its repository");
+        return named == ContentKind.Safetensors || kind is ContentKind.Unknown or ContentKind.Json or ContentKind.JsonLines ? named : kind;
     }
 
     /// <summary>Number, size and types of tensors.</summary>
@@ -130,15 +150,11 @@ internal static class FileDescription
 
     private static string? Token(Tokenizer tokenizer, int? id) => id is { } known ? $"{tokenizer.IdToToken(known)} ({known})" : null;
 
-    private static Facts? Gguf(string path)
-    {
-        using GgufFile file = GgufFile.Open(path);
-        return new Facts()
-            .Add("name", file.Values.TextOrNull("general.name"))
-            .Add("architecture", file.Values.TextOrNull("general.architecture"))
-            .Add("tokenizer", file.Values.TextOrNull("tokenizer.ggml.model"))
-            .Add("chat_template", file.Values.Contains("tokenizer.chat_template") ? true : null);
-    }
+    private static Facts Gguf(GgufFile file) => new Facts()
+        .Add("name", file.Values.TextOrNull("general.name"))
+        .Add("architecture", file.Values.TextOrNull("general.architecture"))
+        .Add("tokenizer", file.Values.TextOrNull("tokenizer.ggml.model"))
+        .Add("chat_template", file.Values.Contains("tokenizer.chat_template") ? true : null);
 
     private static Facts Records(string path)
     {

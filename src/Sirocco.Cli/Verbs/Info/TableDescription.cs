@@ -8,9 +8,8 @@ namespace Sirocco.Cli.Verbs.Info;
 /// <summary>What can be said about a Parquet or Arrow file.</summary>
 internal static class TableDescription
 {
-    public static void Add(Facts facts, string path)
+    public static void Add(Facts facts, TableFile file)
     {
-        using TableFile file = TableFile.Open(path);
         facts.Add("rows", file.RowCount).Add("columns", file.Fields.Select(field => new Facts().Add("name", field.Name).Add("type", field.Type.ToString())).ToList());
         if (file is ParquetFile parquet) facts.Add("storage", Storage(parquet));
         if (file is ArrowFile arrow) facts.Add("storage", new Facts().Add("format", arrow.IsStream ? "stream" : "file").Add("record_batches", arrow.BatchCount));
