@@ -36,7 +36,7 @@ internal static class PrecisionAccuracy
         float[][]? exactQueries = null, exactDocuments = null;
         foreach (Precision precision in (Precision[])[Precision.F32, Precision.BF16, Precision.Int8])
         {
-            using Embedder embedder = Embedder.FromPretrained(model, new EmbedderOptions { Precision = precision, Bidirectional = true, Normalize = true, MaxLength = 128 });
+            using Embedder embedder = Embedder.FromPretrained(model, new EmbedderOptions { Precision = precision, IsCausal = false, Normalize = true, MaxLength = 128 });
             float[][] left = embedder.Embed([.. asked.Select(query => query.Query)], prompt: embedder.QueryPrompt);
             float[][] right = embedder.Embed([.. corpus.Select(document => document.Text)], prompt: embedder.DocumentPrompt);
             exactQueries ??= left;

@@ -51,9 +51,19 @@ public sealed class EmbedTests : IDisposable
     [Fact]
     public void What_only_the_model_can_refuse_of_the_options_is_wrong_usage_too()
     {
-        Assert.Contains("33 dimensions are asked for", SiroccoProcess.Run("embed", Golden.Encoder, "x", "--dimensions", "33").ExpectWrongUsage(), StringComparison.Ordinal);
+        Assert.Contains("'nothing'", SiroccoProcess.Run("embed", Golden.Encoder, "x", "--prompt-name", "nothing").ExpectWrongUsage(), StringComparison.Ordinal);
         Assert.Contains("leaves no room for text", SiroccoProcess.Run("embed", Golden.Encoder, "x", "--max-length", "1").ExpectWrongUsage(), StringComparison.Ordinal);
         Assert.Contains("is a reranker", SiroccoProcess.Run("embed", Golden.CrossEncoder, "x").ExpectFailure(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Half_a_surrogate_pair_counts_as_the_replacement_character_and_fields_are_carried_as_they_came()
+    {
+        Outcome outcome = SiroccoProcess.RunWith("{\"text\": \"a \\ud83d b\\n\\\"\", \"note\": \"\\uDE00\", \"pair\": \"\\ud83d\\ude00\"}\n", "embed", Golden.Encoder, "--precision", "f32").ExpectSuccess();
+        string record = Assert.Single(outcome.OutputLines);
+        Assert.StartsWith("{\"text\":\"a \\ud83d b\\n\\\"\",\"note\":\"\\uDE00\",\"pair\":\"\\ud83d\\ude00\",\"embedding\":[", record, StringComparison.Ordinal);
+        Close([Vector(SiroccoProcess.Run("embed", Golden.Encoder, "a \uFFFD b\n\"", "--precision", "f32").ExpectSuccess().Output)], [[.. JsonDocument.Parse(record).RootElement.GetProperty("embedding").EnumerateArray().Select(value => value.GetSingle())]]);
+        Assert.Contains("is not valid UTF-8", SiroccoProcess.Run("embed", Golden.Encoder, "--input", folder.Write("bad.jsonl", [.. "{\"text\": \""u8, 0xFF, .. "\"}"u8])).ExpectFailure(), StringComparison.Ordinal);
     }
 
     [Fact]

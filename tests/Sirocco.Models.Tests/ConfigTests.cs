@@ -123,6 +123,34 @@ public sealed class ConfigTests : IDisposable
         Assert.Equal(Read(Minimal).Rope, Read(v5.ToJsonString()).Rope);
     }
 
+    [Fact]
+    public void Of_both_spellings_at_once_rope_scaling_counts_unless_it_is_empty()
+    {
+        JsonObject json = JsonNode.Parse(Minimal)!.AsObject();
+        json["rope_parameters"] = new JsonObject { ["rope_type"] = "default", ["rope_theta"] = 7000.0 };
+        Assert.Equal(Read(Minimal).Rope, Read(json.ToJsonString()).Rope);
+        json["rope_scaling"] = new JsonObject();
+        Assert.Equal((RopeScaling.None, 7000), (Read(json.ToJsonString()).Rope.Scaling, Read(json.ToJsonString()).Rope.Theta));
+    }
+
+    [Theory]
+    [InlineData("mistral", "null", 16)]
+    [InlineData("ministral3", "null", 16)]
+    [InlineData("mistral", null, 8)]
+    [InlineData("ministral3", null, 8)]
+    [InlineData("llama", "null", 16)]
+    [InlineData("llama", null, 16)]
+    public void No_number_of_key_value_heads_means_the_classs_default_and_null_one_for_each_head(string type, string? value, int expected)
+    {
+        JsonObject json = JsonNode.Parse(Minimal)!.AsObject();
+        json["model_type"] = type;
+        json["num_attention_heads"] = 16;
+        json["head_dim"] = 4;
+        json.Remove("num_key_value_heads");
+        if (value is not null) json["num_key_value_heads"] = JsonNode.Parse(value);
+        Assert.Equal(expected, Read(json.ToJsonString()).KeyValueHeads);
+    }
+
     [Theory]
     [InlineData("hidden_size", null, "hidden_size is missing")]
     [InlineData("hidden_size", "\"64\"", "hidden_size is \"64\", expected a whole number")]

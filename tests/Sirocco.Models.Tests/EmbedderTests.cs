@@ -18,7 +18,7 @@ public sealed class EmbedderTests : IDisposable
         using JsonDocument json = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(real, "real.json")));
         using TensorArchive golden = TensorArchive.Open(Path.Combine(real, "real.safetensors"));
         string[] texts = [.. json.RootElement.GetProperty("embedding_texts").EnumerateArray().Select(text => text.GetString()!).Take(6)];
-        using Embedder embedder = Embedder.FromPretrained(model, F32 with { Pooling = "avg", Bidirectional = true });
+        using Embedder embedder = Embedder.FromPretrained(model, F32 with { Pooling = Pooling.Average, IsCausal = false });
         StoredTensor expected = golden["bidirectional.avg.l2"];
         float[] rows = new float[texts.Length * expected.Columns];
         expected.ReadRows(0, rows);
@@ -88,7 +88,7 @@ public sealed class EmbedderTests : IDisposable
         string folder = Model("ministral3-causal");
         using Embedder embedder = Embedder.FromPretrained(folder, F32);
         Assert.Contains("bidirectional", embedder.Notice, StringComparison.Ordinal);
-        using Embedder causal = Embedder.FromPretrained(folder, F32 with { Bidirectional = false });
+        using Embedder causal = Embedder.FromPretrained(folder, F32 with { IsCausal = true });
         Assert.Null(causal.Notice);
         Assert.NotEqual(embedder.Embed("some text"), causal.Embed("some text"));
         Assert.Equal(1, Length(embedder.Embed("some text")), 1e-5);
@@ -151,6 +151,21 @@ public sealed class EmbedderTests : IDisposable
     {
         using Embedder embedder = Embedder.FromPretrained(Golden.SentenceTransformers("normalize-prompts", temporary), F32);
         Assert.Contains("it has query, document", Assert.Throws<ArgumentException>(() => embedder.Embed("x", promptName: "passage")).Message, StringComparison.Ordinal);
+    }
+
+    [SkippableTheory]
+    [InlineData("llama-nemotron-embed-1b-v2", "query: ", "passage: ")]
+    [InlineData("models--nvidia--llama-embed-nemotron-8b/snapshots/0a1b", "Instruct: Given a question, retrieve passages that answer the question\nQuery: ", "")]
+    [InlineData("llama-nemotron-embed-1b-v2/mine", null, null)]
+    public async Task A_published_model_without_prompts_has_those_of_its_card_under_either_word_for_documents(string name, string? query, string? document)
+    {
+        string folder = temporary.File(name);
+        Directory.CreateDirectory(Path.GetDirectoryName(folder)!);
+        Directory.Move(Model("ministral3-causal"), folder);
+        using Embedder embedder = await Embedder.FromPretrainedAsync(folder, F32);
+        Assert.Equal((query, document, document), (embedder.Prompts.GetValueOrDefault("query"), embedder.Prompts.GetValueOrDefault("document"), embedder.Prompts.GetValueOrDefault("passage")));
+        Assert.Equal(folder, embedder.Model);
+        if (document is not null) Assert.Equal(embedder.Embed("x", prompt: document), embedder.Embed("x", promptName: "passage"));
     }
 
     [SkippableFact]

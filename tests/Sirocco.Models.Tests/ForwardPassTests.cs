@@ -48,6 +48,63 @@ public sealed class ForwardPassTests : IDisposable
         Golden.AssertClose(score, golden["logits"], 2e-5);
     }
 
+    [SkippableFact]
+    public void A_reranker_that_keeps_the_type_of_its_backbone_is_bidirectional_all_the_same()
+    {
+        string folder = temporary.Copy(Golden.Folder("models/llama-reranker")), config = Path.Combine(folder, "config.json");
+        File.WriteAllText(config, File.ReadAllText(config).Replace("\"llama_bidirec\"", "\"llama\"", StringComparison.Ordinal));
+        using TensorArchive golden = TensorArchive.Open(Path.Combine(folder, "goldens.safetensors"));
+        using TensorArchive input = Input(golden, ("input_ids", "input_ids"), ("attention_mask", "attention_mask"));
+        Golden.AssertClose(ForwardPass.Run(folder, input, F32).Single(), golden["logits"], 2e-5);
+    }
+
+    [SkippableTheory]
+    [InlineData("last", 5)]
+    [InlineData("cls", 0)]
+    public void A_rerankers_head_reads_the_pooling_that_is_asked_for(string pooling, int token)
+    {
+        string folder = Golden.Folder("models/llama-reranker");
+        using TensorArchive golden = TensorArchive.Open(Path.Combine(folder, "goldens.safetensors")), weights = TensorArchive.Open(folder);
+        string path = temporary.File("row.safetensors");
+        SafetensorsWriter.Write(path, [OutgoingTensor.Create<long>("input_ids", [1, 6], golden["input_ids"].ToInt64Array().AsMemory(0, 6))]);
+        using TensorArchive input = TensorArchive.Open(path);
+        IReadOnlyList<OutgoingTensor> outputs = ForwardPass.Run(folder, input, F32 with { Pooling = PoolingNames.Parse(pooling), Outputs = ["last_hidden_state", "score"] });
+        float[] hidden = Golden.Values(outputs[0]), head = weights["score.weight"].ToSingleArray();
+        float expected = System.Numerics.Tensors.TensorPrimitives.Dot(hidden.AsSpan(token * head.Length, head.Length), head) / 2; // its temperature
+        Golden.AssertClose(Golden.Values(outputs[1]), [expected], 2e-5, pooling);
+    }
+
+    [SkippableFact]
+    public void A_causal_checkpoint_gives_logits_under_either_attention_and_embeddings_from_the_same_pass()
+    {
+        string folder = Golden.Folder("models/ministral3-causal");
+        using TensorArchive golden = TensorArchive.Open(Path.Combine(folder, "goldens.safetensors"));
+        using TensorArchive input = Input(golden, ("input_ids", "input_ids"));
+        IReadOnlyList<OutgoingTensor> causal = ForwardPass.Run(folder, input, F32 with { Outputs = ["logits", "embedding", "last_hidden_state"], Pooling = Pooling.Last });
+        Golden.AssertClose(causal[0], golden["logits"], 2e-5);
+        Golden.AssertClose(Golden.Values(causal[1]), Rows(causal[2], last: true), 1e-6, "embedding of the last token");
+
+        ForwardPassOptions bidirectional = F32 with { Model = F32.Model with { IsCausal = false } };
+        IReadOnlyList<OutgoingTensor> both = ForwardPass.Run(folder, input, bidirectional with { Outputs = ["logits", "embedding", "last_hidden_state"] });
+        IReadOnlyList<OutgoingTensor> encoder = ForwardPass.Run(folder, input, bidirectional);
+        Golden.AssertClose(Golden.Values(both[1]), Golden.Values(encoder.Single(output => output.Name == "embedding")), 1e-6, "embedding");
+        Golden.AssertClose(Golden.Values(both[2]), Golden.Values(encoder.Single(output => output.Name == "last_hidden_state")), 1e-6, "hidden states");
+        Assert.True(Golden.Difference(Golden.Values(both[0]), golden["logits"].ToSingleArray()) > 0.01);
+        using (TensorArchive weights = TensorArchive.Open(folder))
+        {
+            float[] head = new float[64];
+            weights[weights.Contains("lm_head.weight") ? "lm_head.weight" : "model.embed_tokens.weight"].ReadRows(7, head);
+            Golden.AssertClose([Golden.Values(both[0])[7]], [System.Numerics.Tensors.TensorPrimitives.Dot<float>(Golden.Values(both[2]).AsSpan(0, 64), head)], 2e-5, "a logit");
+        }
+
+        static float[] Rows(OutgoingTensor hidden, bool last)
+        {
+            float[] values = Golden.Values(hidden);
+            int tokens = (int)hidden.Shape[1], width = (int)hidden.Shape[2];
+            return [.. values.Chunk(tokens * width).SelectMany(row => last ? row[^width..] : row[..width])];
+        }
+    }
+
     [SkippableTheory]
     [InlineData("ministral3-bidirectional", "right")]
     [InlineData("ministral3-bidirectional", "left")]
@@ -63,7 +120,7 @@ public sealed class ForwardPassTests : IDisposable
             if (side == "left" && pooling == "cls") continue; // the reference takes a padding row there
             foreach (bool normalize in new[] { false, true })
             {
-                IReadOnlyList<OutgoingTensor> outputs = ForwardPass.Run(folder, input, F32 with { Pooling = pooling, Normalize = normalize });
+                IReadOnlyList<OutgoingTensor> outputs = ForwardPass.Run(folder, input, F32 with { Pooling = PoolingNames.Parse(pooling), Normalize = normalize });
                 Golden.AssertClose(outputs.Single(output => output.Name == "embedding"), golden[$"{side}.{pooling}{(normalize ? ".l2" : "")}"], 2e-5);
                 Golden.AssertClose(outputs.Single(output => output.Name == "last_hidden_state"), golden[side + ".last_hidden_state"], 2e-5);
             }
@@ -78,7 +135,7 @@ public sealed class ForwardPassTests : IDisposable
         string folder = Golden.Folder("models/" + name);
         using TensorArchive golden = TensorArchive.Open(Path.Combine(folder, "goldens.safetensors"));
         using TensorArchive input = Input(golden, ("q_input_ids", "nce.q_input_ids"), ("q_mask", "nce.q_mask"), ("p_input_ids", "nce.p_input_ids"), ("p_mask", "nce.p_mask"));
-        ForwardPassOptions options = F32 with { Normalize = true, Pooling = "avg" };
+        ForwardPassOptions options = F32 with { Normalize = true, Pooling = Pooling.Average };
         foreach (bool inBatch in new[] { false, true })
         {
             IReadOnlyList<OutgoingTensor> outputs = ContrastiveStep.Run(folder, input, 0.02f, inBatch, options);
@@ -134,7 +191,7 @@ public sealed class ForwardPassTests : IDisposable
             {
                 for (int row = 0; row < tensor.Rows; row++) stream.Write(tensor.RowBytes((row / 16 * 16) + (row % 2 * 8) + (row % 16 / 2)));
             });
-        }));
+        }).Append(OutgoingTensor.Create<float>("layers.0.attention.wq.fake_quantizer.amax", [1], new float[] { 3 })));
         File.WriteAllText(Path.Combine(native, "params.json"), """
             {"dim": 64, "n_layers": 3, "head_dim": 16, "hidden_dim": 160, "n_heads": 8, "n_kv_heads": 2, "rope_theta": 10000.0, "norm_eps": 1e-05, "vocab_size": 512,
              "tied_embeddings": true, "max_position_embeddings": 1024, "yarn": {"original_max_position_embeddings": 64, "factor": 16, "apply_scale": false, "beta": 32, "alpha": 1},
@@ -159,7 +216,7 @@ public sealed class ForwardPassTests : IDisposable
         embeddings[^1] = float.NaN;
         Refused<InvalidDataException>("tensor 'inputs_embeds' holds a value that is not a finite number at [0, 1]", OutgoingTensor.Create<float>("inputs_embeds", [1, 2, embeddings.Length / 2], embeddings));
         Refused<InvalidDataException>("tensor 'labels' is missing", new[] { "loss" }, Tensor("input_ids", [1, 1], 1));
-        Refused<NotSupportedException>("gives no logits", new[] { "logits", "embedding" }, Tensor("input_ids", [1, 1], 1));
+        Refused<NotSupportedException>("is used as a causal language model, which gives no score", new[] { "logits", "score" }, Tensor("input_ids", [1, 1], 1));
         Refused<ArgumentException>("there is no output 'logit'", new[] { "logit" }, Tensor("input_ids", [1, 1], 1));
         Refused<ArgumentException>("outside the context of 1024 positions", Tensor("input_ids", [1, 1025], new long[1025]));
 

@@ -53,6 +53,36 @@ public sealed class VectorIndexTests : IDisposable
     }
 
     [Fact]
+    public void A_record_that_could_not_be_added_leaves_no_trace_or_no_index()
+    {
+        string folder = temporary.File("careful");
+        using (VectorIndexBuilder builder = new(folder, new IndexDescription { Dimensions = 2, Store = VectorStore.F32 }))
+        {
+            Assert.Throws<ArgumentNullException>(() => builder.Add(null!, "text", [1, 2]));
+            Assert.Throws<ArgumentNullException>(() => builder.Add("id", null!, [1, 2]));
+            Assert.Throws<ArgumentException>(() => builder.Add("id", "text", [1, 2, 3]));
+            Assert.Throws<InvalidDataException>(() => builder.Add("id", "text", [1, float.NaN]));
+            builder.Add("good", "text", [3, 4]);
+            builder.Commit();
+        }
+
+        using VectorIndex index = VectorIndex.Open(folder);
+        SearchHit hit = Assert.Single(index.Search(new float[] { 1, 0 }, 10)[0]);
+        Assert.Equal(("good", 3f), (hit.Id, hit.Score));
+    }
+
+    [SkippableFact]
+    public void An_index_is_not_built_with_an_adapter_that_a_search_could_not_find_again()
+    {
+        string model = Golden.Folder("adapters/base/ministral3-bidirectional"), place = temporary.Copy(model);
+        File.Copy(Path.Combine(Golden.SentenceTransformers("dense", temporary), "tokenizer.json"), Path.Combine(place, "tokenizer.json"));
+        using Embedder embedder = Embedder.FromPretrained(place, new EmbedderOptions { Threads = 1, Adapter = Golden.Folder("adapters/dora-bidirectional") });
+        string message = Assert.Throws<NotSupportedException>(() => SemanticIndex.Build(embedder, [new IndexRecord("a", "a")], temporary.File("index"))).Message;
+        Assert.Contains("merge it into a model (sirocco adapter merge)", message, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(temporary.File("index")));
+    }
+
+    [Fact]
     public void An_empty_index_finds_nothing()
     {
         using VectorIndex index = Build("index", VectorStore.F32, []);
@@ -110,7 +140,7 @@ public sealed class VectorIndexTests : IDisposable
         List<int> progress = [];
         using (Embedder embedder = Embedder.FromPretrained(model, options))
         {
-            Assert.Equal(new IndexBuild(30, 0, null), SemanticIndex.Build(embedder, model, records, folder, progress: new Listed(progress)));
+            Assert.Equal(new IndexBuild(30, 0, null), SemanticIndex.Build(embedder, records, folder, progress: new Listed(progress)));
         }
 
         Assert.Equal(30, progress[^1]);

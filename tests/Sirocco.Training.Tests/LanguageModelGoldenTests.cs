@@ -51,7 +51,7 @@ public class LanguageModelGoldenTests
     public void A_reranker_trains_as_in_torch()
     {
         using ComputeContext context = new(new ComputeOptions { Threads = 2 });
-        using EncoderModel encoder = EncoderModel.FromPretrained(GoldenFile.Path("llama-bidirectional"), new ModelOptions { Causal = false });
+        using EncoderModel encoder = EncoderModel.FromPretrained(GoldenFile.Path("llama-bidirectional"), new ModelOptions { IsCausal = false });
         using TensorArchive batches = GoldenFile.Tensors("reranker-listwise.safetensors");
         CrossEncoder model = new(encoder.Decoder, Parameter.FromValues("score.weight", [1, encoder.Config.HiddenSize], batches.Values("init.score.weight")), Pooling.Average);
         GoldenRun golden = new("reranker-listwise", context, new ParameterArena(model.Parameters));

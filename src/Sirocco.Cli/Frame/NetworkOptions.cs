@@ -36,9 +36,9 @@ internal sealed class NetworkOptions
                 Precision = compute.Precision,
                 Threads = compute.Threads,
                 Deterministic = invocation.Get(deterministic),
-                Causal = invocation.Get(attention) is { } bidirectional ? !bidirectional : null,
+                IsCausal = !invocation.Get(attention),
             },
-            Pooling = invocation.Get(pooling),
+            Pooling = CommonOptions.Pooling(invocation, pooling),
             Normalize = invocation.Get(normalize),
             Positions = invocation.Get(positions) == "tokens" ? PositionCount.Tokens : PositionCount.Columns,
         };

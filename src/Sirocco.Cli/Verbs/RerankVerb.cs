@@ -13,6 +13,8 @@ internal sealed partial class RerankVerb : Verb
     private readonly Option<string> query = new("--query") { Description = "What the documents are judged by", HelpName = "Q", Required = true };
     private readonly Option<string> input = new("--input") { Description = "Documents: .txt (one a line) or .jsonl (text, or title and text), also .gz", HelpName = "FILE", DefaultValueFactory = _ => "-" };
     private readonly Option<int?> top = CommonOptions.Integer("--top", "N", 1, int.MaxValue, "Write the best N only");
+    private readonly Option<string?> promptName = new("--prompt-name") { Description = "Put the model's prompt of that name before the query [the model's default prompt]", HelpName = "NAME" };
+    private readonly Option<string?> prompt = new("--prompt") { Description = "Put this before the query", HelpName = "STR" };
     private readonly Option<int?> maxLength = CommonOptions.Integer("--max-length", "N", 1, 1 << 24, "Cut pairs at N tokens, if the model does not cut them before");
     private readonly Option<bool> raw = new("--raw") { Description = "Scores as the head gives them, without the folder's activation" };
     private readonly Option<string?> template = new("--template") { Description = "How query and document become one text, with {query} and {passage}", HelpName = "STR" };
@@ -24,12 +26,13 @@ internal sealed partial class RerankVerb : Verb
             new Example("documents from another program", """cat documents.jsonl | ./sirocco rerank ./reranker --query "list open ports" """.TrimEnd()))
     {
         Add(model);
-        foreach (Option option in (Option[])[query, input, top, maxLength, template, raw, deterministic, CommonOptions.Adapter, CommonOptions.Precision, CommonOptions.Threads, CommonOptions.Device]) Add(option);
+        foreach (Option option in (Option[])[query, input, top, promptName, prompt, maxLength, template, raw, deterministic, CommonOptions.Adapter, CommonOptions.Precision, CommonOptions.Threads, CommonOptions.Device]) Add(option);
     }
 
     public override int Run(Invocation invocation)
     {
         ComputeChoice compute = invocation.Compute();
+        if (invocation.Get(prompt) is not null && invocation.Get(promptName) is not null) throw new UsageException("give --prompt or --prompt-name, not both");
         if (invocation.Get(template) is { } pattern) CheckTemplate(pattern);
         using TextSource source = new(invocation.Get(input)!, cancellation: invocation.Cancellation);
         string[] documents = [.. source.Read().Select(record => record.Text)];
@@ -40,6 +43,8 @@ internal sealed partial class RerankVerb : Verb
             Threads = compute.Threads,
             Deterministic = invocation.Get(deterministic),
             MaxLength = invocation.Get(maxLength),
+            PromptName = invocation.Get(promptName),
+            Prompt = invocation.Get(prompt),
             Raw = invocation.Get(raw),
             Template = invocation.Get(template),
             Adapter = invocation.Adapter(),

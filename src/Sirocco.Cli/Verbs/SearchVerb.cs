@@ -55,7 +55,7 @@ internal sealed class SearchVerb : Verb
         foreach (TextRecord[] batch in TextBatches.Of(source.Read(), from is DataFiles.Standard ? 1 : QueriesAtOnce))
         {
             string[] texts = [.. batch.Select(record => record.Text)];
-            IReadOnlyList<IReadOnlyList<SearchHit>> answers = asked.Search(texts, wanted, reranker, invocation.Get(candidates) ?? 0, invocation.Cancellation);
+            IReadOnlyList<IReadOnlyList<SearchHit>> answers = asked.Search(texts, wanted, reranker, invocation.Get(candidates), invocation.Cancellation);
             if (answers.Any(hits => hits.Any(hit => !float.IsFinite(hit.Score)))) throw new InvalidDataException($"{place} gives scores that are no numbers, so its vectors are damaged; make the index again");
             for (int i = 0; i < texts.Length; i++)
             {

@@ -40,7 +40,8 @@ internal static class ConfigFile
         Defaults defaults = known.Defaults;
         int hidden = text.Int("hidden_size", 1, MostFeatures);
         int heads = text.Int("num_attention_heads", 1, MostFeatures);
-        int keyValueHeads = text.Int("num_key_value_heads", 1, heads, Math.Min(defaults.KeyValueHeads ?? heads, heads));
+        int silent = text.Mentions("num_key_value_heads") ? heads : defaults.KeyValueHeads ?? heads; // null means one for each head; no key means the class's default
+        int keyValueHeads = text.Int("num_key_value_heads", 1, heads, Math.Min(silent, heads));
         if (heads % keyValueHeads != 0) throw text.Wrong("num_key_value_heads", $"a divisor of num_attention_heads, {heads}");
         if (!text.Has("head_dim") && hidden % heads != 0) throw text.Wrong("hidden_size", $"a multiple of num_attention_heads, {heads}, where head_dim is not given");
         int headSize = text.Int("head_dim", 2, 1 << 16, text.Has("head_dim") ? 0 : hidden / heads);

@@ -5,7 +5,7 @@ namespace Sirocco.Models;
 
 /// <summary>
 /// Rotary settings in config.json: <c>rope_parameters</c> (transformers 5) or <c>rope_theta</c> and <c>rope_scaling</c> (transformers 4), the type
-/// under <c>rope_type</c> or <c>type</c>.
+/// under <c>rope_type</c> or <c>type</c>. Of both at once transformers 5 takes <c>rope_scaling</c>, unless it is empty.
 /// </summary>
 internal static class RopeFile
 {
@@ -24,11 +24,10 @@ internal static class RopeFile
     public static RopeParameters Read(ConfigReader text, ModelFamily family, int maxPositions)
     {
         double outerTheta = text.Number("rope_theta", 1, 1e15, 10_000);
-        ConfigReader? rope = text.Object("rope_parameters") ?? text.Object("rope_scaling");
+        ConfigReader? rope = text.Object("rope_scaling") is { } scaling && scaling.Element.EnumerateObject().Any() ? scaling : text.Object("rope_parameters");
         if (rope is null)
         {
-            if (family == ModelFamily.Ministral3) return MinistralDefault with { Theta = text.Number("rope_theta", 1, 1e15, MinistralDefault.Theta) };
-            return new RopeParameters { Theta = outerTheta };
+            return family == ModelFamily.Ministral3 ? MinistralDefault : new RopeParameters { Theta = outerTheta };
         }
 
         string type = rope.Text("rope_type") ?? rope.Text("type") ?? "default";

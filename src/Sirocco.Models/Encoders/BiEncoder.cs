@@ -64,8 +64,8 @@ public sealed class BiEncoder : EncoderModel
         }
 
         // Sentence-transformers runs a checkpoint as its configuration says, so causal where that says nothing; the bi-encoder loader makes it bidirectional.
-        bool causal = options?.Causal ?? folder.Config.IsCausal ?? settings.IsSentenceTransformers;
-        bool silent = options?.Causal is null && folder.Config.IsCausal is null && !settings.IsSentenceTransformers;
+        bool causal = options?.IsCausal ?? folder.Config.IsCausal ?? settings.IsSentenceTransformers;
+        bool silent = options?.IsCausal is null && folder.Config.IsCausal is null && !settings.IsSentenceTransformers;
         var (decoder, checkpoint) = folder.LoadNetwork(ConvertTo(options));
         return new BiEncoder(decoder, checkpoint, settings, modules, causal)
         {
@@ -82,7 +82,7 @@ public sealed class BiEncoder : EncoderModel
     {
         options ??= new BackboneOptions();
         ModelFolder folder = ModelFolder.Open(path);
-        BiEncoder model = Load(folder, options.Model with { Causal = options.IsCausal ?? folder.Config.IsCausal ?? false }, options.Pooling);
+        BiEncoder model = Load(folder, options.Model with { IsCausal = options.IsCausal ?? folder.Config.IsCausal ?? false }, options.Pooling);
         if (options.Pooling is { } pooling) model.Settings = model.Settings with { Poolings = [pooling] };
         if (options.Normalize is { } normalize && normalize != model.EndsNormalized)
         {
@@ -93,12 +93,8 @@ public sealed class BiEncoder : EncoderModel
         return model;
     }
 
-    /// <summary>Replaces pooling, normalisation or dimensions of the folder by the caller's.</summary>
-    public BiEncoder WithSettings(EncoderSettings settings)
-    {
-        Settings = settings;
-        return this;
-    }
+    /// <summary>Puts the caller's pooling, normalisation or dimensions in place of the folder's.</summary>
+    public void SetSettings(EncoderSettings settings) => Settings = settings;
 
     /// <summary>Writes the model as a folder that this library, transformers and sentence-transformers load. It appears when it is complete.</summary>
     /// <param name="folder">The folder; missing parents are made.</param>
@@ -135,30 +131,54 @@ public sealed class BiEncoder : EncoderModel
 
     private Tensor PoolRead(Scope f, Tensor hidden, Segments segments, ReadOnlySpan<int> skip)
     {
-        ReadOnlySpan<int> starts = segments.QueryStarts[..^1], ends = segments.QueryStarts[1..];
-        if (!skip.IsEmpty)
-        {
-            int[] pooled = new int[segments.Count];
-            for (int s = 0; s < pooled.Length; s++) pooled[s] = Math.Min(starts[s] + skip[s], ends[s]);
-            starts = pooled;
-        }
-
-        Tensor x = Settings.Poolings.Count == 1 ? f.Pool(hidden, starts, ends, Settings.Poolings[0]) : Concatenated(f, hidden, starts, ends);
+        Tensor x = Settings.Poolings.Count == 1 ? Pooled(f, hidden, segments, skip, Settings.Poolings[0]) : Concatenated(f, hidden, segments, skip);
         foreach (EncoderModule module in Modules) x = module.Apply(f, x);
         return Settings.Normalize ? f.NormalizeRows(x) : x;
     }
 
-    private Tensor Concatenated(Scope f, Tensor hidden, ReadOnlySpan<int> starts, ReadOnlySpan<int> ends)
+    /// <summary>
+    /// One pooling of what follows the prompts. Where nothing follows, the first token stands for the sequence under <see cref="Pooling.First"/>, and zeros do otherwise, as in
+    /// sentence-transformers.
+    /// </summary>
+    private static Tensor Pooled(Scope f, Tensor hidden, Segments segments, ReadOnlySpan<int> skip, Pooling mode)
+    {
+        ReadOnlySpan<int> starts = segments.QueryStarts[..^1], ends = segments.QueryStarts[1..];
+        if (skip.IsEmpty) return f.Pool(hidden, starts, ends, mode);
+        int[] first = new int[segments.Count];
+        for (int s = 0; s < first.Length; s++) first[s] = starts[s] + skip[s] < ends[s] ? starts[s] + skip[s] : mode == Pooling.First ? starts[s] : ends[s];
+        return mode == Pooling.PositionWeighted ? PooledByPosition(f, hidden, first, ends, skip) : f.Pool(hidden, first, ends, mode);
+    }
+
+    /// <summary>
+    /// Σ (i + 1) h_i / Σ (i + 1) over the m tokens i after a prompt of k tokens, which count. Of W, their mean weighted by places from the prompt's end, and A, their plain mean, that is
+    /// ((m + 1)/2 · W + k · A) / ((m + 1)/2 + k).
+    /// </summary>
+    private static Tensor PooledByPosition(Scope f, Tensor hidden, ReadOnlySpan<int> first, ReadOnlySpan<int> ends, ReadOnlySpan<int> skip)
+    {
+        if (f.Tape is not null) throw new NotSupportedException("weightedmean without the prompt's tokens cannot be trained; pool the prompt too");
+        float[] weighted = f.Pool(hidden, first, ends, Pooling.PositionWeighted).ToArray();     // [sequences, hidden]
+        float[] plain = f.Pool(hidden, first, ends, Pooling.Average).ToArray();                 // [sequences, hidden]
+        int width = hidden.Columns;
+        for (int s = 0; s < first.Length; s++)
+        {
+            float half = (ends[s] - first[s] + 1) / 2f, total = half + skip[s];
+            for (int i = s * width; i < (s + 1) * width; i++) weighted[i] = ((half * weighted[i]) + (skip[s] * plain[i])) / total;
+        }
+
+        return f.Upload(weighted, first.Length, width);
+    }
+
+    private Tensor Concatenated(Scope f, Tensor hidden, Segments segments, ReadOnlySpan<int> skip)
     {
         if (f.Tape is not null) throw new NotSupportedException("several poolings beside each other cannot be trained; use one");
         int width = hidden.Columns, count = Settings.Poolings.Count;
-        float[] joined = new float[starts.Length * width * count];
+        float[] joined = new float[segments.Count * width * count];
         for (int mode = 0; mode < count; mode++)
         {
-            float[] pooled = f.Pool(hidden, starts, ends, Settings.Poolings[mode]).ToArray();
-            for (int s = 0; s < starts.Length; s++) pooled.AsSpan(s * width, width).CopyTo(joined.AsSpan(((s * count) + mode) * width));
+            float[] pooled = Pooled(f, hidden, segments, skip, Settings.Poolings[mode]).ToArray();
+            for (int s = 0; s < segments.Count; s++) pooled.AsSpan(s * width, width).CopyTo(joined.AsSpan(((s * count) + mode) * width));
         }
 
-        return f.Upload(joined, starts.Length, width * count);
+        return f.Upload(joined, segments.Count, width * count);
     }
 }

@@ -49,7 +49,12 @@ public sealed class CrossEncoder : EncoderModel
     /// <inheritdoc/>
     internal override string TaskType => "SEQ_CLS";
 
-    internal static new CrossEncoder Load(ModelFolder folder, ModelOptions? options)
+    internal static new CrossEncoder Load(ModelFolder folder, ModelOptions? options) => Load(folder, options, null);
+
+    /// <param name="folder">A sequence classifier.</param>
+    /// <param name="options">Precision and attention; null does what the folder says.</param>
+    /// <param name="chosen">A pooling in place of the folder's: the stock classifier then no longer looks for its last token.</param>
+    internal static CrossEncoder Load(ModelFolder folder, ModelOptions? options, Pooling? chosen)
     {
         ModelConfig config = folder.Config;
         bool registered = config.Architectures.Any(name => name.Contains("Bidirectional", StringComparison.Ordinal)) || config.Pooling is not null;
@@ -58,7 +63,8 @@ public sealed class CrossEncoder : EncoderModel
         {
             int labels = config.Labels.Count > 0 ? config.Labels.Count : Math.Max(checkpoint.ScoreLabels, 1);
             Parameter score = checkpoint.Take("score.weight", [labels, config.HiddenSize], ShardAxis.None);
-            return new CrossEncoder(decoder, checkpoint, score, registered ? PoolingOf(config) : Pooling.Last, !registered, options?.Causal ?? config.IsCausal ?? true);
+            Pooling pooling = chosen ?? (registered ? PoolingOf(config) : Pooling.Last);
+            return new CrossEncoder(decoder, checkpoint, score, pooling, !registered && pooling == Pooling.Last, options?.IsCausal ?? config.IsCausal ?? !registered);
         }
         catch
         {

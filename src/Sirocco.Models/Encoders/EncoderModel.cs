@@ -25,7 +25,7 @@ public abstract class EncoderModel : PretrainedModel
     /// <c>is_causal: false</c>), a sequence classifier, the text network of a vision-language model, or a plain causal checkpoint or GGUF file, which is
     /// taken as a bidirectional bi-encoder.
     /// </summary>
-    /// <param name="path">A folder in Hugging Face layout, or a GGUF file.</param>
+    /// <param name="path">A folder in Hugging Face layout, a GGUF file, or a hub id; one that the cache lacks is downloaded first.</param>
     /// <param name="options">Precision and attention; null does what the folder says.</param>
     /// <exception cref="FileNotFoundException">There is no such folder, or it lacks a file.</exception>
     /// <exception cref="InvalidDataException">A file is damaged or inconsistent; the message names it.</exception>

@@ -32,37 +32,29 @@ public sealed class NormalizeModule : EncoderModule
     public override Tensor Apply(Scope f, Tensor x) => f.NormalizeRows(x);
 }
 
-/// <summary>activation(x Wᵀ + b), as the Dense module of sentence-transformers.</summary>
+/// <summary>activation(x Wᵀ + b), as the Dense module of sentence-transformers; with a residual also + x, or + x Rᵀ where the widths differ.</summary>
 public sealed class DenseModule : EncoderModule
 {
     private readonly Parameter weight;
     private readonly Parameter? bias;
-    private readonly Func<Scope, Tensor, Tensor> activation;
+    private readonly TorchActivation activation;
+    private readonly bool hasResidual;
+    private readonly Parameter? residual;
 
-    // Class names of torch.nn, with or without their module path.
-    private static readonly Dictionary<string, Func<Scope, Tensor, Tensor>> Activations = new(StringComparer.Ordinal)
-    {
-        ["Identity"] = (_, x) => x,
-        ["Tanh"] = (f, x) => f.Tanh(x),
-        ["GELU"] = (f, x) => f.Gelu(x),
-        ["SiLU"] = (f, x) => f.Silu(x),
-        ["Sigmoid"] = (f, x) => f.Sigmoid(x),
-        ["ReLU"] = (f, x) => f.Relu(x),
-    };
-
-    private DenseModule(Parameter weight, Parameter? bias, string activationName, Func<Scope, Tensor, Tensor> activation)
+    private DenseModule(Parameter weight, Parameter? bias, TorchActivation activation, bool hasResidual, Parameter? residual)
     {
         this.weight = weight;
         this.bias = bias;
         this.activation = activation;
-        ActivationName = activationName;
+        this.hasResidual = hasResidual;
+        this.residual = residual;
     }
 
-    /// <summary>The activation's class as the folder names it.</summary>
-    public string ActivationName { get; }
+    /// <summary>The activation's class in torch.</summary>
+    public string ActivationName => activation.Path;
 
     /// <inheritdoc/>
-    public override IEnumerable<Parameter> Parameters => bias is null ? [weight] : [weight, bias];
+    public override IEnumerable<Parameter> Parameters => new[] { weight, bias, residual }.OfType<Parameter>();
 
     /// <inheritdoc/>
     public override int Output(int input) => input == weight.Columns ? weight.Rows : throw new InvalidDataException($"tensor '{weight.Name}' takes {weight.Columns} features, but the module before it gives {input}");
@@ -71,7 +63,8 @@ public sealed class DenseModule : EncoderModule
     public override Tensor Apply(Scope f, Tensor x)
     {
         Tensor y = f.Linear(x, weight);
-        return activation(f, bias is null ? y : f.AddBias(y, bias));
+        y = activation.Apply(f, bias is null ? y : f.AddBias(y, bias));
+        return hasResidual ? f.Add(y, residual is null ? x : f.Linear(x, residual)) : y;
     }
 
     /// <summary>Reads a module's folder: config.json and model.safetensors.</summary>
@@ -82,9 +75,9 @@ public sealed class DenseModule : EncoderModule
         ConfigReader config = ConfigReader.Load(Path.Combine(folder, "config.json"));
         int input = config.Int("in_features", 1, 1 << 20), output = config.Int("out_features", 1, 1 << 20);
         if (input != features) throw config.Wrong("in_features", $"{features}, the features that the module before it gives");
-        string activation = config.Text("activation_function") ?? "torch.nn.modules.activation.Tanh";
-        if (!Activations.TryGetValue(activation[(activation.LastIndexOf('.') + 1)..], out Func<Scope, Tensor, Tensor>? function))
-            throw new NotSupportedException($"{config.File}: activation_function '{(activation.Length > 60 ? activation[..57] + "..." : activation)}' is not supported; supported are {string.Join(", ", Activations.Keys)}");
+        if (config.Text("module_input_name") is { } and not "sentence_embedding") throw config.Wrong("module_input_name", "sentence_embedding");
+        TorchActivation activation = TorchActivation.Read(config, "activation_function") ?? TorchActivation.Tanh;
+        bool hasResidual = config.Bool("use_residual", false);
         using TensorArchive archive = TensorArchive.Open(Path.Combine(folder, "model.safetensors"));
         Parameter Take(string name, params int[] shape)
         {
@@ -94,7 +87,12 @@ public sealed class DenseModule : EncoderModule
             return Parameter.FromValues(name, shape, tensor.ToSingleArray());
         }
 
-        return new DenseModule(Take("linear.weight", output, input), config.Bool("bias", true) ? Take("linear.bias", output) : null, activation, function);
+        return new DenseModule(
+            Take("linear.weight", output, input),
+            config.Bool("bias", true) ? Take("linear.bias", output) : null,
+            activation,
+            hasResidual,
+            hasResidual && input != output ? Take("residual.weight", output, input) : null);
     }
 
     /// <summary>Writes the module's folder.</summary>
@@ -109,6 +107,7 @@ public sealed class DenseModule : EncoderModule
             ["module_input_name"] = "sentence_embedding",
             ["module_output_name"] = "sentence_embedding",
         };
+        if (hasResidual) config["use_residual"] = true;
         AtomicFile.WriteAllText(output.PathOf(path + "/config.json"), config.ToJsonString(new JsonSerializerOptions { WriteIndented = true }) + "\n");
         SafetensorsWriter.Write(output.PathOf(path + "/model.safetensors"), Parameters.Select(parameter =>
         {

@@ -26,7 +26,7 @@ public sealed record EncoderSettings
     /// <summary>The prompt of texts for which none is asked, or null.</summary>
     public string? DefaultPromptName { get; init; }
 
-    /// <summary>Tokens that a text is cut at, special ones included; null where only the context limits it.</summary>
+    /// <summary>Tokens that a text is cut at, special ones included, in place of the tokenizer's own limit; null leaves that.</summary>
     public int? MaxLength { get; init; }
 
     /// <summary>Whether texts are lower-cased before they are tokenized.</summary>

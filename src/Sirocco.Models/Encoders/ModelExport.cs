@@ -36,7 +36,7 @@ internal static class ModelExport
         bool own = options.AutoModel is null ? settings.Poolings.Contains(Pooling.Sum) && config.Family != ModelFamily.Mistral : !modules && config.Family == ModelFamily.Llama;
         WriteConfig(output, encoder, config, own ? type + "_bidirec" : type, own ? family + "BidirectionalModel" : family + "Model", options);
         WriteWeights(output, encoder, options.WeightPrefix, options, cancellation);
-        int length = options.MaxLength ?? settings.MaxLength ?? Math.Min(config.MaxPositions, TokenizerLimit(options) ?? int.MaxValue);
+        int length = options.MaxLength ?? Math.Min(config.MaxPositions, settings.MaxLength ?? TokenizerLimit(options) ?? int.MaxValue);
         if (length < 1 || length > config.MaxPositions) throw new ArgumentException($"a maximum length of {length} tokens is outside the context of {config.MaxPositions}", nameof(options));
         WriteTokenizer(output, config, options, length);
         if (options.AutoModel is not null) settings = settings with { Similarity = null };

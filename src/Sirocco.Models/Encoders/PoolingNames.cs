@@ -39,13 +39,20 @@ public static class PoolingNames
     /// <exception cref="NotSupportedException">There is none; the message lists them.</exception>
     public static Pooling Parse(string name)
     {
+        if (Find(name) is { } pooling) return pooling;
+        string shown = (name.Length > 40 ? name[..37] + "..." : name).ReplaceLineEndings(" ");
+        throw new NotSupportedException($"pooling '{shown}' is not supported; supported are {string.Join(", ", All)}");
+    }
+
+    /// <summary>The pooling of that name, or null.</summary>
+    internal static Pooling? Find(string name)
+    {
         foreach (var (known, pooling) in Table)
         {
             if (known == name) return pooling;
         }
 
-        string shown = (name.Length > 40 ? name[..37] + "..." : name).ReplaceLineEndings(" ");
-        throw new NotSupportedException($"pooling '{shown}' is not supported; supported are {string.Join(", ", All)}");
+        return null;
     }
 
     /// <summary>The name that sentence-transformers gives to a pooling.</summary>

@@ -96,6 +96,14 @@ internal sealed class SentenceTransformersFolder
         return File.Exists(file) && ConfigReader.Load(file).Text("model_type") == "CrossEncoder";
     }
 
+    /// <summary>Prompts, length and lower-casing of a cross-encoder; nothing of that where the library's files are not there.</summary>
+    public static EncoderSettings OfCrossEncoder(ModelFolder folder)
+    {
+        EncoderSettings settings = new();
+        if (folder.ModulesDirectory is { } modules) settings = ReadTransformer(Path.Combine(modules, TransformerPath(modules)), settings);
+        return (folder.ModulesDirectory ?? folder.Directory) is { } directory ? ReadPrompts(directory, settings) : settings;
+    }
+
     public static EncoderSettings ReadPrompts(string folder, EncoderSettings settings)
     {
         string file = Path.Combine(folder, "config_sentence_transformers.json");
@@ -148,10 +156,14 @@ internal sealed class SentenceTransformersFolder
         string? file = TransformerFiles.Select(name => Path.Combine(folder, name)).FirstOrDefault(File.Exists);
         if (file is null) return settings;
         ConfigReader config = ConfigReader.Load(file);
-        return settings with
-        {
-            MaxLength = config.Has("max_seq_length") ? config.Int("max_seq_length", 1, int.MaxValue) : null,
-            LowerCase = config.Bool("do_lower_case", false),
-        };
+        return settings with { MaxLength = Length(config), LowerCase = config.Bool("do_lower_case", false) };
+    }
+
+    /// <summary>What takes the place of the tokenizer's own limit: its model_max_length among the arguments kept for it, else max_seq_length.</summary>
+    private static int? Length(ConfigReader config)
+    {
+        ConfigReader? arguments = config.Object("tokenizer_args") ?? config.Object("processor_kwargs");
+        if (arguments?.Has("model_max_length") is true) return (int)Math.Min(arguments.Number("model_max_length", 1, double.MaxValue, 0), int.MaxValue); // 10^30 means no limit
+        return config.Has("max_seq_length") ? config.Int("max_seq_length", 1, int.MaxValue) : null;
     }
 }

@@ -1,6 +1,7 @@
 using System.Numerics.Tensors;
 using System.Runtime.CompilerServices;
 using Sirocco.Compute;
+using Sirocco.Formats;
 
 namespace Sirocco.Models;
 
@@ -30,8 +31,9 @@ public sealed class Embedder : IDisposable
     private long textsCut;
     private bool disposed;
 
-    private Embedder(string path, BiEncoder encoder, TextEncoder texts, ComputeContext context, EncoderSettings settings, bool normalize, EmbedderOptions options)
+    private Embedder(string model, ModelFolder folder, BiEncoder encoder, TextEncoder texts, ComputeContext context, EncoderSettings settings, bool normalize, EmbedderOptions options)
     {
+        Model = model;
         this.encoder = encoder;
         this.texts = texts;
         this.context = context;
@@ -39,9 +41,12 @@ public sealed class Embedder : IDisposable
         this.normalize = normalize;
         this.options = options;
         precision = options.Precision ?? encoder.NaturalPrecision;
-        fingerprint = new Lazy<string>(() => ModelFingerprint.Of(path, options.Adapter));
+        fingerprint = new Lazy<string>(() => ModelFingerprint.Of(folder.Directory ?? folder.Path, options.Adapter));
         Dimensions = Math.Min(settings.Dimensions ?? int.MaxValue, encoder.Features);
     }
+
+    /// <summary>The folder, file or hub id that the embedder was loaded from.</summary>
+    public string Model { get; }
 
     /// <summary>Features of a vector.</summary>
     public int Dimensions { get; }
@@ -87,9 +92,21 @@ public sealed class Embedder : IDisposable
     /// <exception cref="FileNotFoundException">There is no such model, or its folder lacks a file.</exception>
     /// <exception cref="InvalidDataException">A file is damaged; the message names it.</exception>
     /// <exception cref="NotSupportedException">The model is of a kind that is not built here, or is a reranker.</exception>
-    public static Embedder FromPretrained(string model, EmbedderOptions? options = null)
+    public static Embedder FromPretrained(string model, EmbedderOptions? options = null) => Load(model, ModelFolder.Locate(model), options ?? new EmbedderOptions());
+
+    /// <summary>As <see cref="FromPretrained"/>, on a thread of the pool; a download tells how far it is and can be stopped, to go on from there the next time.</summary>
+    /// <param name="model">As <see cref="FromPretrained"/> takes it.</param>
+    /// <param name="options">Null does what the folder says.</param>
+    /// <param name="progress">Told about downloads.</param>
+    /// <param name="cancellation">Stops a download.</param>
+    public static async Task<Embedder> FromPretrainedAsync(string model, EmbedderOptions? options = null, IProgress<HubProgress>? progress = null, CancellationToken cancellation = default)
     {
-        options ??= new EmbedderOptions();
+        string place = await ModelFolder.LocateAsync(model, progress, cancellation).ConfigureAwait(false);
+        return await Task.Run(() => Load(model, place, options ?? new EmbedderOptions()), cancellation).ConfigureAwait(false);
+    }
+
+    private static Embedder Load(string model, string place, EmbedderOptions options)
+    {
         ArgumentOutOfRangeException.ThrowIfLessThan(options.BatchTokens, 1);
         ModelOptions loading = new()
         {
@@ -97,9 +114,9 @@ public sealed class Embedder : IDisposable
             Threads = options.Threads,
             Deterministic = options.Deterministic,
             Adapter = options.Adapter,
-            Causal = options.Bidirectional is { } bidirectional ? !bidirectional : null,
+            IsCausal = options.IsCausal,
         };
-        ModelFolder folder = ModelFolder.Open(model);
+        ModelFolder folder = ModelFolder.Open(place);
         EncoderModel loaded = EncoderModel.Load(folder, loading);
         if (loaded is not BiEncoder encoder)
         {
@@ -111,16 +128,18 @@ public sealed class Embedder : IDisposable
         {
             // Cutting and unit length come last, outside the network: sentence-transformers cuts what its modules give, any other folder cuts first.
             EncoderSettings settings = encoder.Settings;
-            if (options.Pooling is { } pooling) settings = settings with { Poolings = [PoolingNames.Parse(pooling)] };
+            if (options.Pooling is { } pooling) settings = settings with { Poolings = [pooling] };
             if (options.Dimensions is { } dimensions) settings = settings with { Dimensions = dimensions };
             bool normalize = options.Normalize ?? settings.Normalize;
-            if (options.Dimensions is { } wanted && (wanted < 1 || wanted > encoder.Features)) throw new ArgumentException($"{wanted} dimensions are asked for, but {model} gives vectors of {encoder.Features}; ask for at most that many", nameof(options));
-            encoder.WithSettings(settings with { Normalize = false });
+            // Sentence-transformers' cut takes what there is.
+            if (options.Dimensions is { } wanted && (wanted < 1 || (wanted > encoder.Features && !settings.IsSentenceTransformers)))
+                throw new ArgumentException($"{wanted} dimensions are asked for, but {model} gives vectors of {encoder.Features}; ask for at most that many", nameof(options));
+            encoder.SetSettings(settings with { Normalize = false });
             if (options.Normalize is false) encoder.DropNormalize();
-            TextEncoder texts = new(folder, MinLength(options.MaxLength, settings.MaxLength), settings.LowerCase);
+            TextEncoder texts = new(folder, settings, options.MaxLength);
             if (options.MaxLength is not null) texts.RequireRoom(pair: false);
             settings.Prompt(options.PromptName, options.Prompt);
-            return new Embedder(folder.Directory ?? folder.Path, encoder, texts, loading.NewContext(), settings, normalize, options);
+            return new Embedder(model, folder, encoder, texts, loading.NewContext(), settings, normalize, options);
         }
         catch
         {
@@ -181,8 +200,6 @@ public sealed class Embedder : IDisposable
             encoder.Dispose();
         }
     }
-
-    private static int? MinLength(int? a, int? b) => a is { } x && b is { } y ? Math.Min(x, y) : a ?? b;
 
     private string Prompt(string? name, string? text) =>
         name is null && text is null ? settings.Prompt(options.PromptName, options.Prompt) : settings.Prompt(name, text);

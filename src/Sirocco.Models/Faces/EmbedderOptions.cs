@@ -14,16 +14,16 @@ public sealed record EmbedderOptions
     /// <summary>Whether a vector must not depend, in a single bit, on what it was batched with; otherwise it may by rounding (1e-5 relative).</summary>
     public bool Deterministic { get; init; }
 
-    /// <summary>True: every token sees all others; false: only those before it.</summary>
-    public bool? Bidirectional { get; init; }
+    /// <summary>True: a token sees only those before it; false: every token sees all others.</summary>
+    public bool? IsCausal { get; init; }
 
-    /// <summary>Name of a pooling: <c>avg</c>, <c>cls</c>, <c>last</c>, <c>weighted_avg</c>, <c>max</c>, …</summary>
-    public string? Pooling { get; init; }
+    /// <summary>How tokens become one vector.</summary>
+    public Pooling? Pooling { get; init; }
 
     /// <summary>Whether vectors are made of unit length, after they are cut.</summary>
     public bool? Normalize { get; init; }
 
-    /// <summary>Features kept of each vector.</summary>
+    /// <summary>Features kept of each vector; a sentence-transformers folder that has fewer gives all it has, any other refuses.</summary>
     public int? Dimensions { get; init; }
 
     /// <summary>Tokens that a text is cut at, if below the model's own limit.</summary>

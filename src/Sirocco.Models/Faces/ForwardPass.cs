@@ -11,12 +11,13 @@ public sealed record ForwardPassOptions
 
     /// <summary>
     /// Of <c>logits</c>, <c>hidden_states</c>, <c>last_hidden_state</c>, <c>embedding</c>, <c>score</c>, <c>loss</c>, <c>grads</c>; empty takes what suits the model:
-    /// logits of causal models, the last hidden state and embedding of encoders, the score of rerankers.
+    /// logits of causal models, the last hidden state and embedding of encoders, the score of rerankers. A causal checkpoint gives logits and embedding from one pass, under causal
+    /// attention unless <see cref="Model"/> says otherwise; an embedding alone is bidirectional.
     /// </summary>
     public IReadOnlyList<string> Outputs { get; init; } = [];
 
-    /// <summary>Name of a pooling in place of the folder's.</summary>
-    public string? Pooling { get; init; }
+    /// <summary>How tokens become one embedding, or what a reranker's head reads, in place of the folder's.</summary>
+    public Pooling? Pooling { get; init; }
 
     /// <summary>Whether embeddings are made of unit length; null: not in <see cref="ForwardPass"/>, as the folder says in <see cref="ContrastiveStep"/>.</summary>
     public bool? Normalize { get; init; }
@@ -67,7 +68,7 @@ public static class ForwardPass
 
         List<OutgoingTensor> results = [];
         Decoder decoder = network.Decoder;
-        AttentionMask mask = network is EncoderModel encoder ? encoder.Mask : decoder.Config.Mask(causal: true);
+        AttentionMask mask = network is EncoderModel encoder ? encoder.Mask : decoder.Config.Mask(options.Model.IsCausal ?? true);
         void Add(string name, long[] shape, float[] values)
         {
             network.RequireFinite(values, $"output '{name}'");
@@ -95,7 +96,7 @@ public static class ForwardPass
                     AddPadded(output, As<CausalModel>(network, output).Logits(f, hidden));
                     break;
                 case "embedding":
-                    AddMatrix(output, As<BiEncoder>(network, output).Pool(f, hidden, segments));
+                    AddMatrix(output, Embedding(network, options, f, hidden, segments));
                     break;
                 case "score":
                     AddMatrix(output, As<CrossEncoder>(network, output).Score(f, hidden, batch.Ids, segments));
@@ -133,11 +134,13 @@ public static class ForwardPass
     {
         ModelOptions model = options.Model;
         ModelFolder folder = ModelFolder.Open(path);
+        ModelTask task = folder.Task(model.IsCausal);
+        if (task == ModelTask.Classification) return CrossEncoder.Load(folder, model, options.Pooling);
+        bool wantsHead = options.Outputs.Any(output => output is "logits" or "loss" or "grads"), hasHead = task == ModelTask.Causal || folder.Task(null) == ModelTask.Causal;
         bool wantsEmbedding = options.Outputs.Contains("embedding") || options.Pooling is not null;
-        if (folder.Task(model.Causal) == ModelTask.Causal && !wantsEmbedding)
+        if (wantsHead ? hasHead : task == ModelTask.Causal && !wantsEmbedding)
             return CausalModel.Load(folder, model.Precision == Precision.F32 ? ElementType.F32 : ElementType.BF16);
-        if (folder.Task(model.Causal) == ModelTask.Classification) return CrossEncoder.Load(folder, model);
-        BiEncoder encoder = BiEncoder.Load(folder, model with { Causal = model.Causal ?? folder.Config.IsCausal });
+        BiEncoder encoder = BiEncoder.Load(folder, model with { IsCausal = model.IsCausal ?? folder.Config.IsCausal });
         Adjust(encoder, options, options.Normalize ?? false);
         return encoder;
     }
@@ -147,7 +150,16 @@ public static class ForwardPass
     {
         if (!normalize) encoder.DropNormalize();
         EncoderSettings settings = encoder.Settings with { Normalize = normalize };
-        encoder.WithSettings(options.Pooling is { } name ? settings with { Poolings = [PoolingNames.Parse(name)] } : settings);
+        encoder.SetSettings(options.Pooling is { } pooling ? settings with { Poolings = [pooling] } : settings);
+    }
+
+    /// <summary>Of a causal model: what a bi-encoder around its decoder would give.</summary>
+    private static Tensor Embedding(PretrainedModel network, ForwardPassOptions options, Scope f, Tensor hidden, Segments segments)
+    {
+        if (network is not CausalModel) return As<BiEncoder>(network, "embedding").Pool(f, hidden, segments);
+        Pooling pooling = options.Pooling ?? PoolingNames.Parse(network.Config.Pooling ?? "avg");
+        using BiEncoder encoder = new(network.Decoder, new EncoderSettings { Poolings = [pooling], Normalize = options.Normalize ?? false });
+        return encoder.Pool(f, hidden, segments);
     }
 
     private static T As<T>(PretrainedModel model, string output)

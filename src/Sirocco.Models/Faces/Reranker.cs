@@ -1,4 +1,5 @@
 using Sirocco.Compute;
+using Sirocco.Formats;
 
 namespace Sirocco.Models;
 
@@ -22,6 +23,12 @@ public sealed record RerankerOptions
     /// <see cref="Reranker.NemotronTemplate"/> for NeMo's rerankers.
     /// </summary>
     public string? Template { get; init; }
+
+    /// <summary>Name of the prompt put before each query; null takes the folder's default.</summary>
+    public string? PromptName { get; init; }
+
+    /// <summary>The prompt itself; wins over <see cref="PromptName"/>.</summary>
+    public string? Prompt { get; init; }
 
     /// <summary>Whether raw scores are given rather than the folder's activation of them.</summary>
     public bool Raw { get; init; }
@@ -58,18 +65,20 @@ public sealed class Reranker : IDisposable
     private readonly RerankerOptions options;
     private readonly Precision precision;
     private readonly string? template;
-    private readonly Func<float, float> activation;
+    private readonly TorchActivation activation;
+    private readonly string prompt;
     private readonly Lock turn = new();
     private long pairsCut;
     private bool disposed;
 
-    private Reranker(CrossEncoder encoder, TextEncoder texts, ComputeContext context, string? template, Func<float, float> activation, RerankerOptions options)
+    private Reranker(CrossEncoder encoder, TextEncoder texts, ComputeContext context, string? template, TorchActivation activation, string prompt, RerankerOptions options)
     {
         this.encoder = encoder;
         this.texts = texts;
         this.context = context;
         this.template = template;
         this.activation = activation;
+        this.prompt = prompt;
         this.options = options;
         precision = options.Precision ?? encoder.NaturalPrecision;
     }
@@ -87,12 +96,24 @@ public sealed class Reranker : IDisposable
     /// <param name="model">A folder of a sequence classifier (NeMo, transformers, sentence-transformers), or a hub id.</param>
     /// <param name="options">Null does what the folder says.</param>
     /// <exception cref="NotSupportedException">The model has no score head.</exception>
-    public static Reranker FromPretrained(string model, RerankerOptions? options = null)
+    public static Reranker FromPretrained(string model, RerankerOptions? options = null) => Load(model, ModelFolder.Locate(model), options ?? new RerankerOptions());
+
+    /// <summary>As <see cref="FromPretrained"/>, on a thread of the pool; a download tells how far it is and can be stopped, to go on from there the next time.</summary>
+    /// <param name="model">As <see cref="FromPretrained"/> takes it.</param>
+    /// <param name="options">Null does what the folder says.</param>
+    /// <param name="progress">Told about downloads.</param>
+    /// <param name="cancellation">Stops a download.</param>
+    public static async Task<Reranker> FromPretrainedAsync(string model, RerankerOptions? options = null, IProgress<HubProgress>? progress = null, CancellationToken cancellation = default)
     {
-        options ??= new RerankerOptions();
+        string place = await ModelFolder.LocateAsync(model, progress, cancellation).ConfigureAwait(false);
+        return await Task.Run(() => Load(model, place, options ?? new RerankerOptions()), cancellation).ConfigureAwait(false);
+    }
+
+    private static Reranker Load(string model, string place, RerankerOptions options)
+    {
         ArgumentOutOfRangeException.ThrowIfLessThan(options.BatchTokens, 1);
         ModelOptions loading = new() { Precision = options.Precision, Threads = options.Threads, Deterministic = options.Deterministic, Adapter = options.Adapter };
-        ModelFolder folder = ModelFolder.Open(model);
+        ModelFolder folder = ModelFolder.Open(place);
         EncoderModel loaded = EncoderModel.Load(folder, loading);
         if (loaded is not CrossEncoder encoder)
         {
@@ -103,10 +124,11 @@ public sealed class Reranker : IDisposable
         try
         {
             string? template = options.Template ?? RerankingTemplate.Read(folder) ?? (encoder.ReadsLastToken ? null : NemotronTemplate);
-            Func<float, float> activation = options.Raw ? score => score : CrossEncoderActivation.Of(folder, encoder);
-            TextEncoder texts = new(folder, options.MaxLength);
+            TorchActivation activation = options.Raw ? TorchActivation.Identity : CrossEncoderActivation.Of(folder, encoder);
+            EncoderSettings settings = SentenceTransformersFolder.OfCrossEncoder(folder);
+            TextEncoder texts = new(folder, settings, options.MaxLength);
             texts.RequireRoom(pair: template is null);
-            return new Reranker(encoder, texts, loading.NewContext(), template, activation, options);
+            return new Reranker(encoder, texts, loading.NewContext(), template, activation, settings.Prompt(options.PromptName, options.Prompt), options);
         }
         catch
         {
@@ -164,6 +186,7 @@ public sealed class Reranker : IDisposable
 
     private int[] Encode(string query, string document)
     {
+        query = prompt + query;
         int[] ids = template is null ? texts.Encode(query, document, out bool cut) : texts.Encode(Fill(template, query, document), out cut);
         if (cut) Interlocked.Increment(ref pairsCut);
         return ids;
@@ -180,10 +203,11 @@ public sealed class Reranker : IDisposable
         {
             ObjectDisposedException.ThrowIf(disposed, this);
             using Scope f = context.BeginScope(precision, null, cancellation);
-            all = encoder.Score(f, batch.Ids, batch.Segments).ToArray();
-            encoder.RequireFinite(all, "a score");
+            Tensor raw = encoder.Score(f, batch.Ids, batch.Segments);
+            encoder.RequireFinite(raw.ToArray(), "a score");
+            all = activation.Apply(f, raw).ToArray();
         }
 
-        return [.. all.Chunk(Labels).Select(scores => Array.ConvertAll(scores, score => activation(score)))];
+        return [.. all.Chunk(Labels)];
     }
 }

@@ -10,13 +10,16 @@ internal sealed class TextEncoder
     private readonly bool lowerCase;
     private readonly string path;
 
-    public TextEncoder(ModelFolder folder, int? maxLength, bool lowerCase = false)
+    /// <param name="folder">Where the tokenizer lies.</param>
+    /// <param name="settings">The folder's limit, which replaces the tokenizer's, and lower-casing.</param>
+    /// <param name="maxLength">The caller's limit.</param>
+    public TextEncoder(ModelFolder folder, EncoderSettings settings, int? maxLength)
     {
         path = folder.Path;
         config = folder.Config;
         tokenizer = ModelTokenizer.Load(folder.Directory ?? folder.Path);
-        this.lowerCase = lowerCase;
-        MaxLength = Math.Max(1, new[] { maxLength, tokenizer.Settings.MaxLength, config.MaxPositions }.OfType<int>().Min());
+        lowerCase = settings.LowerCase;
+        MaxLength = Math.Max(1, new[] { maxLength, settings.MaxLength ?? tokenizer.Settings.MaxLength, config.MaxPositions }.OfType<int>().Min());
     }
 
     /// <summary>Refuses a limit that the special tokens around a text, or a pair of texts, reach by themselves.</summary>

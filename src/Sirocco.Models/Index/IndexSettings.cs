@@ -15,8 +15,8 @@ internal static class IndexSettings
         }
 
         Keep("precision", options.Precision);
-        Keep("bidirectional", options.Bidirectional);
-        Keep("pooling", options.Pooling);
+        Keep("bidirectional", !options.IsCausal);
+        Keep("pooling", options.Pooling is { } pooling ? PoolingNames.ConfigName(pooling) : null);
         Keep("normalize", options.Normalize);
         Keep("dimensions", options.Dimensions);
         Keep("max-length", options.MaxLength);
@@ -32,12 +32,13 @@ internal static class IndexSettings
         InvalidDataException Wrong(string name) => new($"{Path.Combine(folder, IndexDescription.FileName)}: settings.{name} is '{Value(name)}', which is no such setting; make the index again");
         bool? Flag(string name) => Value(name) is not { } text ? null : bool.TryParse(text, out bool flag) ? flag : throw Wrong(name);
         int? Number(string name) => Value(name) is not { } text ? null : int.TryParse(text, CultureInfo.InvariantCulture, out int number) && number > 0 ? number : throw Wrong(name);
+        Pooling? pooling = Value("pooling") is not { } name ? null : PoolingNames.Find(name) ?? throw Wrong("pooling");
         Precision? precision = Value("precision") is not { } kept ? null : Enum.TryParse(kept, ignoreCase: true, out Precision known) && Enum.IsDefined(known) ? known : throw Wrong("precision");
         return new EmbedderOptions
         {
             Precision = precision,
-            Bidirectional = Flag("bidirectional"),
-            Pooling = Value("pooling"),
+            IsCausal = !Flag("bidirectional"),
+            Pooling = pooling,
             Normalize = Flag("normalize"),
             Dimensions = Number("dimensions"),
             MaxLength = Number("max-length"),

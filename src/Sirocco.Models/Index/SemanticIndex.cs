@@ -3,9 +3,9 @@ namespace Sirocco.Models;
 /// <summary>
 /// A corpus that can be asked in words: a <see cref="VectorIndex"/> together with the model that made it.
 /// <code>
-/// using (var embedder = Embedder.FromPretrained("./model")) SemanticIndex.Build(embedder, "./model", records, "./index", new() { Store = VectorStore.Int8 });
+/// using (var embedder = Embedder.FromPretrained("./model")) SemanticIndex.Build(embedder, records, "./index", new() { Store = VectorStore.Int8 });
 /// using var index = SemanticIndex.Open("./index");
-/// IReadOnlyList&lt;SearchHit&gt; hits = index.Search(["list open ports"], top: 10)[0];
+/// IReadOnlyList&lt;SearchHit&gt; hits = index.Search("list open ports", top: 10);
 /// </code>
 /// </summary>
 /// <remarks>Safe to use from several threads.</remarks>
@@ -37,6 +37,7 @@ public sealed class SemanticIndex : IDisposable
     /// <param name="progress">Told the number of records done.</param>
     /// <param name="cancellation">Leaves things as they were.</param>
     /// <exception cref="IOException">Something that is no index lies in the folder, another process builds it, or it cannot be written.</exception>
+    /// <exception cref="NotSupportedException">The model has an adapter, without which a search could not embed its queries.</exception>
     public static IndexBuild Build(
         Embedder embedder,
         string model,
@@ -47,6 +48,7 @@ public sealed class SemanticIndex : IDisposable
         CancellationToken cancellation = default)
     {
         options ??= new IndexOptions();
+        if (embedder.Options.Adapter is { } adapter) throw new NotSupportedException($"an index does not keep the adapter {adapter}; merge it into a model (sirocco adapter merge) and index with that");
         IndexDescription description = new()
         {
             Dimensions = embedder.Dimensions,
@@ -68,6 +70,12 @@ public sealed class SemanticIndex : IDisposable
         builder.Commit();
         return new IndexBuild(count, builder.RepeatedIds, builder.FirstRepeatedId);
     }
+
+    /// <summary>As the other, where searches find the model under the name that the embedder was loaded by.</summary>
+    /// <inheritdoc cref="Build(Embedder, string, IEnumerable{IndexRecord}, string, IndexOptions?, IProgress{int}?, CancellationToken)"/>
+    public static IndexBuild Build(
+        Embedder embedder, IEnumerable<IndexRecord> records, string folder, IndexOptions? options = null, IProgress<int>? progress = null, CancellationToken cancellation = default) =>
+        Build(embedder, embedder.Model, records, folder, options, progress, cancellation);
 
     /// <summary>Opens an index and the model that made it.</summary>
     /// <param name="folder">As <see cref="VectorIndex.Open"/> takes it.</param>
@@ -105,14 +113,15 @@ public sealed class SemanticIndex : IDisposable
     /// <param name="queries">In words; the index's query prompt is put before each.</param>
     /// <param name="top">Records wanted for each.</param>
     /// <param name="reranker">Scores the best candidates again, or null.</param>
-    /// <param name="candidates">Candidates that the reranker reads for each query; 0 takes 50, or more where more are wanted.</param>
+    /// <param name="candidates">Candidates that the reranker reads for each query; null takes 50, or more where more are wanted.</param>
     /// <param name="cancellation">Stops between layers and blocks.</param>
     /// <returns>For each query its hits, best first; scores are the reranker's where there is one.</returns>
-    public IReadOnlyList<IReadOnlyList<SearchHit>> Search(IReadOnlyList<string> queries, int top = 10, Reranker? reranker = null, int candidates = 0, CancellationToken cancellation = default)
+    public IReadOnlyList<IReadOnlyList<SearchHit>> Search(IReadOnlyList<string> queries, int top = 10, Reranker? reranker = null, int? candidates = null, CancellationToken cancellation = default)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(top, 1);
+        if (candidates is { } few) ArgumentOutOfRangeException.ThrowIfLessThan(few, 1, nameof(candidates));
         float[] vectors = [.. embedder.Embed(queries, prompt: index.Description.QueryPrompt, cancellation: cancellation).SelectMany(vector => vector)];
-        int wanted = reranker is null ? top : Math.Max(top, candidates > 0 ? candidates : 50);
+        int wanted = reranker is null ? top : Math.Max(top, candidates ?? 50);
         IReadOnlyList<IReadOnlyList<SearchHit>> found = index.Search(vectors, wanted, threads, cancellation);
         if (reranker is null) return found;
         return
@@ -124,11 +133,16 @@ public sealed class SemanticIndex : IDisposable
         ];
     }
 
+    /// <summary>The best records for one query.</summary>
+    /// <inheritdoc cref="Search(IReadOnlyList{string}, int, Reranker?, int?, CancellationToken)"/>
+    /// <returns>Its hits, best first.</returns>
+    public IReadOnlyList<SearchHit> Search(string query, int top = 10, Reranker? reranker = null, int? candidates = null, CancellationToken cancellation = default) =>
+        Search([query], top, reranker, candidates, cancellation)[0];
+
     /// <inheritdoc/>
     public void Dispose()
     {
         index.Dispose();
         embedder.Dispose();
     }
-
 }

@@ -23,6 +23,7 @@ public sealed class VectorIndexBuilder : IDisposable
     private readonly TextColumn.Writer texts;
     private readonly HashSet<ulong> known = [];
     private int count;
+    private bool failed;
 
     /// <summary>Starts an index.</summary>
     /// <param name="path">Folder of the index; its parent must exist.</param>
@@ -61,8 +62,11 @@ public sealed class VectorIndexBuilder : IDisposable
     /// <param name="id">The record's id.</param>
     /// <param name="text">What a search gives back.</param>
     /// <param name="vector">[dimensions]</param>
+    /// <exception cref="IOException">It cannot be written; after that nothing can be committed.</exception>
     public void Add(string id, string text, ReadOnlySpan<float> vector)
     {
+        ArgumentNullException.ThrowIfNull(id);
+        ArgumentNullException.ThrowIfNull(text);
         if (vector.Length != description.Dimensions) throw new ArgumentException($"a vector of {vector.Length} features for an index of {description.Dimensions}", nameof(vector));
         if (!TensorPrimitives.IsFiniteAll(vector)) throw new InvalidDataException($"the vector of record '{id}' holds values that are not finite numbers");
         try
@@ -71,9 +75,11 @@ public sealed class VectorIndexBuilder : IDisposable
             ids.Add(id);
             texts.Add(text);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e)
         {
-            throw WriteFailure.Explain(place.Path, e);
+            failed = true; // its vector may be there without its id or text
+            if (e is IOException or UnauthorizedAccessException) throw WriteFailure.Explain(place.Path, e);
+            throw;
         }
 
         count = checked(count + 1);
@@ -84,8 +90,10 @@ public sealed class VectorIndexBuilder : IDisposable
 
     /// <summary>Completes the index and gives it its name.</summary>
     /// <exception cref="IOException">It cannot be written; an earlier index is as it was.</exception>
+    /// <exception cref="InvalidOperationException">A record could not be added whole.</exception>
     public void Commit()
     {
+        if (failed) throw new InvalidOperationException($"{place.Path}: a record could not be written whole, so the index is not complete; build it again");
         try
         {
             using (FileStream json = Start(IndexDescription.FileName))

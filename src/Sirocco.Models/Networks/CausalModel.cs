@@ -29,8 +29,8 @@ public sealed class CausalModel : PretrainedModel
     /// <inheritdoc/>
     internal override string TaskType => "CAUSAL_LM";
 
-    /// <summary>Loads a folder or GGUF file.</summary>
-    /// <param name="path">Text models, and vision-language models, whose text network is taken.</param>
+    /// <summary>Loads a folder, a GGUF file or a hub id.</summary>
+    /// <param name="path">Text models, and vision-language models, whose text network is taken; a hub id that the cache lacks is downloaded first.</param>
     /// <param name="convertTo">What GGUF's quantised blocks become.</param>
     public static CausalModel FromPretrained(string path, ElementType convertTo = ElementType.BF16) => Load(ModelFolder.Open(path), convertTo);
 
@@ -49,7 +49,7 @@ public sealed class CausalModel : PretrainedModel
         }
     }
 
-    /// <summary>Writes the model as a folder that this library, transformers load. It appears when it is complete.</summary>
+    /// <summary>Writes the model as a folder that this library and transformers load. It appears when it is complete.</summary>
     /// <param name="folder">The folder; missing parents are made.</param>
     /// <param name="options">Tokenizer, element type.</param>
     /// <param name="cancellation">Leaves things as they were.</param>

@@ -59,14 +59,14 @@ internal sealed partial record CheckpointLayout(string Body, string Head, bool I
 
     /// <summary>
     /// Whether a tensor of the file is one of the decoder's weights, known here or not. Heads, vision towers and projectors lie elsewhere; frequencies
-    /// of the rotary embedding are computed anew, and scales of quantised weights are read with these.
+    /// of the rotary embedding are computed anew, scales of quantised weights are read with these, and fake quantizers are left over from training.
     /// </summary>
     public bool IsOfNetwork(string name)
     {
         if (!name.StartsWith(Body, StringComparison.Ordinal)) return false;
         ReadOnlySpan<char> rest = name.AsSpan(Body.Length), last = rest[(rest.LastIndexOf('.') + 1)..];
         return (rest.StartsWith("layers.") || rest.StartsWith("norm.") || rest.StartsWith("embed_tokens.") || (IsNative && rest.StartsWith("tok_embeddings.")))
-            && last is not "inv_freq" && !last.Contains("scale", StringComparison.Ordinal);
+            && last is not "inv_freq" && !last.Contains("scale", StringComparison.Ordinal) && !rest.Contains(".fake_quantizer.", StringComparison.Ordinal);
     }
 
     /// <summary>How rows of a parameter lie in the file.</summary>

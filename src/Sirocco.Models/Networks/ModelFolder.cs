@@ -29,10 +29,20 @@ internal sealed class ModelFolder
     /// <summary>Whether it is a sentence-transformers folder.</summary>
     public bool HasModules => ModulesDirectory is not null;
 
+    /// <summary>The folder or file that a model's name means; a hub id that the cache lacks is downloaded first.</summary>
+    public static string Locate(string path) => LocateAsync(path, null, CancellationToken.None).GetAwaiter().GetResult();
+
+    /// <summary>As <see cref="Locate"/>.</summary>
+    public static async Task<string> LocateAsync(string path, IProgress<HubProgress>? progress, CancellationToken cancellation)
+    {
+        bool known = System.IO.Directory.Exists(path) || File.Exists(path) || !HubModelId.TryParse(path, out _);
+        return known ? path : await HubModel.ResolveAsync(path, HubOptions.FromEnvironment(), progress, cancellation).ConfigureAwait(false);
+    }
+
+    /// <param name="path">A model folder, a GGUF file or a hub id.</param>
     public static ModelFolder Open(string path)
     {
-        bool known = System.IO.Directory.Exists(path) || File.Exists(path);
-        if (!known && HubModelId.TryParse(path, out _)) path = HubModel.ResolveAsync(path, HubOptions.FromEnvironment()).GetAwaiter().GetResult();
+        path = Locate(path);
         if (System.IO.Directory.Exists(path))
         {
             string config = System.IO.Path.Combine(path, "config.json");

@@ -15,7 +15,7 @@ public sealed record ModelOptions
     public bool Deterministic { get; init; }
 
     /// <summary>True: causal attention, false: bidirectional; null does what the folder says.</summary>
-    public bool? Causal { get; init; }
+    public bool? IsCausal { get; init; }
 
     /// <summary>Folder of a LoRA or DoRA adapter that is attached to the model; null: none.</summary>
     public string? Adapter { get; init; }

@@ -61,12 +61,12 @@ public abstract class PretrainedModel : IDisposable
     public string Path => checkpoint?.Path ?? "the model";
 
     /// <summary>Loads a model as what its folder says it is.</summary>
-    /// <param name="path">A folder in Hugging Face layout, or a GGUF file.</param>
+    /// <param name="path">A folder in Hugging Face layout, a GGUF file, or a hub id; one that the cache lacks is downloaded first.</param>
     /// <param name="options">Attention other than the folder's.</param>
     public static PretrainedModel Open(string path, ModelOptions? options = null)
     {
         ModelFolder folder = ModelFolder.Open(path);
-        return folder.Task(options?.Causal) == ModelTask.Causal ? Adapter.Attached(CausalModel.Load(folder), options?.Adapter) : EncoderModel.Load(folder, options);
+        return folder.Task(options?.IsCausal) == ModelTask.Causal ? Adapter.Attached(CausalModel.Load(folder), options?.Adapter) : EncoderModel.Load(folder, options);
     }
 
     /// <summary>The first weight that is not a finite number, for messages when a result is not; null where all are finite.</summary>

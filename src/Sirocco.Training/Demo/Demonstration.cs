@@ -128,7 +128,7 @@ public sealed class Demonstration
             return new BiEncoder(new Decoder(config, new IdentityBlocks(new RandomParameters(config, options.Seed))), new EncoderSettings());
         }
 
-        EncoderModel model = EncoderModel.FromPretrained(folder, new ModelOptions { Precision = options.Precision, Causal = false });
+        EncoderModel model = EncoderModel.FromPretrained(folder, new ModelOptions { Precision = options.Precision, IsCausal = false });
         if (model is BiEncoder encoder) return encoder;
         model.Dispose();
         throw new NotSupportedException($"{folder} is a reranker; give a language model or an embedding model to start from");

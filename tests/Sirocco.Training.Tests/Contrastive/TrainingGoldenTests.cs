@@ -13,7 +13,7 @@ public class TrainingGoldenTests
     public void A_bi_encoder_trains_as_in_torch(string run, bool inBatch)
     {
         using ComputeContext context = new(new ComputeOptions { Threads = 2 });
-        using BiEncoder model = (BiEncoder)EncoderModel.FromPretrained(GoldenFile.Path("ministral3-bidirectional"), new ModelOptions { Causal = false });
+        using BiEncoder model = (BiEncoder)EncoderModel.FromPretrained(GoldenFile.Path("ministral3-bidirectional"), new ModelOptions { IsCausal = false });
         using TensorArchive batches = GoldenFile.Tensors("contrastive-own-passages.safetensors");
         ContrastiveLoss loss = new() { Temperature = 0.1f, InBatchNegatives = inBatch };
         ParameterArena arena = new(model.Parameters);
