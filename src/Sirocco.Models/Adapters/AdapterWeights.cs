@@ -76,7 +76,7 @@ internal sealed class AdapterWeights : IDisposable
             if (name.EndsWith(AdapterNames.UntouchedTable, StringComparison.Ordinal)) continue;
             var (suffix, parts) = Part(name, a, b, magnitudes, whole) ?? throw Unusable(tensor, "is no part of a LoRA or DoRA adapter");
             Projection? module = AdapterNames.InNetwork(name[..^suffix.Length]).Select(byName.GetValueOrDefault).FirstOrDefault(found => found is not null);
-            if (module is null) throw Unusable(tensor, $"adapts a module that {model.Path} does not have{(options.BaseModel is { Length: > 0 } known ? $"; the adapter was trained on {Visible(known)}" : "")}");
+            if (module is null) throw Unusable(tensor, $"adapts a module that {model.Path} does not have{(options.BaseModel is { Length: > 0 } known ? $"; the adapter was trained on {Visible.Short(known)}" : "")}");
             if (!parts.TryAdd(module, tensor)) throw Unusable(tensor, $"is a second one for {module.Name}, beside '{parts[module].Name}'");
         }
 
@@ -112,7 +112,7 @@ internal sealed class AdapterWeights : IDisposable
     {
         bool embedding = module.Name == ModuleMatching.Embedding;
         if (embedding != a.Name.Contains(".lora_embedding_", StringComparison.Ordinal)) throw Unusable(a, $"does not fit {module.Name}, which is {(embedding ? "an embedding table" : "a linear layer")}");
-        if (embedding && magnitude is not null) throw new NotSupportedException($"{archive.Path}: tensor '{Visible(magnitude.Name)}' is DoRA of an embedding table, which cannot be used here; merge it with peft");
+        if (embedding && magnitude is not null) throw new NotSupportedException($"{archive.Path}: tensor '{Visible.Short(magnitude.Name)}' is DoRA of an embedding table, which cannot be used here; merge it with peft");
         (int inputs, int outputs) = embedding ? (module.Weight.Rows, module.Weight.Columns) : (module.Weight.Columns, module.Weight.Rows);
         string expected = $"rank {rank} by adapter_config.json and a weight [{module.Weight.Rows}, {module.Weight.Columns}] in the base model";
         Expect(a, expected, rank, inputs);
@@ -127,7 +127,5 @@ internal sealed class AdapterWeights : IDisposable
 
     private InvalidDataException Incomplete(Projection module, string part) => new($"{archive.Path}: holds a part of an adapter for {module.Name} but not its {part}; save the adapter again");
 
-    private InvalidDataException Unusable(StoredTensor tensor, string why) => new($"{archive.Path}: tensor '{Visible(tensor.Name)}' {why}");
-
-    private static string Visible(string text) => text.Length <= 120 ? text : text[..117] + "...";
+    private InvalidDataException Unusable(StoredTensor tensor, string why) => new($"{archive.Path}: tensor '{Visible.Short(tensor.Name)}' {why}");
 }

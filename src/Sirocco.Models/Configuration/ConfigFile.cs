@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Sirocco.Formats;
 
 namespace Sirocco.Models;
 
@@ -32,8 +33,8 @@ internal static class ConfigFile
         ConfigReader text = outer is "mistral3" or "mistral3_bidirec" ? file.Object("text_config") ?? throw file.Missing("text_config", "the text network's settings") : file;
         string type = ReferenceEquals(text, file) ? outer : text.Text("model_type") ?? "mistral";
         if (!Types.TryGetValue(type, out var known))
-            throw new NotSupportedException($"{file.File}: model_type {Quoted(type)} is not supported; supported are {string.Join(", ", Types.Keys)} and mistral3");
-        if (text.Text("hidden_act") is { } activation and not "silu") throw new NotSupportedException($"{file.File}: hidden_act {Quoted(activation)} is not supported; these networks use silu");
+            throw new NotSupportedException($"{file.File}: model_type '{Visible.Short(type)}' is not supported; supported are {string.Join(", ", Types.Keys)} and mistral3");
+        if (text.Text("hidden_act") is { } activation and not "silu") throw new NotSupportedException($"{file.File}: hidden_act '{Visible.Short(activation)}' is not supported; these networks use silu");
         if (text.Bool("mlp_bias", false)) throw new NotSupportedException($"{file.File}: mlp_bias true is not supported; no published Llama or Ministral has it");
         if (text.Has("num_local_experts") || text.Has("moe")) throw new NotSupportedException($"{file.File}: mixtures of experts are not supported");
 
@@ -136,8 +137,6 @@ internal static class ConfigFile
         RopeParameters rope = RopeFile.Read(text, family, positions);
         return rope.Divisors is null || rope.Divisors.Count == headSize / 2 ? rope : throw text.Wrong("head_dim", $"twice the {rope.Divisors.Count} frequency divisors");
     }
-
-    private static string Quoted(string text) => "'" + (text.Length > 40 ? text[..37] + "..." : text).ReplaceLineEndings(" ") + "'";
 
     private static int? Window(ConfigReader text, Defaults defaults)
     {

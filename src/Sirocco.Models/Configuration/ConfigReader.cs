@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using Sirocco.Formats;
 
 namespace Sirocco.Models;
 
@@ -159,8 +160,7 @@ internal sealed class ConfigReader
     public InvalidDataException Wrong(string key, string expected)
     {
         string value = element.TryGetProperty(key, out JsonElement found) ? found.GetRawText() : "absent";
-        if (value.Length > 60) value = value[..57] + "...";
-        return new InvalidDataException($"{File}: {prefix}{key} is {value.ReplaceLineEndings(" ")}, expected {expected}");
+        return new InvalidDataException($"{File}: {prefix}{key} is {Visible.Short(value)}, expected {expected}");
     }
 
     /// <summary>The error for a key that must be there.</summary>

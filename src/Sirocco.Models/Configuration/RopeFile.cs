@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Sirocco.Formats;
 
 namespace Sirocco.Models;
 
@@ -73,8 +74,7 @@ internal static class RopeFile
                     AttentionFactor = Optional(rope, "attention_factor"),
                 };
             default:
-                string shown = type.Length > 40 ? type[..37] + "..." : type;
-                throw new NotSupportedException($"{text.File}: rope_type '{shown.ReplaceLineEndings(" ")}' is not supported; supported are default, llama3 and yarn");
+                throw new NotSupportedException($"{text.File}: rope_type '{Visible.Short(type)}' is not supported; supported are default, llama3 and yarn");
         }
     }
 

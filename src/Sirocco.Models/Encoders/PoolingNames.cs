@@ -1,4 +1,5 @@
 using Sirocco.Compute;
+using Sirocco.Formats;
 
 namespace Sirocco.Models;
 
@@ -40,8 +41,7 @@ public static class PoolingNames
     public static Pooling Parse(string name)
     {
         if (Find(name) is { } pooling) return pooling;
-        string shown = (name.Length > 40 ? name[..37] + "..." : name).ReplaceLineEndings(" ");
-        throw new NotSupportedException($"pooling '{shown}' is not supported; supported are {string.Join(", ", All)}");
+        throw new NotSupportedException($"pooling '{Visible.Short(name)}' is not supported; supported are {string.Join(", ", All)}");
     }
 
     /// <summary>The pooling of that name, or null.</summary>

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Sirocco.Formats;
 
 namespace Sirocco.Models;
 
@@ -59,7 +60,7 @@ internal sealed class SentenceTransformersFolder
                 case "Dropout":
                     break; // the identity outside training
                 default:
-                    throw new NotSupportedException($"{index}: module type '{(type.Length > 80 ? type[..77] + "..." : type)}' is not supported; supported are Transformer, Pooling, Dense, Normalize and Dropout");
+                    throw new NotSupportedException($"{index}: module type '{Visible.Short(type)}' is not supported; supported are Transformer, Pooling, Dense, Normalize and Dropout");
             }
         }
 
@@ -72,7 +73,7 @@ internal sealed class SentenceTransformersFolder
     private static void RequireOrder(string index, string[] names)
     {
         if (names.Length == 0) throw new InvalidDataException($"{index}: lists no modules, expected a Transformer and a Pooling");
-        if (names[0] != "Transformer") throw new NotSupportedException($"{index}: begins with module {(names[0].Length > 80 ? names[0][..77] + "..." : names[0])}; only models that begin with a Transformer are supported");
+        if (names[0] != "Transformer") throw new NotSupportedException($"{index}: begins with module {Visible.Short(names[0])}; only models that begin with a Transformer are supported");
         foreach (string once in (string[])["Transformer", "Pooling"])
         {
             int count = names.Count(name => name == once);

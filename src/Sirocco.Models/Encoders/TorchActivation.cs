@@ -1,4 +1,5 @@
 using Sirocco.Compute;
+using Sirocco.Formats;
 
 namespace Sirocco.Models;
 
@@ -60,7 +61,7 @@ internal sealed class TorchActivation
     public static TorchActivation? Read(ConfigReader? file, string key)
     {
         if (file?.Text(key) is not { } path || !path.StartsWith("torch.", StringComparison.Ordinal)) return null;
-        return Of(path) ?? throw new NotSupportedException($"{file.File}: {key} '{(path.Length > 60 ? path[..57] + "..." : path).ReplaceLineEndings(" ")}' is not supported; supported are {string.Join(", ", Table.Keys)}");
+        return Of(path) ?? throw new NotSupportedException($"{file.File}: {key} '{Visible.Short(path)}' is not supported; supported are {string.Join(", ", Table.Keys)}");
     }
 
     /// <summary>y = activation(x), element by element.</summary>

@@ -108,14 +108,12 @@ public sealed unsafe class Checkpoint : IParameterSource, IDisposable
         foreach (StoredTensor tensor in archive.Tensors)
         {
             if (layout.IsOfNetwork(tensor.Name) && !taken.Contains(tensor.Name))
-                throw new InvalidDataException($"{tensor.FilePath}: tensor '{Shown(tensor.Name)}' is no part of the network that {Settings} describes; the checkpoint is another model's, or {Settings} is");
+                throw new InvalidDataException($"{tensor.FilePath}: tensor '{Visible.Short(tensor.Name)}' is no part of the network that {Settings} describes; the checkpoint is another model's, or {Settings} is");
         }
     }
 
     /// <summary>Closes the files. Parameters taken from here must not be used afterwards.</summary>
     public void Dispose() => archive.Dispose();
-
-    private static string Shown(string name) => (name.Length > 80 ? name[..77] + "..." : name).ReplaceLineEndings(" ");
 
     private static void Convert(StoredTensor tensor, RowOrder order, Fp8Scale? scale, ElementType type, NativeBlock block)
     {

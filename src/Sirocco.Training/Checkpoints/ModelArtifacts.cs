@@ -17,7 +17,7 @@ internal static class ModelArtifacts
     /// <param name="projection">A distillation's, or null.</param>
     /// <param name="checkpoint">The checkpoint's folder.</param>
     /// <param name="export">Whether <see cref="ExportFolder"/> is due.</param>
-    /// <param name="cancellation">Leaves what is written half.</param>
+    /// <param name="cancellation">Stops writing; what is there already stays, incomplete.</param>
     public static void Write(RetrievalRecipe recipe, EncoderModel model, StudentProjection? projection, string checkpoint, bool export, CancellationToken cancellation)
     {
         if (projection is not null) StudentExport.WriteProjection(projection, Path.Combine(checkpoint, StudentExport.ProjectionFile));

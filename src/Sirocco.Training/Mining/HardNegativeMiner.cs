@@ -18,7 +18,7 @@ public sealed class HardNegativeMiner
     private readonly ModelOptions device;
     private readonly MiningObserver observer;
 
-    /// <param name="device">Threads, determinism, and a precision that goes before the recipe's.</param>
+    /// <param name="device">Threads and determinism; a precision given here overrides the recipe's.</param>
     /// <param name="observer">Is told of progress; null: nobody is.</param>
     public HardNegativeMiner(ModelOptions? device = null, MiningObserver? observer = null)
     {

@@ -21,27 +21,27 @@ public sealed record CheckpointOptions
     /// <summary>Whether checkpoints are written and restored; metrics are written in any case.</summary>
     public bool Enabled { get; init; } = true;
 
-    /// <summary>checkpoint_dir: the run's folder.</summary>
+    /// <summary>The run's folder (checkpoint_dir).</summary>
     public string Folder { get; init; } = "checkpoints/";
 
-    /// <summary>save_consolidated: when the Hugging Face folder is written.</summary>
+    /// <summary>When the Hugging Face folder is written (save_consolidated).</summary>
     public ConsolidatedExport Export { get; init; }
 
     /// <summary>
-    /// restore_from: null goes on from the newest complete checkpoint of the folder where it fits the model; <c>LATEST</c>, <c>LOWEST_VAL</c>, the name of a checkpoint in the
-    /// folder, or a path.
+    /// The checkpoint to go on from (restore_from): <c>LATEST</c>, <c>LOWEST_VAL</c>, the name of one in the folder, or a path; null: the newest complete one of the folder, where it
+    /// fits the model.
     /// </summary>
     public string? RestoreFrom { get; init; }
 
-    /// <summary>max_recent_checkpoints: so many are kept, and those that <c>LATEST</c> and <c>LOWEST_VAL</c> point to; null keeps all.</summary>
+    /// <summary>How many are kept, beside those that <c>LATEST</c> and <c>LOWEST_VAL</c> point to (max_recent_checkpoints); null keeps all.</summary>
     public int? KeepLast { get; init; }
 
-    /// <summary>keep_best: so many checkpoints with the best <see cref="BestMetric"/> are kept beyond the recent ones; null keeps what <c>LOWEST_VAL</c> points to.</summary>
+    /// <summary>How many with the best <see cref="BestMetric"/> are kept beyond the recent ones (keep_best); null keeps what <c>LOWEST_VAL</c> points to.</summary>
     public int? KeepBest { get; init; }
 
-    /// <summary>best_metric_key: the validation metric that decides what is best; <c>default</c> is the validation loss.</summary>
+    /// <summary>The validation metric that decides what is best (best_metric_key); <c>default</c> is the validation loss.</summary>
     public string BestMetric { get; init; } = DefaultMetric;
 
-    /// <summary>v4_compatible: whether the export has the source's own config.json, and ours beside it as config.v5.json.</summary>
+    /// <summary>Whether the export has the source's own config.json, and ours beside it as config.v5.json (v4_compatible).</summary>
     public bool KeepSourceConfig { get; init; }
 }

@@ -52,14 +52,14 @@ public enum CandidateDivergence
     SquaredError,
 }
 
-/// <summary>distill_loss: per sample (1 − cos(q, t_q)) + (1 − cos(d, t_d)) of projected vectors.</summary>
+/// <summary>Angles between projected and teacher's vectors: per sample (1 − cos(q, t_q)) + (1 − cos(d, t_d)) (distill_loss).</summary>
 public sealed record CosineLossOptions
 {
     /// <summary>Mean or sum over samples.</summary>
     public LossReduction Reduction { get; init; }
 }
 
-/// <summary>mse_loss: squared error of projected vectors, queries plus passages.</summary>
+/// <summary>Squared error of projected vectors, queries plus passages (mse_loss).</summary>
 public sealed record EmbeddingErrorLossOptions
 {
     /// <summary>Whether both are made of unit length first.</summary>
@@ -69,98 +69,98 @@ public sealed record EmbeddingErrorLossOptions
     public LossReduction Reduction { get; init; }
 }
 
-/// <summary>score_loss: Σ (Z_s − Z_t)² / B of the row-wise softmax of cosines within a batch, for queries and for passages.</summary>
+/// <summary>Σ (Z_s − Z_t)² / B of the row-wise softmax of cosines within a batch, for queries and for passages (score_loss).</summary>
 public sealed record ScoreLossOptions
 {
     /// <summary>Temperature of the softmax.</summary>
     public double Temperature { get; init; } = 0.02;
 }
 
-/// <summary>intermediate_loss: distance of projected student layers from teacher layers, over real tokens.</summary>
+/// <summary>Distance of projected student layers from teacher layers, over real tokens (intermediate_loss).</summary>
 public sealed record IntermediateLossOptions
 {
     /// <summary>Pairs of student and teacher layers, from 0.</summary>
     public required IReadOnlyList<(int Student, int Teacher)> LayerPairs { get; init; }
 
-    /// <summary>loss_type</summary>
+    /// <summary>What the distance is (loss_type).</summary>
     public StateDistance Distance { get; init; }
 
     /// <summary>Whether states are made of unit length first.</summary>
     public bool Normalize { get; init; }
 
-    /// <summary>layer_weights: a weight for each pair; empty gives all the same.</summary>
+    /// <summary>A weight for each pair (layer_weights); empty gives all the same.</summary>
     public IReadOnlyList<double> LayerWeights { get; init; } = [];
 
     /// <summary>Over features.</summary>
     public LossReduction Reduction { get; init; }
 }
 
-/// <summary>infonce_loss: contrastive loss of pooled student vectors, hard negatives as further columns.</summary>
+/// <summary>Contrastive loss of pooled student vectors, hard negatives as further columns (infonce_loss).</summary>
 public record InfoNceLossOptions
 {
     /// <summary>Scores are divided by this.</summary>
     public double Temperature { get; init; } = 0.05;
 
-    /// <summary>learnable_temperature: whether the temperature trains too.</summary>
+    /// <summary>Whether the temperature trains too (learnable_temperature).</summary>
     public bool LearnsTemperature { get; init; }
 
-    /// <summary>direction</summary>
+    /// <summary>Which side looks for the other (direction).</summary>
     public ContrastDirection Direction { get; init; }
 
-    /// <summary>use_in_batch_negatives: whether passages of other queries are candidates.</summary>
+    /// <summary>Whether passages of other queries are candidates (use_in_batch_negatives).</summary>
     public bool InBatchNegatives { get; init; } = true;
 
     /// <summary>Whether vectors are made of unit length first.</summary>
     public bool Normalize { get; init; } = true;
 
-    /// <summary>cross_device_negatives: whether passages of other ranks are candidates.</summary>
+    /// <summary>Whether passages of other ranks are candidates (cross_device_negatives).</summary>
     public bool CrossDeviceNegatives { get; init; } = true;
 }
 
-/// <summary>infonce_distill_loss: the student's distribution over candidates follows the teacher's.</summary>
+/// <summary>The student's distribution over candidates follows the teacher's (infonce_distill_loss).</summary>
 public sealed record InfoNceDistillationLossOptions : InfoNceLossOptions
 {
-    /// <summary>divergence</summary>
+    /// <summary>How the two are compared (divergence).</summary>
     public CandidateDivergence Divergence { get; init; }
 }
 
 /// <summary>The terms of a distillation: total loss = Σ weight · term, over terms with a weight above 0.</summary>
 public sealed record DistillationLosses
 {
-    /// <summary>distill_loss_weight</summary>
+    /// <summary>Weight of <see cref="Cosine"/> (distill_loss_weight).</summary>
     public double CosineWeight { get; init; } = 1;
 
-    /// <summary>mse_loss_weight</summary>
+    /// <summary>Weight of <see cref="EmbeddingError"/> (mse_loss_weight).</summary>
     public double EmbeddingErrorWeight { get; init; }
 
-    /// <summary>score_loss_weight</summary>
+    /// <summary>Weight of <see cref="Score"/> (score_loss_weight).</summary>
     public double ScoreWeight { get; init; }
 
-    /// <summary>intermediate_loss_weight</summary>
+    /// <summary>Weight of <see cref="Intermediate"/> (intermediate_loss_weight).</summary>
     public double IntermediateWeight { get; init; }
 
-    /// <summary>nce_loss_weight</summary>
+    /// <summary>Weight of <see cref="InfoNce"/> (nce_loss_weight).</summary>
     public double InfoNceWeight { get; init; }
 
-    /// <summary>nce_distill_loss_weight</summary>
+    /// <summary>Weight of <see cref="InfoNceDistillation"/> (nce_distill_loss_weight).</summary>
     public double InfoNceDistillationWeight { get; init; }
 
-    /// <summary>distill_loss</summary>
+    /// <summary>Angles between projected and teacher's vectors.</summary>
     public CosineLossOptions Cosine { get; init; } = new();
 
-    /// <summary>mse_loss</summary>
+    /// <summary>Squared error of projected vectors.</summary>
     public EmbeddingErrorLossOptions EmbeddingError { get; init; } = new();
 
-    /// <summary>score_loss</summary>
+    /// <summary>Similarities within a batch.</summary>
     public ScoreLossOptions Score { get; init; } = new();
 
-    /// <summary>intermediate_loss; null where there are no layer pairs.</summary>
+    /// <summary>Layer states; null where there are no layer pairs.</summary>
     public IntermediateLossOptions? Intermediate { get; init; }
 
-    /// <summary>infonce_loss</summary>
+    /// <summary>Each query's own document among its candidates.</summary>
     public InfoNceLossOptions InfoNce { get; init; } = new();
 
-    /// <summary>infonce_distill_loss</summary>
+    /// <summary>The teacher's distribution over the candidates.</summary>
     public InfoNceDistillationLossOptions InfoNceDistillation { get; init; } = new();
 
     /// <exception cref="ArgumentException">The terms contradict each other; the message begins with the key.</exception>

@@ -18,13 +18,13 @@ public enum DistributedStrategy
 /// <summary>The <c>distributed</c> section.</summary>
 public sealed record DistributedOptions
 {
-    /// <summary>strategy</summary>
+    /// <summary>What each rank holds (strategy).</summary>
     public DistributedStrategy Strategy { get; init; }
 
-    /// <summary>dp_size: data-parallel ranks; null: as many as there are.</summary>
+    /// <summary>Data-parallel ranks (dp_size); null: all that were started.</summary>
     public int? DataParallelSize { get; init; }
 
-    /// <summary>mp_policy.param_dtype: how FSDP2 holds parameters outside the optimizer.</summary>
+    /// <summary>How FSDP2 holds parameters outside the optimizer (mp_policy.param_dtype).</summary>
     public ElementType ParameterType { get; init; } = ElementType.BF16;
 
     /// <summary>Whether activations are computed again in the backward pass instead of kept.</summary>

@@ -3,27 +3,27 @@ namespace Sirocco.Training;
 /// <summary>The <c>wandb</c> section: a run in Weights &amp; Biases.</summary>
 public sealed record WandbOptions
 {
-    /// <summary>project</summary>
+    /// <summary>The project that the run is listed in (project).</summary>
     public string Project { get; init; } = "automodel";
 
-    /// <summary>entity: user or team, or null.</summary>
+    /// <summary>User or team (entity); null: the key's own.</summary>
     public string? Entity { get; init; }
 
-    /// <summary>name of the run; null: the last two parts of the model's path, joined by an underscore.</summary>
+    /// <summary>What the run is called (name); null: the last two parts of the model's path, joined by an underscore.</summary>
     public string? Name { get; init; }
 
-    /// <summary>group, or null.</summary>
+    /// <summary>The group of runs that it belongs to (group), or null.</summary>
     public string? Group { get; init; }
 
-    /// <summary>tags</summary>
+    /// <summary>Words that it is found by (tags).</summary>
     public IReadOnlyList<string> Tags { get; init; } = [];
 
-    /// <summary>notes, or null.</summary>
+    /// <summary>A longer description (notes), or null.</summary>
     public string? Notes { get; init; }
 
-    /// <summary>mode: <c>online</c>, <c>offline</c> or <c>disabled</c>; null: online where there is a key.</summary>
+    /// <summary><c>online</c>, <c>offline</c> or <c>disabled</c> (mode); null: online where there is a key.</summary>
     public string? Mode { get; init; }
 
-    /// <summary>dir: where offline files go; null: the run's folder.</summary>
+    /// <summary>Where offline files go (dir); null: the run's folder.</summary>
     public string? Folder { get; init; }
 }

@@ -4,8 +4,8 @@ using System.Text;
 namespace Sirocco.Training;
 
 /// <summary>
-/// <c>training.jsonl</c> and <c>validation.jsonl</c> of a run, in the original's keys and order, with tokens and speed behind. Lines are flushed as they are written and go behind
-/// those of an earlier part of the run.
+/// <c>training.jsonl</c> and <c>validation.jsonl</c> of a run, with the original's keys in its order, then tokens and tokens a second. Lines are flushed as they are written; a
+/// resumed run appends its own.
 /// </summary>
 public sealed class MetricsLog : TrainingObserver, IDisposable
 {

@@ -3,8 +3,8 @@ using System.Globalization;
 namespace Sirocco.Training;
 
 /// <summary>
-/// A TensorBoard event file of a run's scalars: <c>train/loss</c>, <c>train/lr</c>, … and <c>val/loss</c>, <c>val/ndcg@10</c>, …, flushed after every step. A run that goes on goes on
-/// in the same file; TensorBoard then drops what it had of the steps that are done again.
+/// A TensorBoard event file of a run's scalars: <c>train/loss</c>, <c>train/lr</c>, … and <c>val/loss</c>, <c>val/ndcg@10</c>, …, flushed after every step. A resumed run
+/// writes on in the same file; TensorBoard then drops what it had of the steps that are done again.
 /// </summary>
 /// <remarks>Fields as in tensorflow/core/util/event.proto and framework/summary.proto.</remarks>
 public sealed class TensorBoardLog : TrainingObserver, IDisposable
