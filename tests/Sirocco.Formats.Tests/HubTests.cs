@@ -257,6 +257,22 @@ public sealed class HubTests : IDisposable
         Assert.Throws<InvalidDataException>(() => HubFileFilter.Choose(new HubModelId("org/name"), ["pytorch_model.bin"]));
     }
 
+    [Theory]
+    [InlineData("epoch_0_step_3\n", "LATEST", true)]
+    [InlineData("epoch_0_step_3", "LOWEST_VAL", true)]
+    [InlineData("../run/epoch_0_step_3", "LATEST", false)]
+    [InlineData("epoch_0_step_9", "LATEST", false)]
+    [InlineData("..", "LATEST", false)]
+    [InlineData("", "LATEST", false)]
+    public void A_checkpoint_that_a_text_names_in_place_of_a_link_is_found(string text, string tracker, bool isFound)
+    {
+        string run = scratch.PathOf("run"), model = Path.Combine(run, "epoch_0_step_3", "model", "consolidated");
+        Directory.CreateDirectory(model);
+        File.WriteAllText(Path.Combine(run, tracker + ".txt"), text);
+        string? found = HubModel.FindLocal(Path.Combine(run, tracker, "model", "consolidated"));
+        Assert.Equal(isFound ? Path.GetFullPath(model) : null, found is null ? null : Path.GetFullPath(found));
+    }
+
     private sealed class Watch(Action<HubProgress> report) : IProgress<HubProgress>
     {
         public void Report(HubProgress value) => report(value);

@@ -3,6 +3,8 @@ namespace Sirocco.Formats;
 /// <summary>What the command line calls MODEL: a folder, a file, or a hub id that is looked up in the cache and downloaded when absent.</summary>
 public static class HubModel
 {
+    private const int LongestName = 1024;
+
     /// <summary>The folder or file that a MODEL argument means.</summary>
     /// <param name="model">A path, or <c>org/name[@revision]</c>; what exists as a path is a path.</param>
     /// <param name="options">Cache, endpoint, token.</param>
@@ -16,7 +18,7 @@ public static class HubModel
     {
         ArgumentException.ThrowIfNullOrEmpty(model);
         ArgumentNullException.ThrowIfNull(options);
-        if (Directory.Exists(model) || File.Exists(model)) return model;
+        if (FindLocal(model) is { } local) return local;
         if (!HubModelId.TryParse(model, out HubModelId? id))
             throw new DirectoryNotFoundException($"{model}: no such file or folder; give a model folder, a .gguf file, or a hub id such as org/name");
         var cache = new HubCache(options, id);
@@ -28,6 +30,30 @@ public static class HubModel
         }
         using var download = new HubDownload(options, id, cache, progress);
         return await download.RunAsync(files => HubFileFilter.Choose(id, files), cancellation).ConfigureAwait(false);
+    }
+
+    /// <summary>The folder or file that a model's name means, downloaded without a report where it has to be.</summary>
+    /// <param name="model">See <see cref="ResolveAsync"/>, also for what it throws.</param>
+    public static string Resolve(string model) => ResolveAsync(model, HubOptions.FromEnvironment()).GetAwaiter().GetResult();
+
+    /// <summary>
+    /// The path itself where it exists, else null. <c>RUN/LATEST/…</c> and <c>RUN/LOWEST_VAL/…</c> are found too where links cannot be made and a training run keeps the names of its
+    /// checkpoints in <c>LATEST.txt</c> and <c>LOWEST_VAL.txt</c>.
+    /// </summary>
+    /// <param name="path">What may be a path.</param>
+    public static string? FindLocal(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        if (Directory.Exists(path) || File.Exists(path)) return path;
+        string[] parts = path.Split(Path.DirectorySeparatorChar, Path.AltDirectorySeparatorChar);
+        int tracker = Array.FindLastIndex(parts, part => part is "LATEST" or "LOWEST_VAL");
+        if (tracker < 0) return null;
+        string text = string.Join('/', parts[..(tracker + 1)]) + ".txt";
+        if (!File.Exists(text) || new FileInfo(text).Length > LongestName) return null;
+        string name = File.ReadAllText(text).Trim();
+        if (!SafePath.IsFileName(name)) return null; // a checkpoint beside the file, nothing else
+        string found = string.Join('/', [.. parts[..tracker], name, .. parts[(tracker + 1)..]]);
+        return Directory.Exists(found) || File.Exists(found) ? found : null;
     }
 
     /// <summary>The snapshot's folder when the cache has the whole model, else null; never uses the network.</summary>

@@ -35,8 +35,8 @@ internal sealed class ModelFolder
     /// <summary>As <see cref="Locate"/>.</summary>
     public static async Task<string> LocateAsync(string path, IProgress<HubProgress>? progress, CancellationToken cancellation)
     {
-        bool known = System.IO.Directory.Exists(path) || File.Exists(path) || !HubModelId.TryParse(path, out _);
-        return known ? path : await HubModel.ResolveAsync(path, HubOptions.FromEnvironment(), progress, cancellation).ConfigureAwait(false);
+        if (HubModel.FindLocal(path) is { } local) return local;
+        return !HubModelId.TryParse(path, out _) ? path : await HubModel.ResolveAsync(path, HubOptions.FromEnvironment(), progress, cancellation).ConfigureAwait(false);
     }
 
     /// <param name="path">A model folder, a GGUF file or a hub id.</param>

@@ -25,7 +25,7 @@ internal sealed class Tracker(string folder, string name)
     /// <summary>Names another checkpoint.</summary>
     public void PointTo(CheckpointName target)
     {
-        if (!OperatingSystem.IsWindows() && TryLink(target.ToString()))
+        if (TryLink(target.ToString()))
         {
             File.Delete(text);
             return;
@@ -36,6 +36,8 @@ internal sealed class Tracker(string folder, string name)
 
     private bool TryLink(string target)
     {
+        if (OperatingSystem.IsWindows()) return TryLinkOnWindows(target);
+
         // Made inside the checkpoint, where it leads nowhere: File.Move renames a link to nothing, but refuses one to a folder.
         string made = Path.Combine(folder, target, "." + name);
         try
@@ -49,6 +51,21 @@ internal sealed class Tracker(string folder, string name)
         {
             File.Delete(made);
             if (new DirectoryInfo(link).LinkTarget is not null) File.Delete(link);
+            return false;
+        }
+    }
+
+    /// <summary>A link to a folder is of a kind of its own there, which nothing replaces in one go and not everybody may make.</summary>
+    private bool TryLinkOnWindows(string target)
+    {
+        try
+        {
+            if (new DirectoryInfo(link).LinkTarget is not null) Directory.Delete(link);
+            Directory.CreateSymbolicLink(link, target);
+            return true;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException)
+        {
             return false;
         }
     }
