@@ -13,6 +13,8 @@ public static class SafetensorsWriter
     /// <summary>The size at which Hugging Face's libraries start a new shard: 5 GB.</summary>
     public const long DefaultShardBytes = 5_000_000_000;
 
+    private const string LoneFile = "model.safetensors";
+
     /// <summary>Writes one file.</summary>
     /// <exception cref="IOException">It cannot be written; an earlier file of that name is as it was.</exception>
     public static void Write(string path, IEnumerable<OutgoingTensor> tensors, IReadOnlyDictionary<string, string>? metadata = null, CancellationToken cancellation = default) =>
@@ -47,8 +49,8 @@ public static class SafetensorsWriter
         long shardBytes = DefaultShardBytes, CancellationToken cancellation = default)
     {
         IReadOnlyList<IReadOnlyList<OutgoingTensor>> shards = Split(tensors, shardBytes);
-        if (shards.Count > 1) WriteShards(folder, shards, metadata, cancellation);
-        else WriteFiles(folder, shards, ["model.safetensors"], metadata, cancellation);
+        if (shards.Count > 1) WriteShards(folder, shards, metadata, cancellation: cancellation);
+        else WriteFiles(folder, shards, [LoneFile], indexed: false, metadata, cancellation);
     }
 
     /// <summary>
@@ -58,18 +60,20 @@ public static class SafetensorsWriter
     /// <param name="folder">An existing folder.</param>
     /// <param name="shards">The tensors of each file.</param>
     /// <param name="metadata">The <c>__metadata__</c> of each file; null writes <c>format: pt</c>, which some readers require.</param>
+    /// <param name="numbersLoneFile">Whether a file that is the only one has a number too; otherwise it is <c>model.safetensors</c>, still with an index.</param>
     /// <param name="cancellation">Leaves the folder as it was.</param>
-    public static void WriteShards(string folder, IReadOnlyList<IReadOnlyList<OutgoingTensor>> shards, IReadOnlyDictionary<string, string>? metadata = null, CancellationToken cancellation = default)
+    public static void WriteShards(
+        string folder, IReadOnlyList<IReadOnlyList<OutgoingTensor>> shards, IReadOnlyDictionary<string, string>? metadata = null, bool numbersLoneFile = true, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(shards);
         string[] names = [.. Enumerable.Range(1, shards.Count).Select(i => string.Create(CultureInfo.InvariantCulture, $"model-{i:D5}-of-{shards.Count:D5}.safetensors"))];
-        WriteFiles(folder, shards, names, metadata, cancellation);
+        WriteFiles(folder, shards, names.Length > 1 || numbersLoneFile ? names : [LoneFile], indexed: true, metadata, cancellation);
     }
 
-    private static void WriteFiles(string folder, IReadOnlyList<IReadOnlyList<OutgoingTensor>> shards, string[] names, IReadOnlyDictionary<string, string>? metadata, CancellationToken cancellation)
+    private static void WriteFiles(
+        string folder, IReadOnlyList<IReadOnlyList<OutgoingTensor>> shards, string[] names, bool indexed, IReadOnlyDictionary<string, string>? metadata, CancellationToken cancellation)
     {
         metadata ??= new Dictionary<string, string> { ["format"] = "pt" };
-        bool indexed = names is not ["model.safetensors"];
         var files = new List<AtomicFile>();
         try
         {
@@ -81,7 +85,7 @@ public static class SafetensorsWriter
             if (indexed)
             {
                 var entries = shards.SelectMany((shard, i) => shard.Select(tensor => (tensor.Name, names[i])));
-                files.Add(AtomicFile.Create(Path.Combine(folder, "model.safetensors" + ShardIndex.Suffix)));
+                files.Add(AtomicFile.Create(Path.Combine(folder, LoneFile + ShardIndex.Suffix)));
                 files[^1].Stream.Write(ShardIndex.Write(entries, shards.Sum(shard => shard.Sum(tensor => tensor.ByteCount))));
             }
             cancellation.ThrowIfCancellationRequested();
@@ -118,8 +122,8 @@ public static class SafetensorsWriter
     private static void RemoveEarlierWeights(string folder, HashSet<string> written)
     {
         var stale = Directory.EnumerateFiles(folder, "model-?????-of-?????.safetensors")
-            .Append(Path.Combine(folder, "model.safetensors"))
-            .Append(Path.Combine(folder, "model.safetensors" + ShardIndex.Suffix))
+            .Append(Path.Combine(folder, LoneFile))
+            .Append(Path.Combine(folder, LoneFile + ShardIndex.Suffix))
             .Where(path => !written.Contains(Path.GetFileName(path)));
         foreach (string path in stale.ToArray()) File.Delete(path);
     }

@@ -36,14 +36,14 @@ internal static partial class AutoModelExport
     }
 
     /// <summary>
-    /// Spreads weights over files as the source's index does: a weight that the source has stays in the file of its number, all others go into the last of these. Without a local source
-    /// files are filled one after the other.
+    /// Spreads weights over files as the source's index does: a weight that the source has stays in the file of its number, all others go into the last of these. Without a source on
+    /// this machine files are filled one after the other.
     /// </summary>
-    public static IReadOnlyList<IReadOnlyList<OutgoingTensor>> Files(IReadOnlyList<OutgoingTensor> tensors, string source)
+    public static IReadOnlyList<IReadOnlyList<OutgoingTensor>> Files(IReadOnlyList<OutgoingTensor> tensors, string? folder)
     {
-        if (!Directory.Exists(source)) return SafetensorsWriter.Split(tensors);
+        if (!Directory.Exists(folder)) return SafetensorsWriter.Split(tensors);
         Dictionary<string, int> numbers = [];
-        using (TensorArchive archive = TensorArchive.Open(source))
+        using (TensorArchive archive = TensorArchive.Open(folder))
         {
             foreach (StoredTensor tensor in archive.Tensors)
             {

@@ -5,8 +5,14 @@ namespace Sirocco.Models;
 /// <summary>What NeMo AutoModel 0.7 writes into <c>model/consolidated</c> of a checkpoint beyond a plain model folder: the same keys, file names and metadata.</summary>
 public sealed record AutoModelLayout
 {
-    /// <summary>The base model as the recipe names it: <c>_name_or_path</c> of config.json. A local folder also says how the weights are spread over files.</summary>
+    /// <summary>The base model as the recipe names it: <c>_name_or_path</c> of config.json.</summary>
     public string Source { get; init; } = "";
+
+    /// <summary>Where the base model is on this machine, which says how the weights are spread over files; null: nowhere.</summary>
+    public string? SourceFolder { get; init; }
+
+    /// <summary>Whether weights that fill one file go into <c>model-00001-of-00001.safetensors</c>; a distillation's student has <c>model.safetensors</c>. An index is beside either.</summary>
+    public bool NumbersLoneFile { get; init; } = true;
 
     /// <summary>Whether sentence-transformers gets its files. Not where queries or passages carry instructions of their corpus, which these files cannot express.</summary>
     public bool HasModules { get; init; } = true;

@@ -23,8 +23,8 @@ public sealed record BackboneOptions
     /// <summary>Seed of a new head.</summary>
     public ulong Seed { get; init; } = 42;
 
-    /// <summary>Precision and threads; its attention is not used.</summary>
-    public ModelOptions Model { get; init; } = new();
+    /// <summary>Precision of products, by which blocks of a GGUF file are unpacked; null keeps the file's.</summary>
+    public Precision? Precision { get; init; }
 
     internal string? PoolingName => Pooling is { } pooling ? PoolingNames.ConfigName(pooling) : null;
 }

@@ -66,7 +66,7 @@ public sealed class BiEncoder : EncoderModel
         // Sentence-transformers runs a checkpoint as its configuration says, so causal where that says nothing; the bi-encoder loader makes it bidirectional.
         bool causal = options?.IsCausal ?? folder.Config.IsCausal ?? settings.IsSentenceTransformers;
         bool silent = options?.IsCausal is null && folder.Config.IsCausal is null && !settings.IsSentenceTransformers;
-        var (decoder, checkpoint) = folder.LoadNetwork(ConvertTo(options));
+        var (decoder, checkpoint) = folder.LoadNetwork(ConvertTo(options?.Precision));
         return new BiEncoder(decoder, checkpoint, settings, modules, causal)
         {
             Notice = silent ? $"{folder.Path} is a causal checkpoint; it is used with bidirectional attention (--causal keeps its own)" : null,
@@ -82,7 +82,7 @@ public sealed class BiEncoder : EncoderModel
     {
         options ??= new BackboneOptions();
         ModelFolder folder = ModelFolder.Open(path);
-        BiEncoder model = Load(folder, options.Model with { IsCausal = options.IsCausal ?? folder.Config.IsCausal ?? false }, options.Pooling);
+        BiEncoder model = Load(folder, new ModelOptions { Precision = options.Precision, IsCausal = options.IsCausal ?? folder.Config.IsCausal ?? false }, options.Pooling);
         if (options.Pooling is { } pooling) model.Settings = model.Settings with { Poolings = [pooling] };
         if (options.Normalize is { } normalize && normalize != model.EndsNormalized)
         {
@@ -136,17 +136,11 @@ public sealed class BiEncoder : EncoderModel
         return Settings.Normalize ? f.NormalizeRows(x) : x;
     }
 
-    /// <summary>
-    /// One pooling of what follows the prompts. Where nothing follows, the first token stands for the sequence under <see cref="Pooling.First"/>, and zeros do otherwise, as in
-    /// sentence-transformers.
-    /// </summary>
+    /// <summary>One pooling of what follows the prompts.</summary>
     private static Tensor Pooled(Scope f, Tensor hidden, Segments segments, ReadOnlySpan<int> skip, Pooling mode)
     {
-        ReadOnlySpan<int> starts = segments.QueryStarts[..^1], ends = segments.QueryStarts[1..];
-        if (skip.IsEmpty) return f.Pool(hidden, starts, ends, mode);
-        int[] first = new int[segments.Count];
-        for (int s = 0; s < first.Length; s++) first[s] = starts[s] + skip[s] < ends[s] ? starts[s] + skip[s] : mode == Pooling.First ? starts[s] : ends[s];
-        return mode == Pooling.PositionWeighted ? PooledByPosition(f, hidden, first, ends, skip) : f.Pool(hidden, first, ends, mode);
+        ReadOnlySpan<int> first = PooledStarts(segments, mode, skip), ends = segments.QueryStarts[1..];
+        return mode == Pooling.PositionWeighted && !skip.IsEmpty ? PooledByPosition(f, hidden, first, ends, skip) : f.Pool(hidden, first, ends, mode);
     }
 
     /// <summary>

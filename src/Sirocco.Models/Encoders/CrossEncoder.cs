@@ -58,7 +58,7 @@ public sealed class CrossEncoder : EncoderModel
     {
         ModelConfig config = folder.Config;
         bool registered = config.Architectures.Any(name => name.Contains("Bidirectional", StringComparison.Ordinal)) || config.Pooling is not null;
-        var (decoder, checkpoint) = folder.LoadNetwork(ConvertTo(options));
+        var (decoder, checkpoint) = folder.LoadNetwork(ConvertTo(options?.Precision));
         try
         {
             int labels = config.Labels.Count > 0 ? config.Labels.Count : Math.Max(checkpoint.ScoreLabels, 1);
@@ -95,7 +95,7 @@ public sealed class CrossEncoder : EncoderModel
             Pooling = registered ? options.PoolingName ?? config.Pooling ?? "avg" : null,
             Temperature = registered ? options.Temperature ?? config.Temperature : 1,
         };
-        var (decoder, checkpoint) = folder.LoadNetwork(ConvertTo(options.Model), config);
+        var (decoder, checkpoint) = folder.LoadNetwork(ConvertTo(options.Precision), config);
         try
         {
             int[] shape = [labels, config.HiddenSize];
@@ -138,7 +138,7 @@ public sealed class CrossEncoder : EncoderModel
     private Tensor ScoreRead(Scope f, Tensor hidden, ReadOnlySpan<int> ids, Segments segments)
     {
         int[] ends = ReadsLastToken && !ids.IsEmpty ? WithoutPadding(ids, segments) : segments.QueryStarts[1..].ToArray();
-        Tensor pooled = f.Pool(hidden, segments.QueryStarts[..^1], ends, Pooling);      // [sequences, hidden]
+        Tensor pooled = f.Pool(hidden, PooledStarts(segments, Pooling, []), ends, Pooling);      // [sequences, hidden]
         Tensor scores = f.Linear(pooled, score);                                        // [sequences, labels]
         return ReadsLastToken || Config.Temperature == 1 ? scores : f.Scale(scores, 1 / Config.Temperature);
     }

@@ -39,6 +39,27 @@ public abstract class EncoderModel : PretrainedModel
         return Adapter.Attached(model, options?.Adapter);
     }
 
+    /// <summary>
+    /// First pooled row of each sequence: the one behind its prompt. Where nothing follows the prompt, the first token stands for the sequence under <see cref="Pooling.First"/>, and zeros
+    /// do otherwise, as in sentence-transformers. NeMo's cls reads column 0 of a padded batch, and zeros where that is padding: where positions count columns, a sequence that has no token
+    /// at position 0 pools nothing.
+    /// </summary>
+    /// <param name="segments">One sequence for each text.</param>
+    /// <param name="mode">What pools.</param>
+    /// <param name="skip">[sequences] tokens of each sequence's prompt; empty skips none.</param>
+    private protected static int[] PooledStarts(Segments segments, Pooling mode, ReadOnlySpan<int> skip)
+    {
+        int[] first = new int[segments.Count];
+        for (int s = 0; s < first.Length; s++)
+        {
+            int start = segments.QueryStarts[s], end = segments.QueryStarts[s + 1], behind = start + (skip.IsEmpty ? 0 : skip[s]);
+            if (mode == Pooling.First && start < end) first[s] = segments.Positions[start] != 0 ? end : behind < end ? behind : start;
+            else first[s] = Math.Min(behind, end);
+        }
+
+        return first;
+    }
+
     /// <summary>GGUF's blocks keep every bit of their scales where f32 is asked for.</summary>
-    private protected static ElementType ConvertTo(ModelOptions? options) => options?.Precision == Precision.F32 ? ElementType.F32 : ElementType.BF16;
+    private protected static ElementType ConvertTo(Precision? precision) => precision == Precision.F32 ? ElementType.F32 : ElementType.BF16;
 }

@@ -79,7 +79,7 @@ internal static class ModelExport
         JsonObject json = ConfigFile.Json(config with { StoredType = stored }, type, [architecture]);
         if (options.AutoModel is { } layout) AutoModelExport.Complete(json, config, registered: type.EndsWith("_bidirec", StringComparison.Ordinal), layout);
         string file = "config.json";
-        if (options.AutoModel is { KeepSourceConfig: true, Source: var source } && File.Exists(Path.Combine(source, file)))
+        if (options.AutoModel is { KeepSourceConfig: true, SourceFolder: { } source } && File.Exists(Path.Combine(source, file)))
         {
             File.Copy(Path.Combine(source, file), output.PathOf(file));
             file = "config.v5.json";
@@ -110,7 +110,7 @@ internal static class ModelExport
             .. heads.Select(parameter => Tensor(model is CausalModel ? "lm_head.weight" : "score.weight", parameter)),
             .. options.FurtherWeights.Select(parameter => Tensor(parameter.Name, parameter)),
         ];
-        if (options.AutoModel is { Source: var source }) SafetensorsWriter.WriteShards(output.TemporaryFolder, AutoModelExport.Files(tensors, source), null, cancellation);
+        if (options.AutoModel is { } layout) SafetensorsWriter.WriteShards(output.TemporaryFolder, AutoModelExport.Files(tensors, layout.SourceFolder), null, layout.NumbersLoneFile, cancellation);
         else SafetensorsWriter.WriteModel(output.TemporaryFolder, tensors, null, cancellation: cancellation);
 
         // An adapted model is written as what it computes: with the update in its weights.

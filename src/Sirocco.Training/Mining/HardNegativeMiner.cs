@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Security.Cryptography;
 using System.Text;
 using Sirocco.Compute;
+using Sirocco.Formats;
 using Sirocco.Models;
 
 namespace Sirocco.Training;
@@ -18,7 +19,7 @@ public sealed class HardNegativeMiner
     private readonly ModelOptions device;
     private readonly MiningObserver observer;
 
-    /// <param name="device">Threads and determinism; a precision given here overrides the recipe's.</param>
+    /// <param name="device">Threads, determinism, an adapter of the model; a precision given here overrides the recipe's, attention is the folder's.</param>
     /// <param name="observer">Is told of progress; null: nobody is.</param>
     public HardNegativeMiner(ModelOptions? device = null, MiningObserver? observer = null)
     {
@@ -26,8 +27,8 @@ public sealed class HardNegativeMiner
         this.observer = observer ?? new MiningObserver.Silent();
     }
 
-    /// <summary>Finds the folder of a model that the recipe names; by default the name is the folder.</summary>
-    public Func<string, string> Locate { get; init; } = name => name;
+    /// <summary>Finds the folder of a model that the recipe names; by default hub ids are looked up in the cache, and downloaded where it lacks them.</summary>
+    public Func<string, string> Locate { get; init; } = HubModel.Resolve;
 
     /// <summary>Reads the questions, encodes them and the documents, searches, and writes the file.</summary>
     /// <param name="recipe">From a file (<see cref="RecipeFile.ReadMining"/>) or put together in code.</param>
@@ -48,11 +49,12 @@ public sealed class HardNegativeMiner
             AddEndToken = recipe.AddEndToken ?? false,
         });
         using Reranker? reranker = recipe.Reranker is { } path ? LoadReranker(Locate(path)) : null;
-        using BiEncoder model = BiEncoder.FromBackbone(modelPath, new BackboneOptions { Model = device });
+        using BiEncoder model = BiEncoder.FromBackbone(modelPath, new BackboneOptions { Precision = device.Precision });
+        if (device.Adapter is { } adapter) Adapter.Load(model, adapter);
         using ComputeContext context = device.NewContext();
         MiningEncoder encoder = new(model, tokenizer, context, device.Precision ?? recipe.Precision ?? model.NaturalPrecision, recipe.Positions);
         string settings = recipe.CacheFolder is null ? "" // nothing is kept, so nothing is looked for
-            : $"sirocco 1 model={ModelFingerprint.Of(modelPath, whole: true)} tokenizer={ModelFingerprint.Of(tokenizerPath)} begin={recipe.AddBeginToken} end={recipe.AddEndToken} forced={recipe.ForceDefaultTokenizer} {encoder.Settings}";
+            : $"sirocco 1 model={ModelFingerprint.Of(modelPath, device.Adapter, whole: true)} tokenizer={ModelFingerprint.Of(tokenizerPath)} begin={recipe.AddBeginToken} end={recipe.AddEndToken} forced={recipe.ForceDefaultTokenizer} {encoder.Settings}";
 
         using EmbeddingCache cache = EmbeddingCache.Open(recipe, observer.Warned);
         Stopwatch clock = Stopwatch.StartNew();

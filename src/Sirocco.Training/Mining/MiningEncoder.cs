@@ -6,7 +6,7 @@ using Sirocco.Text;
 namespace Sirocco.Training;
 
 /// <summary>
-/// Vectors of texts as the original makes them. Where a vector depends on the padding beside its text (padding on the left, and queries scaled by position), batches are
+/// Vectors of texts as the original makes them. Where a vector depends on the padding beside its text (padding on the left, and queries scaled by position or cls pooling), batches are
 /// the original's: so many texts in the order given. Everywhere else texts of like length are encoded together, which gives the same vectors sooner.
 /// </summary>
 internal sealed class MiningEncoder
@@ -24,7 +24,8 @@ internal sealed class MiningEncoder
     {
         (this.model, this.tokenizer, this.precision) = (model, tokenizer, precision);
         this.context = context;
-        BatchesMatter = positions == PositionCount.Columns && tokenizer.PaddingSide == TextSide.Left && model.Config.Rope.QueryScaleBeta != 0;
+        BatchesMatter = positions == PositionCount.Columns && tokenizer.PaddingSide == TextSide.Left
+            && (model.Config.Rope.QueryScaleBeta != 0 || model.Settings.Poolings.Contains(Pooling.First));
     }
 
     public int Features => model.Features;
