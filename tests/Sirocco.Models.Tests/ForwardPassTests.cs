@@ -132,7 +132,7 @@ public sealed class ForwardPassTests : IDisposable
         string folder = Golden.Folder("models/llama-bidirectional");
         using TensorArchive golden = TensorArchive.Open(Path.Combine(folder, "goldens.safetensors"));
         using TensorArchive input = Input(golden, ("input_ids", "left.input_ids"), ("attention_mask", "left.attention_mask"));
-        IReadOnlyList<OutgoingTensor> outputs = ForwardPass.Run(folder, input, F32 with { Pooling = "cls", Positions = PositionCount.Tokens });
+        IReadOnlyList<OutgoingTensor> outputs = ForwardPass.Run(folder, input, F32 with { Pooling = Pooling.First, Positions = PositionCount.Tokens });
         Golden.AssertClose(outputs.Single(output => output.Name == "embedding"), golden["right.cls"], 2e-5);
     }
 

@@ -2,7 +2,7 @@ using System.CommandLine;
 using System.Runtime.InteropServices;
 using Sirocco.Cli.Frame;
 using Sirocco.Cli.Verbs.Train;
-using Sirocco.Models;
+using Sirocco.Compute;
 using Sirocco.Training;
 
 namespace Sirocco.Cli.Verbs;
@@ -49,12 +49,13 @@ internal sealed class TrainVerb : Verb, ITakesOverrides
             return ExitStatus.Success;
         }
 
-        ModelOptions device = new() { Threads = invocation.Threads ?? 0, Deterministic = invocation.Get(deterministic) };
+        ComputeOptions device = new() { Threads = invocation.Threads ?? 0, Deterministic = invocation.Get(deterministic) };
         using TrainingDisplay display = new(invocation);
         using CancellationTokenSource stop = new();
         RecipeRunner runner = new(device, display)
         {
             StopAfterStep = stop.Token,
+            Locate = invocation.Model,
             Origin = new RunOrigin(resolved.Configuration, ["sirocco", .. Environment.GetCommandLineArgs()[1..]]),
         };
         IReadOnlyList<PosixSignal> preemption = resolved.Recipe.StepScheduler.PreemptionSignals;
@@ -65,9 +66,9 @@ internal sealed class TrainVerb : Verb, ITakesOverrides
             display.Stopping();
             stop.Cancel();
         });
-        runner.Run(resolved.Recipe with { InitialWeights = invocation.Get(initialWeights) }, invocation.Cancellation);
+        RunOutcome outcome = runner.Run(resolved.Recipe with { InitialWeights = invocation.Get(initialWeights) }, invocation.Cancellation);
 
         // A preemption is an end in order, as in the original; whoever presses Ctrl-C hears that the run is not at its end.
-        return received is { } signal && !preemption.Contains(signal) && display.Outcome is RunStatus.Cancelled ? ExitStatus.Interrupted : ExitStatus.Success;
+        return received is { } signal && !preemption.Contains(signal) && outcome.Status == RunStatus.Cancelled ? ExitStatus.Interrupted : ExitStatus.Success;
     }
 }

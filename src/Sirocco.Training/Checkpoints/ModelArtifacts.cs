@@ -11,6 +11,12 @@ internal static class ModelArtifacts
     /// <summary>The deployable model inside a checkpoint.</summary>
     public const string ExportFolder = "model/consolidated";
 
+    private const string AdapterFolder = "model";
+
+    /// <summary>What programs load of a checkpoint: the model's folder, or the adapter's; null where neither was due.</summary>
+    public static string? Find(string checkpoint) =>
+        ((string[])[ExportFolder, AdapterFolder]).Select(name => Path.Combine(checkpoint, name)).FirstOrDefault(Directory.Exists);
+
     /// <summary>Writes them.</summary>
     /// <param name="recipe">Says what is trained and how texts are made.</param>
     /// <param name="model">The network as it stands.</param>
@@ -23,7 +29,7 @@ internal static class ModelArtifacts
         if (projection is not null) StudentExport.WriteProjection(projection, Path.Combine(checkpoint, StudentExport.ProjectionFile));
         if (model.Adapter is { } adapter)
         {
-            string place = Path.Combine(checkpoint, "model");
+            string place = Path.Combine(checkpoint, AdapterFolder);
             adapter.Save(place, recipe.Encoder.Path, cancellation: cancellation);
             ExportedFiles.CopyTokenizer(recipe.Tokenizer.Path, place, recipe.Tokenizer.PaddingSide);
             return;
@@ -46,7 +52,8 @@ internal static class ModelArtifacts
     public static void WriteStudent(RetrievalRecipe recipe, BiEncoder student, StudentProjection projection, string folder, CheckpointName name, CancellationToken cancellation)
     {
         using AtomicFolder output = AtomicFolder.Create(folder);
-        StudentExport.WriteStudent(student, projection, Path.Combine(output.TemporaryFolder, "student"), Options(recipe, student), cancellation);
+        ExportOptions options = Options(recipe, student);
+        StudentExport.WriteStudent(student, projection, Path.Combine(output.TemporaryFolder, "student"), options with { AutoModel = options.AutoModel! with { NumbersLoneFile = false } }, cancellation);
         StudentExport.WriteProjection(projection, output.PathOf(StudentExport.ProjectionFile));
         AtomicFile.WriteAllText(output.PathOf("meta.json"), string.Create(CultureInfo.InvariantCulture, $"{{\n  \"epoch\": {name.Epoch},\n  \"step\": {name.Step}\n}}"));
         output.Commit();
@@ -60,6 +67,7 @@ internal static class ModelArtifacts
         AutoModel = new AutoModelLayout
         {
             Source = recipe.Encoder.Submodel is null ? recipe.Encoder.Path : "",
+            SourceFolder = recipe.Encoder.Submodel is null ? recipe.Encoder.Folder : null,
             HasModules = Collator(recipe) is not { UseDatasetInstruction: true },
             MultiVector = recipe is BiEncoderRecipe { Model: { MultiVector: true, MultiVectorName: var name } } ? name : null,
             PaddingSide = recipe.Tokenizer.PaddingSide,

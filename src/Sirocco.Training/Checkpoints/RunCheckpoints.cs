@@ -6,7 +6,7 @@ using Sirocco.Models;
 namespace Sirocco.Training;
 
 /// <summary>Saves a run and takes it up again (layout and rules of NeMo AutoModel 0.7; weights, moments and position in forms of our own).</summary>
-internal sealed class RunCheckpoints : IDisposable
+internal sealed class RunCheckpoints
 {
     /// <summary>The effective recipe in a checkpoint.</summary>
     public const string Configuration = "config.yaml";
@@ -22,7 +22,7 @@ internal sealed class RunCheckpoints : IDisposable
     private readonly string? configuration;
     private readonly RunFolder folder;
 
-    /// <summary>Takes the run's folder.</summary>
+    /// <param name="folder">The run's.</param>
     /// <param name="recipe">The run.</param>
     /// <param name="model">Its network.</param>
     /// <param name="projection">A distillation's, or null.</param>
@@ -30,12 +30,11 @@ internal sealed class RunCheckpoints : IDisposable
     /// <param name="scheduler">Its position.</param>
     /// <param name="stopping">What ends it early, or null.</param>
     /// <param name="configuration">The recipe as YAML, for config.yaml; null: none.</param>
-    /// <exception cref="IOException">Another process trains in it, or it cannot be written.</exception>
     public RunCheckpoints(
-        RetrievalRecipe recipe, EncoderModel model, StudentProjection? projection, Optimizer optimizer, StepScheduler scheduler, EarlyStopping? stopping, string? configuration)
+        RunFolder folder, RetrievalRecipe recipe, EncoderModel model, StudentProjection? projection, Optimizer optimizer, StepScheduler scheduler, EarlyStopping? stopping, string? configuration)
     {
-        (this.recipe, this.model, this.projection, this.optimizer, this.scheduler, this.stopping, this.configuration) = (recipe, model, projection, optimizer, scheduler, stopping, configuration);
-        folder = RunFolder.Open(recipe.Checkpoint.Folder);
+        (this.folder, this.recipe, this.model, this.projection, this.optimizer, this.scheduler, this.stopping, this.configuration) =
+            (folder, recipe, model, projection, optimizer, scheduler, stopping, configuration);
     }
 
     /// <summary>Learning rate and weight decay, as the recipe or the checkpoint that was resumed has them.</summary>
@@ -45,17 +44,13 @@ internal sealed class RunCheckpoints : IDisposable
     public string? Last { get; private set; }
 
     /// <summary>Goes on from a checkpoint where there is one: weights, moments and position are those that were saved. Nothing has changed when it throws.</summary>
-    /// <param name="warn">Told of checkpoints that are passed over.</param>
+    /// <param name="checkpoint">What <see cref="CheckpointChoice"/> found.</param>
+    /// <param name="warn">Told of what differs where restore_from asks for the checkpoint.</param>
     /// <exception cref="InvalidDataException">The checkpoint is damaged or another model's; the message names file and key.</exception>
-    /// <exception cref="FileNotFoundException">restore_from names no checkpoint.</exception>
-    public void Resume(Action<string> warn)
+    public void Resume(string? checkpoint, Action<string> warn)
     {
-        if (CheckpointChoice.Find(folder, recipe.Checkpoint.RestoreFrom, configuration, warn) is { } checkpoint)
-        {
-            Restore(checkpoint);
-            Last = checkpoint;
-        }
-
+        if (checkpoint is not null) Restore(checkpoint, warn);
+        Last = checkpoint;
         AbandonedRecords.Move(folder.Path, scheduler.Step);
     }
 
@@ -79,14 +74,12 @@ internal sealed class RunCheckpoints : IDisposable
             AtomicFile.WriteAllText(Path.Combine(staged, "losses.json"), Losses(record, validation));
             state.Write(staged);
         });
-        if (projection is not null && export) ModelArtifacts.WriteStudent(recipe, (BiEncoder)model, projection, folder.StudentOf(name), name, cancellation);
+        if (projection is not null) ModelArtifacts.WriteStudent(recipe, (BiEncoder)model, projection, folder.StudentOf(name), name, cancellation);
         Last = folder.PathOf(name);
         BestCheckpoints best = BestCheckpoints.Of(folder, recipe.Checkpoint);
         if (best.Best is { } lowest) folder.LowestValidation.PointTo(lowest);
         if (recipe.Checkpoint.KeepLast is { } recent) folder.Prune(recent, best.Kept);
     }
-
-    public void Dispose() => folder.Dispose();
 
     private IReadOnlyList<(string Prefix, ArenaSlice Values)> WeightBlocks => [("", optimizer.Arena.Masters)];
 
@@ -112,40 +105,62 @@ internal sealed class RunCheckpoints : IDisposable
         };
     }
 
-    private void Restore(string checkpoint)
+    private void Restore(string checkpoint, Action<string> warn)
     {
         // 1. Everything is read as far as it can be wrong.
         CheckpointState state = CheckpointState.Read(checkpoint);
-        Check(state, Path.Combine(checkpoint, CheckpointState.FileName));
+        Check(state, Path.Combine(checkpoint, CheckpointState.FileName), warn);
         using TensorArchive weights = SafetensorsFile.Open(Path.Combine(checkpoint, Weights)), moments = SafetensorsFile.Open(Path.Combine(checkpoint, Moments));
         ParameterArena arena = optimizer.Arena;
-        Action readWeights = ArenaFile.Bind(weights, arena, WeightBlocks), readMoments = ArenaFile.Bind(moments, arena, MomentBlocks);
+        Action readWeights = ArenaFile.Bind(weights, arena, WeightBlocks);
+        Action? readMoments = BindMoments(moments, warn);
 
         ParameterSchedule course = state.Course is { } saved && recipe.ParameterSchedule is { } options ? saved.Apply(Schedule, options, Path.Combine(checkpoint, CheckpointState.FileName)) : Schedule;
 
         // 2. From here on nothing fails.
         Schedule = course;
         readWeights();
-        readMoments();
+        readMoments?.Invoke();
         arena.MastersChanged();
-        optimizer.RestoreSteps([.. arena.Parameters.Select(parameter => state.Updates[parameter.Name])]);
+        if (readMoments is not null) optimizer.RestoreSteps([.. arena.Parameters.Select(parameter => state.Updates[parameter.Name])]);
         scheduler.Restore(state.Step, state.Epoch, state.FirstStep);
         if (state.EarlyStopping is { } seen) stopping?.Restore(seen);
     }
 
-    private void Check(CheckpointState state, string file)
+    /// <summary>
+    /// Compares a checkpoint with this run. By itself a run goes on only where it was; whoever names a checkpoint in restore_from gets it, and is told what differs, as in the original.
+    /// </summary>
+    private void Check(CheckpointState state, string file, Action<string> warn)
     {
-        string rule = optimizer.Options.Kind.ToString();
-        if (state.Seed != recipe.Seed) throw Different(file, "seed", state.Seed, recipe.Seed);
-        if (state.Optimizer != rule) throw Different(file, "optimizer", state.Optimizer, rule);
-        if (state.BatchesPerEpoch != scheduler.BatchesPerEpoch) throw Different(file, "batches_per_epoch", state.BatchesPerEpoch, scheduler.BatchesPerEpoch);
-        if (state.Accumulation != scheduler.Accumulation) throw Different(file, "accumulation", state.Accumulation, scheduler.Accumulation);
         if (optimizer.Arena.Parameters.FirstOrDefault(parameter => !state.Updates.ContainsKey(parameter.Name)) is { } missing)
             throw new InvalidDataException($"{file}: updates has no '{missing.Name}'; the checkpoint belongs to another model or adapter, name another checkpoint.checkpoint_dir or restore_from");
+        Compare("seed", state.Seed, recipe.Seed);
+        Compare("optimizer", state.Optimizer, optimizer.Options.Kind.ToString());
+        Compare("batches_per_epoch", state.BatchesPerEpoch, scheduler.BatchesPerEpoch);
+        Compare("accumulation", state.Accumulation, scheduler.Accumulation);
+
+        void Compare<T>(string key, T saved, T own)
+        {
+            if (EqualityComparer<T>.Default.Equals(saved, own)) return;
+            string difference = $"{file}: {key} is {saved}, this run has {own}";
+            if (!IsAskedFor)
+                throw new InvalidDataException($"{difference}; give the recipe and the data that the checkpoint was made with, or another checkpoint.checkpoint_dir, or name the checkpoint in checkpoint.restore_from");
+            warn($"{difference}; it is used because restore_from asks for it");
+        }
     }
 
-    private static InvalidDataException Different<T>(string file, string key, T saved, T own) =>
-        new($"{file}: {key} is {saved}, this run has {own}; give the recipe and the data that the checkpoint was made with, or another checkpoint.checkpoint_dir");
+    /// <summary>Copies the moments of a checkpoint; null where they are of an optimizer that keeps others, which is allowed where restore_from asks for the checkpoint.</summary>
+    private Action? BindMoments(TensorArchive moments, Action<string> warn)
+    {
+        IReadOnlyList<(string Prefix, ArenaSlice Values)> blocks = MomentBlocks;
+        string any = optimizer.Arena.Parameters[0].Name;
+        bool same = moments.Tensors.Count == blocks.Count * optimizer.Arena.Parameters.Count && blocks.All(block => moments.Contains(block.Prefix + any));
+        if (same || !IsAskedFor) return ArenaFile.Bind(moments, optimizer.Arena, blocks);
+        warn($"{moments.Path}: holds the moments of another optimizer; this run's start at zero");
+        return null;
+    }
+
+    private bool IsAskedFor => recipe.Checkpoint.RestoreFrom is not null;
 
     private static string Losses(TrainingRecord record, ValidationRecord? validation)
     {

@@ -85,14 +85,11 @@ internal sealed class RunFolder : IDisposable
             File.Delete(System.IO.Path.Combine(made, Marker));
             if (Directory.Exists(replaced)) Directory.Delete(replaced, recursive: true);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e)
         {
             TemporaryPath.TryDeleteFolder(staged);
-            throw WriteFailure.Explain(made, e);
-        }
-        catch
-        {
-            TemporaryPath.TryDeleteFolder(staged);
+            if (Directory.Exists(replaced) && !IsComplete(made)) TryRestore(replaced, made);
+            if (e is IOException or UnauthorizedAccessException) throw WriteFailure.Explain(made, e);
             throw;
         }
     }
@@ -141,6 +138,20 @@ internal sealed class RunFolder : IDisposable
 
     /// <summary>A checkpoint whose state cannot be read is older than all others.</summary>
     private long SerialOf(CheckpointName name) => StateOf(name)?.Serial ?? 0;
+
+    /// <summary>Puts back the checkpoint that was to be replaced. Where even that fails, it stays under the name that it has, and the failure before it is what the user hears of.</summary>
+    private static void TryRestore(string replaced, string made)
+    {
+        TemporaryPath.TryDeleteFolder(made);
+        try
+        {
+            Directory.Move(replaced, made);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return;
+        }
+    }
 
     private void RemoveLeftovers()
     {

@@ -92,7 +92,7 @@ public sealed class ContrastiveTrainer
         catch (TrainingDivergedException diverged)
         {
             string shown = string.Join(", ", examples.Take(8)) + (examples.Length > 8 ? ", …" : "");
-            throw new TrainingDivergedException($"step {State.Step + 1}: {diverged.Message} (examples {shown}); lower the learning rate or train in f32, the weights are those of step {State.Step}");
+            throw new TrainingDivergedException($"step {State.Step + 1}: {diverged.Message} (examples {shown}); lower the learning rate or train in f32, the weights are those of step {State.Step}", diverged);
         }
         finally
         {

@@ -17,26 +17,15 @@ internal sealed class TrainingValidation<TBatch>
         this.search = search;
     }
 
-    /// <summary>What a recipe asks for; null where that is nothing.</summary>
-    /// <param name="recipe">The recipe.</param>
-    /// <param name="examples">Its held-out examples, or null.</param>
+    /// <summary>What a run validates on; null where that is nothing.</summary>
+    /// <param name="setup">Its held-out examples and its corpus.</param>
     /// <param name="model">What trains.</param>
     /// <param name="context">The device.</param>
     /// <param name="precision">Of matrix products.</param>
-    /// <param name="tokenizer">The recipe's.</param>
-    /// <exception cref="ArgumentException">A corpus is to be searched with a model that gives no vector for a text.</exception>
-    public static TrainingValidation<TBatch>? Of(RetrievalRecipe recipe, RetrievalDataLoader<TBatch>? examples, EncoderModel model, ComputeContext context, Precision precision, TrainingTokenizer tokenizer)
+    public static TrainingValidation<TBatch>? Of(RunSetup<TBatch> setup, EncoderModel model, ComputeContext context, Precision precision)
     {
-        if (recipe.Evaluation is not { } options) return examples is null ? null : new TrainingValidation<TBatch>(examples, null);
-        BiEncoderCollatorOptions texts = recipe switch
-        {
-            BiEncoderRecipe { Model.MultiVector: true } => throw new ArgumentException("evaluation searches with one vector for a text, but the pooling colbert (multi_vector) gives one for each token; leave the section out"),
-            BiEncoderRecipe bi => bi.ValidationCollator ?? bi.Collator,
-            DistillationRecipe distillation => distillation.ValidationCollator ?? distillation.Collator,
-            _ => throw new ArgumentException("evaluation searches a corpus by vectors, which a cross-encoder does not give; leave the section out"),
-        };
-        CorpusEvaluation corpus = CorpusEvaluation.Load(options, tokenizer, texts);
-        return new TrainingValidation<TBatch>(examples, cancellation => corpus.Evaluate((BiEncoder)model, context, precision, cancellation: cancellation));
+        if (setup.Corpus is not { } corpus) return setup.Validation is { } examples ? new TrainingValidation<TBatch>(examples, null) : null;
+        return new TrainingValidation<TBatch>(setup.Validation, cancellation => corpus.Evaluate((BiEncoder)model, context, precision, cancellation: cancellation));
     }
 
     /// <summary>Measures the model as it is.</summary>

@@ -93,9 +93,11 @@ public sealed class RetrievalTrainer<TBatch> : IDisposable
         catch (Exception e)
         {
             Optimizer.Arena.ZeroGradients();
+            batches?.Dispose();
+            batches = null; // the next step takes its micro-batches from the beginning
             if (e is not TrainingDivergedException) throw;
             string shown = string.Join(", ", questions.Take(8)) + (questions.Count > 8 ? ", …" : "");
-            throw new TrainingDivergedException($"step {step}: {e.Message} (questions {shown}); lower the learning rate or train in f32, the weights are those before this step");
+            throw new TrainingDivergedException($"step {step}: {e.Message} (questions {shown}); lower the learning rate or train in f32, the weights are those before this step", e);
         }
 
         float mean = (float)(loss / count);

@@ -119,9 +119,15 @@ public sealed record ContrastiveLoss
         return inner.Keep(total!);
     }
 
+    /// <exception cref="ArgumentException">Vectors are too short to be cut.</exception>
+    internal static void RequireWidth(int dimensions, int features)
+    {
+        if (dimensions > features) throw new ArgumentException($"matryoshka.dimensions has {dimensions}, but vectors have {features} features");
+    }
+
     private Tensor Cut(Scope f, Tensor x, int dimensions)
     {
-        if (dimensions > x.Columns) throw new ArgumentException($"matryoshka.dimensions has {dimensions}, but vectors have {x.Columns} features");
+        RequireWidth(dimensions, x.Columns);
         if (dimensions == x.Columns) return x;
         Tensor cut = f.FirstColumns(x, dimensions);
         return NormalizeCuts ? f.NormalizeRows(cut) : cut;

@@ -39,14 +39,9 @@ public sealed class DistillationObjective : TrainingObjective<DistillationBatch>
         (this.context, this.student, this.projection, this.teacher, this.losses, this.precision, this.positions) = (context, student, projection, teacher, losses, precision, positions);
         IReadOnlyList<(int Student, int Teacher)> pairs = losses.IntermediateWeight > 0 ? losses.Intermediate?.LayerPairs ?? [] : [];
         if (losses.IntermediateWeight > 0 && (teacher is null || pairs.Count == 0)) throw new ArgumentException("intermediate_loss_weight is above 0: layer_pairs and a teacher_model are needed");
-        foreach ((int own, int theirs) in pairs)
-        {
-            if (own >= student.Config.Layers || theirs >= teacher!.Model.Config.Layers)
-                throw new ArgumentException($"layer_pairs: [{own}, {theirs}] is outside the {student.Config.Layers} layers of the student and the {teacher!.Model.Config.Layers} of the teacher");
-        }
-
+        if (teacher is not null) RequireLayers(losses, student.Config.Layers, teacher.Model.Config.Layers);
         teacherLayers = [.. pairs.Select(pair => pair.Teacher)];
-        if (teacher is not null) RequireWidth(teacher.Model.Features, teacher.Model.Path);
+        if (teacher is not null) RequireWidth(losses, projection.Weight.Rows, teacher.Model.Features, teacher.Model.Path);
         Parameters = [.. parameters, .. projection.Parameters];
     }
 
@@ -82,7 +77,7 @@ public sealed class DistillationObjective : TrainingObjective<DistillationBatch>
         else
         {
             TeacherEmbeddings cached = batch.Teacher ?? throw new InvalidOperationException("there is neither a teacher_model nor a teacher_embeddings_cache");
-            RequireWidth(cached.Dimensions, "teacher_embeddings_cache");
+            RequireWidth(losses, projection.Weight.Rows, cached.Dimensions, "teacher_embeddings_cache");
             (query, positive) = ((cached.Queries, []), (cached.Positives, []));
             if (teacherRanks) negative = cached.Negatives;
         }
@@ -171,10 +166,21 @@ public sealed class DistillationObjective : TrainingObjective<DistillationBatch>
         return (pooled, projection.Apply(f, pooled));
     }
 
-    /// <summary>Terms that subtract the teacher's vectors from projected ones need both of one width.</summary>
-    private void RequireWidth(int features, string where)
+    /// <summary>The intermediate term needs the layers that it compares.</summary>
+    internal static void RequireLayers(DistillationLosses losses, int studentLayers, int teacherLayers)
     {
-        if (losses is { CosineWeight: <= 0, EmbeddingErrorWeight: <= 0, IntermediateWeight: <= 0 } || features == projection.Weight.Rows) return;
-        throw new ArgumentException($"model.teacher_hidden_size is {projection.Weight.Rows}, but {where} gives vectors of {features} features");
+        if (losses.IntermediateWeight <= 0) return;
+        foreach ((int own, int theirs) in losses.Intermediate?.LayerPairs ?? [])
+        {
+            if (own >= studentLayers || theirs >= teacherLayers)
+                throw new ArgumentException($"layer_pairs: [{own}, {theirs}] is outside the {studentLayers} layers of the student and the {teacherLayers} of the teacher");
+        }
+    }
+
+    /// <summary>Terms that subtract the teacher's vectors from projected ones need both of one width.</summary>
+    internal static void RequireWidth(DistillationLosses losses, int projected, int features, string where)
+    {
+        if (losses is { CosineWeight: <= 0, EmbeddingErrorWeight: <= 0, IntermediateWeight: <= 0 } || features == projected) return;
+        throw new ArgumentException($"model.teacher_hidden_size is {projected}, but {where} gives vectors of {features} features");
     }
 }

@@ -31,4 +31,4 @@ public sealed class GradientDescent(ComputeContext context, Optimizer optimizer,
 }
 
 /// <summary>Training has left the finite numbers; the message names the step and the examples.</summary>
-public sealed class TrainingDivergedException(string message) : Exception(message);
+public sealed class TrainingDivergedException(string message, Exception? inner = null) : Exception(message, inner);

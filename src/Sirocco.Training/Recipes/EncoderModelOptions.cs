@@ -6,8 +6,17 @@ namespace Sirocco.Training;
 /// <summary>Which checkpoint a run starts from and how its network is used: what the <c>model</c> sections of all recipes share.</summary>
 public abstract record EncoderModelOptions
 {
+    private readonly string? folder;
+
     /// <summary>A model folder or a hub id.</summary>
     public required string Path { get; init; }
+
+    /// <summary>Where <see cref="Path"/> was found on this machine; by default it is a folder itself.</summary>
+    internal string Folder
+    {
+        get => folder ?? Path;
+        init => folder = value;
+    }
 
     /// <summary>How the tokens of a text become one vector; null: as the folder says, else the average.</summary>
     public Pooling? Pooling { get; init; }

@@ -24,7 +24,7 @@ public sealed class MetricsLog : TrainingObserver, IDisposable
     }
 
     /// <inheritdoc/>
-    public override void Stepped(TrainingRecord record, StepScheduler scheduler)
+    public override void Stepped(TrainingRecord record)
     {
         ArgumentNullException.ThrowIfNull(record);
         Line line = Begin(record.Step, record.Epoch);

@@ -88,7 +88,7 @@ internal sealed class RunFile : TrainingObserver
         Write();
     }
 
-    public override void Stepped(TrainingRecord record, StepScheduler scheduler) => lastStep = record;
+    public override void Stepped(TrainingRecord record) => lastStep = record;
 
     public override void Validated(ValidationRecord record) => lastValidation = record;
 

@@ -22,19 +22,25 @@ internal sealed class RunTracking : TrainingObserver, IDisposable
     {
         string folder = recipe.Checkpoint.Folder;
         JsonObject? configuration = origin is null ? null : RecipeJson.From(YamlReader.Read(origin.Configuration, "configuration"));
-        List<TrainingObserver> observers =
-        [
-            new MetricsLog(folder),
-            new TensorBoardLog(Path.Combine(folder, "tensorboard"), firstStep),
-            new RunFile(recipe, origin?.Command, configuration, context, data, firstStep),
-        ];
-        if (recipe.Wandb is { } wandb && WandbLog.IsWanted(wandb)) observers.Add(new WandbLog(wandb, recipe, configuration, caller.Noted));
-        return new RunTracking([.. observers, caller]);
+        List<TrainingObserver> observers = [];
+        try
+        {
+            observers.Add(new MetricsLog(folder));
+            observers.Add(new TensorBoardLog(Path.Combine(folder, "tensorboard"), firstStep));
+            observers.Add(new RunFile(recipe, origin?.Command, configuration, context, data, firstStep));
+            if (recipe.Wandb is { } wandb && WandbLog.IsWanted(wandb)) observers.Add(new WandbLog(wandb, recipe, configuration, caller.Noted));
+            return new RunTracking([.. observers, caller]);
+        }
+        catch
+        {
+            foreach (IDisposable opened in observers.OfType<IDisposable>()) opened.Dispose();
+            throw;
+        }
     }
 
     public override void Started(TrainingPlan plan) => observers.ForEach(observer => observer.Started(plan));
 
-    public override void Stepped(TrainingRecord record, StepScheduler scheduler) => observers.ForEach(observer => observer.Stepped(record, scheduler));
+    public override void Stepped(TrainingRecord record) => observers.ForEach(observer => observer.Stepped(record));
 
     public override void Validated(ValidationRecord record) => observers.ForEach(observer => observer.Validated(record));
 
@@ -48,7 +54,7 @@ internal sealed class RunTracking : TrainingObserver, IDisposable
 
     public override void Warned(string message) => observers.ForEach(observer => observer.Warned(message));
 
-    /// <summary>Tells how a run failed. Records that cannot be written any more, as on a full disk, do not hide the failure itself.</summary>
+    /// <summary>Tells how a run failed. Records that cannot be written any more, as on a full or withdrawn disk, do not hide the failure itself.</summary>
     public void Failed(Exception failure)
     {
         foreach (TrainingObserver observer in observers)
@@ -57,7 +63,7 @@ internal sealed class RunTracking : TrainingObserver, IDisposable
             {
                 observer.Ended(RunOutcome.Of(failure));
             }
-            catch (IOException second)
+            catch (Exception second) when (second is IOException or UnauthorizedAccessException)
             {
                 Warned(second.Message);
             }

@@ -19,7 +19,7 @@ public abstract class TrainingObserver
     }
 
     /// <summary>A step is done.</summary>
-    public virtual void Stepped(TrainingRecord record, StepScheduler scheduler)
+    public virtual void Stepped(TrainingRecord record)
     {
     }
 
@@ -34,7 +34,7 @@ public abstract class TrainingObserver
     {
     }
 
-    /// <summary>The last step is done.</summary>
+    /// <summary>No step follows: all are done, or the run was stopped in order.</summary>
     /// <param name="model">The trained model, which is closed when this returns.</param>
     /// <param name="trained">The weights that changed: the model's, its adapter's, a projection.</param>
     public virtual void Finished(EncoderModel model, IReadOnlyList<Parameter> trained)
@@ -87,6 +87,20 @@ public enum RunStatus
 /// <param name="Reason">One line; null where the status says all.</param>
 public sealed record RunOutcome(RunStatus Status, string? Reason = null)
 {
+    /// <summary>Steps done, those before it went on included.</summary>
+    public int Steps { get; init; }
+
+    /// <summary>Folder of the newest checkpoint, which the same recipe goes on from; null where there is none.</summary>
+    public string? Checkpoint { get; init; }
+
+    /// <summary>
+    /// The folder in it that <see cref="Embedder"/> and <see cref="Reranker"/> load, or, of a run with an adapter, the adapter's; null where no export was due.
+    /// </summary>
+    public string? ModelFolder { get; init; }
+
+    /// <summary>What the last validation measured, or null.</summary>
+    public ValidationRecord? LastValidation { get; init; }
+
     /// <summary>The outcome of a run that an exception ends.</summary>
     internal static RunOutcome Of(Exception failure) =>
         failure is OperationCanceledException ? new RunOutcome(RunStatus.Cancelled) : new RunOutcome(RunStatus.Failed, failure.Message);

@@ -1,3 +1,5 @@
+using Sirocco.Formats;
+
 namespace Sirocco.Training.Tests.Checkpoints;
 
 /// <summary>Which checkpoint a run goes on from, which ones stay, and what is said of those that cannot be used.</summary>
@@ -121,12 +123,47 @@ public sealed class CheckpointChoiceTests : IDisposable
         Assert.Contains(expected, message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("--seed 8", "seed is 7, this run has 8")]
+    [InlineData("--optimizer._target_ torch.optim.Adam", "optimizer is AdamW, this run has Adam")]
+    [InlineData("--step_scheduler.local_batch_size 4", "batches_per_epoch is 11, this run has 6")]
+    [InlineData("--optimizer._target_ torch.optim.SGD --optimizer.momentum 0.9", "holds the moments of another optimizer; this run's start at zero")]
+    public void A_checkpoint_of_another_run_is_used_with_a_warning_where_it_is_asked_for(string words, string expected)
+    {
+        run.Run(dieAt: 2);
+        using TensorArchive saved = TensorArchive.Open(Path.Combine(run.Folder, "epoch_0_step_1", "optim", "weights.safetensors"));
+        TinyRun.Recorder resumed = run.Run([.. words.Split(' '), "--checkpoint.checkpoint_dir", run.File("other"), "--checkpoint.restore_from", Path.Combine(run.Folder, "epoch_0_step_1"), .. "--optimizer.lr 0 --optimizer.weight_decay 0 --lr_scheduler none".Split(' ')]);
+        Assert.Contains(resumed.Warnings, warning => warning.Contains(expected, StringComparison.Ordinal));
+        Assert.Equal(2, resumed.Steps[0].Step);
+        foreach ((string name, float[] values) in resumed.Weights) Assert.Equal(saved[name].ToSingleArray(), values);
+    }
+
+    [Fact]
+    public void A_checkpoint_that_was_to_be_replaced_is_back_where_the_new_one_cannot_be_finished()
+    {
+        using TemporaryFolder folder = new();
+        using RunFolder runFolder = RunFolder.Open(folder.Path);
+        CheckpointName name = new(0, 3);
+        runFolder.Publish(name, staged => File.WriteAllText(Path.Combine(staged, "content"), "first"));
+        foreach (string tracker in (string[])["LATEST", "LATEST.txt"])
+        {
+            File.Delete(folder.File(tracker));
+            folder.Write(tracker + "/file", "a folder, so that the tracker can be neither a link nor a text");
+        }
+
+        Assert.ThrowsAny<IOException>(() => runFolder.Publish(name, staged => File.WriteAllText(Path.Combine(staged, "content"), "second")));
+        Assert.Equal([name], runFolder.Complete());
+        Assert.Equal("first", File.ReadAllText(Path.Combine(runFolder.PathOf(name), "content")));
+        Assert.Equal(["epoch_0_step_3"], Directory.GetDirectories(folder.Path, "epoch_*").Select(Path.GetFileName));
+    }
+
     [Fact]
     public void A_loss_that_is_no_number_names_step_questions_and_the_last_good_checkpoint()
     {
         run.Run(dieAt: 4);
         TrainingDivergedException diverged = Assert.Throws<TrainingDivergedException>(() => run.Run(["--optimizer.lr", "1e30", "--lr_scheduler", "none"]));
         Assert.Matches("^step [0-9]+: .*questions .*; the last good checkpoint is .*epoch_", diverged.Message);
+        Assert.Contains(nameof(RetrievalTrainer<RetrievalBatch>), diverged.InnerException!.StackTrace, StringComparison.Ordinal);
     }
 
     [Fact]

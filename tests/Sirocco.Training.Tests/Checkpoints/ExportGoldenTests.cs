@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Sirocco.Compute;
 using Sirocco.Formats;
 using Sirocco.Models;
 
@@ -53,7 +54,7 @@ public sealed class ExportGoldenTests : IDisposable
         string file = folder.File("run.yaml"), second = folder.File("second");
         RetrievalRecipe recipe = RecipeFile.ReadTraining(file, ["--checkpoint.checkpoint_dir", second, "--checkpoint.save_consolidated", "true", "--model.pretrained_model_name_or_path", first, "--optimizer.lr", "0"]).Recipe;
         recipe = recipe with { StepScheduler = recipe.StepScheduler with { MaxSteps = 1 }, ParameterSchedule = null, ValidationDataset = null };
-        new RecipeRunner(new ModelOptions { Threads = 2 }).Run(recipe);
+        new RecipeRunner(new ComputeOptions { Threads = 2 }).Run(recipe);
         using TensorArchive before = TensorArchive.Open(first), after = TensorArchive.Open(Path.Combine(second, "LATEST", ModelArtifacts.ExportFolder));
         Assert.Equal(before.Tensors.Select(tensor => tensor.Name).Order(), after.Tensors.Select(tensor => tensor.Name).Order());
         foreach (StoredTensor tensor in before.Tensors) Assert.Equal(tensor.ToSingleArray(), after[tensor.Name].ToSingleArray());
@@ -67,7 +68,7 @@ public sealed class ExportGoldenTests : IDisposable
         if (name is "bi-llama-cls") overrides.AddRange(["--model.pooling", "cls"]);
         RetrievalRecipe recipe = RecipeFile.ReadTraining(file, overrides).Recipe;
         recipe = recipe with { StepScheduler = recipe.StepScheduler with { MaxSteps = 1 }, ParameterSchedule = null, ValidationDataset = null };
-        new RecipeRunner(new ModelOptions { Threads = 2 }).Run(recipe);
+        new RecipeRunner(new ComputeOptions { Threads = 2 }).Run(recipe);
         return Path.Combine(folder.File("out"), "LATEST", recipe.Adapter is null ? "model/consolidated" : "model");
     }
 

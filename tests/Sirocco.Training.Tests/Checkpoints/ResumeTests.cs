@@ -54,7 +54,7 @@ public sealed class ResumeTests
         {
             string file = folder.Write(recipe + ".yaml", File.ReadAllText(Path.Combine(goldens, "resume", recipe + ".yaml")).Replace("common/", Path.Combine(goldens, "common") + "/", StringComparison.Ordinal));
             ResolvedRecipe<RetrievalRecipe> resolved = RecipeFile.ReadTraining(file, ["--checkpoint.checkpoint_dir", folder.File(recipe == "straight" ? "straight" : "split")]);
-            new RecipeRunner(new Models.ModelOptions { Threads = 2 }) { Origin = new RunOrigin(resolved.Configuration, []) }.Run(resolved.Recipe);
+            new RecipeRunner(new Compute.ComputeOptions { Threads = 2 }) { Origin = new RunOrigin(resolved.Configuration, []) }.Run(resolved.Recipe);
         }
 
         System.Text.Json.JsonElement recorded = System.Text.Json.JsonDocument.Parse(File.ReadAllBytes(Path.Combine(goldens, "resume", "resume.json"))).RootElement;

@@ -51,13 +51,15 @@ internal sealed class TinyRun : IDisposable
     /// <param name="overrides">Overrides of the recipe.</param>
     /// <param name="dieAt">The step after whose record, and before whose checkpoint, nothing more happens.</param>
     /// <param name="threads">Threads.</param>
-    public Recorder Run(IEnumerable<string>? overrides = null, int? dieAt = null, int threads = 2)
+    /// <param name="locate">Finds models; null: as runs do by default.</param>
+    public Recorder Run(IEnumerable<string>? overrides = null, int? dieAt = null, int threads = 2, Func<string, string>? locate = null)
     {
         ResolvedRecipe<RetrievalRecipe> resolved = RecipeFile.ReadTraining(Recipe, [.. overrides ?? []]);
         Recorder recorder = new(dieAt);
+        RecipeRunner runner = new(new ComputeOptions { Threads = threads }, recorder) { Origin = new RunOrigin(resolved.Configuration, []), Locate = locate ?? Formats.HubModel.Resolve };
         try
         {
-            new RecipeRunner(new ModelOptions { Threads = threads }, recorder) { Origin = new RunOrigin(resolved.Configuration, []) }.Run(resolved.Recipe);
+            recorder.Outcome = runner.Run(resolved.Recipe);
         }
         catch (Death)
         {
@@ -80,10 +82,13 @@ internal sealed class TinyRun : IDisposable
 
         public List<string> Saves { get; } = [];
 
+        /// <summary>What the run returned; null where it died.</summary>
+        public RunOutcome? Outcome { get; set; }
+
         /// <summary>What trained, at the end.</summary>
         public Dictionary<string, float[]> Weights { get; } = [];
 
-        public override void Stepped(TrainingRecord record, StepScheduler scheduler)
+        public override void Stepped(TrainingRecord record)
         {
             Steps.Add(record);
             if (record.Step == dieAt) throw new Death();

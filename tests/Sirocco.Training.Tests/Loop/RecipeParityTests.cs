@@ -26,7 +26,7 @@ public sealed class RecipeParityTests : IDisposable
         JsonElement steps = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(goldens, name, "steps.json"))).RootElement;
         Recorder recorder = new();
         RetrievalRecipe recipe = Recipe(goldens, name);
-        new RecipeRunner(new ModelOptions { Threads = 2 }, recorder).Run(recipe);
+        new RecipeRunner(new ComputeOptions { Threads = 2 }, recorder).Run(recipe);
 
         JsonElement expected = steps.GetProperty("steps");
         Assert.Equal(expected.GetArrayLength(), recorder.Steps.Count);
@@ -122,7 +122,7 @@ public sealed class RecipeParityTests : IDisposable
             }
         }
 
-        public override void Stepped(TrainingRecord record, StepScheduler scheduler) => Steps.Add(record);
+        public override void Stepped(TrainingRecord record) => Steps.Add(record);
 
         public override void Validated(ValidationRecord record) => Validations.Add(record);
     }

@@ -40,9 +40,9 @@ public sealed class TensorBoardLogTests : IDisposable
     {
         using (TensorBoardLog log = new(folder.Path, 0))
         {
-            log.Stepped(Step(0, 2.5f), null!);
+            log.Stepped(Step(0, 2.5f));
             log.Validated(new ValidationRecord(0, 0, [new("val_loss", 2), new("ndcg@10", 0.5)]));
-            log.Stepped(Step(1, 0), null!);
+            log.Stepped(Step(1, 0));
         }
 
         List<(long Step, string Tag, float Value)> scalars = [.. Records().Skip(1).SelectMany(Scalars)];
@@ -58,12 +58,12 @@ public sealed class TensorBoardLogTests : IDisposable
     {
         using (TensorBoardLog log = new(folder.Path, 0))
         {
-            for (int i = 0; i < 4; i++) log.Stepped(Step(i, 1), null!);
+            for (int i = 0; i < 4; i++) log.Stepped(Step(i, 1));
         }
 
         string file = Assert.Single(Directory.GetFiles(folder.Path));
         using (FileStream torn = File.OpenWrite(file)) torn.SetLength(torn.Length - 3);
-        using (TensorBoardLog log = new(folder.Path, 2)) log.Stepped(Step(2, 7), null!);
+        using (TensorBoardLog log = new(folder.Path, 2)) log.Stepped(Step(2, 7));
 
         Assert.Equal(file, Assert.Single(Directory.GetFiles(folder.Path)));
         List<Dictionary<int, object>> records = [.. Records()];

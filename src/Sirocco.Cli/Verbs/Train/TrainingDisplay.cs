@@ -8,6 +8,7 @@ namespace Sirocco.Cli.Verbs.Train;
 internal sealed class TrainingDisplay(Invocation invocation) : TrainingObserver, IDisposable
 {
     private ProgressLine? line;
+    private int steps;
     private long tokens;
 
     public override void Started(TrainingPlan plan)
@@ -15,16 +16,17 @@ internal sealed class TrainingDisplay(Invocation invocation) : TrainingObserver,
         invocation.Notice(string.Create(
             CultureInfo.InvariantCulture,
             $"training {plan.Trained:N0} of {plan.Parameters:N0} parameters in {ComputeChoice.Name(plan.Precision)}: {plan.Examples:N0} examples, {plan.Steps:N0} steps, records in {plan.Folder}"));
+        steps = plan.Steps;
         line = invocation.Progress("training", "tokens");
     }
 
-    public override void Stepped(TrainingRecord record, StepScheduler scheduler)
+    public override void Stepped(TrainingRecord record)
     {
         tokens += record.Tokens;
         string detail = string.Create(
             CultureInfo.InvariantCulture,
-            $"step {record.Step} of {scheduler.TotalSteps}, epoch {record.Epoch}, loss {record.Loss:0.0000}, grad_norm {record.GradientNorm:0.000}, lr {record.LearningRate:0.00e+00}");
-        line!.Report(tokens, detail, (record.Step + 1.0) / scheduler.TotalSteps);
+            $"step {record.Step} of {steps}, epoch {record.Epoch}, loss {record.Loss:0.0000}, grad_norm {record.GradientNorm:0.000}, lr {record.LearningRate:0.00e+00}");
+        line!.Report(tokens, detail, (record.Step + 1.0) / steps);
     }
 
     public override void Validated(ValidationRecord record)
@@ -33,9 +35,6 @@ internal sealed class TrainingDisplay(Invocation invocation) : TrainingObserver,
         line!.Notice($"step {record.Step}, epoch {record.Epoch}: {metrics}");
     }
 
-    /// <summary>How the run ended; null while it goes on.</summary>
-    public RunStatus? Outcome { get; private set; }
-
     /// <summary>Says that a signal was heard.</summary>
     public void Stopping() => Notice("stopping after this step; a second signal stops at once and loses it");
 
@@ -43,7 +42,6 @@ internal sealed class TrainingDisplay(Invocation invocation) : TrainingObserver,
 
     public override void Ended(RunOutcome outcome)
     {
-        Outcome = outcome.Status;
         if (outcome.Status == RunStatus.StoppedEarly) Notice($"stopped early: {outcome.Reason}");
         if (outcome is { Status: RunStatus.Cancelled, Reason: { } reason }) Notice(reason);
     }

@@ -32,7 +32,7 @@ internal static class CandidateLosses
     /// <returns>The term, unweighted.</returns>
     public static double InfoNce(PooledVectors vectors, IReadOnlyList<bool> isNegative, InfoNceLossOptions options, double weight)
     {
-        RequireNegatives(vectors, options, "infonce_loss");
+        RequireNegatives(vectors.Negatives is not null, options, "infonce_loss");
         PooledVectors prepared = options.Normalize ? Unit(vectors) : vectors;
         double value = 0;
         foreach ((CandidateDistribution candidates, double share) in Directions(prepared, isNegative, options))
@@ -64,7 +64,7 @@ internal static class CandidateLosses
     /// <returns>The term, unweighted.</returns>
     public static double InfoNceDistillation(PooledVectors student, PooledVectors teacher, IReadOnlyList<bool> isNegative, InfoNceDistillationLossOptions options, double weight)
     {
-        RequireNegatives(student, options, "infonce_distill_loss");
+        RequireNegatives(student.Negatives is not null, options, "infonce_distill_loss");
         (PooledVectors s, PooledVectors t) = options.Normalize ? (Unit(student), Unit(teacher)) : (student, teacher);
         double value = 0;
         foreach (((CandidateDistribution toFit, double share), (CandidateDistribution target, _)) in Directions(s, isNegative, options).Zip(Directions(t, isNegative, options)))
@@ -119,9 +119,10 @@ internal static class CandidateLosses
             yield return (new CandidateDistribution(vectors.Positives, vectors.Queries, null, null, options.InBatchNegatives, options.Temperature), share);
     }
 
-    private static void RequireNegatives(PooledVectors vectors, InfoNceLossOptions options, string section)
+    /// <exception cref="ArgumentException">A query has no candidate but its own document.</exception>
+    public static void RequireNegatives(bool hasNegatives, InfoNceLossOptions options, string section)
     {
-        if (!options.InBatchNegatives && vectors.Negatives is null) throw new ArgumentException($"{section} has no negatives: set use_in_batch_negatives, or n_passages above 1");
+        if (!options.InBatchNegatives && !hasNegatives) throw new ArgumentException($"{section} has no negatives: set use_in_batch_negatives, or n_passages above 1");
     }
 
     private static PooledVectors Unit(PooledVectors vectors) => new(vectors.Queries.ToUnitLength(), vectors.Positives.ToUnitLength(), vectors.Negatives?.ToUnitLength());

@@ -35,7 +35,7 @@ public sealed class TensorBoardLog : TrainingObserver, IDisposable
     private double Now => (clock.GetUtcNow() - DateTimeOffset.UnixEpoch).TotalSeconds;
 
     /// <inheritdoc/>
-    public override void Stepped(TrainingRecord record, StepScheduler scheduler)
+    public override void Stepped(TrainingRecord record)
     {
         ArgumentNullException.ThrowIfNull(record);
         Write(record.Step, "train/",

@@ -58,7 +58,7 @@ internal sealed class WandbLog : TrainingObserver, IDisposable
     /// <summary>Whether a section asks for files: its own mode, else that of the environment, is not <c>disabled</c>.</summary>
     public static bool IsWanted(WandbOptions options) => (options.Mode ?? Environment.GetEnvironmentVariable("WANDB_MODE")) != "disabled";
 
-    public override void Stepped(TrainingRecord record, StepScheduler scheduler)
+    public override void Stepped(TrainingRecord record)
     {
         WriteRow();
         if (record.Step % everySteps != 0) return;

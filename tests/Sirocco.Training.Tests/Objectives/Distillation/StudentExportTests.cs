@@ -37,6 +37,22 @@ public sealed class StudentExportTests : IDisposable
     }
 
     [Fact]
+    public void Every_checkpoint_has_the_student_beside_it_in_the_files_of_the_original()
+    {
+        string file = temporary.Write("run.yaml", File.ReadAllText(Path.Combine(GoldenFile.Retrieval, "distill", "run.yaml")).Replace("common/", Path.Combine(GoldenFile.Retrieval, "common") + "/", StringComparison.Ordinal));
+        RetrievalRecipe recipe = RecipeFile.ReadTraining(file, [.. "--step_scheduler.max_steps 1 --checkpoint.save_consolidated false --validation_dataset none --lr_scheduler none --checkpoint.checkpoint_dir".Split(' '), temporary.File("out")]).Recipe;
+        RunOutcome outcome = new RecipeRunner(new ComputeOptions { Threads = 2 }).Run(recipe);
+
+        string student = temporary.File("out/step_0");
+        string[] files = ["meta.json", "projection.pt", "student/config.json", "student/model.safetensors", "student/model.safetensors.index.json", "student/projection.pt", "student/tokenizer.json", "student/tokenizer_config.json"];
+        Assert.All(files, name => Assert.True(File.Exists(Path.Combine(student, name)), $"{name} is missing"));
+        Assert.Single(Directory.GetFiles(Path.Combine(student, "student"), "*.safetensors"));
+        using BiEncoder read = (BiEncoder)EncoderModel.FromPretrained(Path.Combine(student, "student"));
+        Assert.Equal(Path.Combine(temporary.File("out"), "epoch_0_step_0"), outcome.Checkpoint);
+        Assert.Null(outcome.ModelFolder);
+    }
+
+    [Fact]
     public void The_projection_is_an_archive_of_uncompressed_storages_with_a_pickle_that_names_them()
     {
         StudentProjection projection = StudentProjection.Create(6, 4, 42);
