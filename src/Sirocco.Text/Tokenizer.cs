@@ -99,6 +99,17 @@ public sealed partial class Tokenizer
         return new Tokenizer(parts with { PostProcessor = processor, BeginId = BeginId, EndId = EndId, PaddingId = PaddingId }, Settings);
     }
 
+    /// <summary>
+    /// The same tokenizer, which lower-cases texts before it normalizes them further, but not the special tokens in them: what sentence-transformers makes of a tokenizer under
+    /// do_lower_case. One that lower-cases by itself stays as it is.
+    /// </summary>
+    public Tokenizer WithLowerCase()
+    {
+        IReadOnlyList<Normalizer> normalizers = parts.Normalizer switch { null => [], NormalizerSequence sequence => sequence.Parts, { } single => [single] };
+        return normalizers.Any(normalizer => normalizer is LowercaseNormalizer) ? this
+            : new Tokenizer(parts with { Normalizer = new NormalizerSequence([new LowercaseNormalizer(), .. normalizers]) }, Settings);
+    }
+
     /// <summary>Encodes a text, or a pair of texts, with offsets and masks.</summary>
     /// <param name="text">The text; unpaired surrogates count as U+FFFD.</param>
     /// <param name="pair">The second text, where there is one.</param>

@@ -30,6 +30,18 @@ public sealed class AdapterTests : IDisposable
     }
 
     [Fact]
+    public void An_evaluation_finds_an_adapter_in_the_hubs_cache()
+    {
+        string entry = Directory.CreateDirectory(folder["hub/models--me--lora/snapshots"]).Parent!.FullName;
+        Directory.Move(NewAdapter(Golden.Encoder), Path.Combine(entry, "snapshots", "abc"));
+        Directory.CreateDirectory(Path.Combine(entry, "refs"));
+        File.WriteAllText(Path.Combine(entry, "refs", "main"), "abc");
+        string corpus = folder.Write("corpus.jsonl", "{\"_id\": \"a\", \"text\": \"one\"}\n"), queries = folder.Write("queries.jsonl", "{\"query\": \"one\", \"positive\": \"a\"}\n");
+        Dictionary<string, string> offline = new() { ["HF_HUB_CACHE"] = folder["hub"], ["HF_HUB_OFFLINE"] = "1" };
+        SiroccoProcess.Finish(SiroccoProcess.Start(["eval", Golden.Encoder, "--adapter", "me/lora", "--corpus", corpus, "--queries", queries], environment: offline)).ExpectSuccess();
+    }
+
+    [Fact]
     public void An_adapter_of_another_rank_or_base_is_refused_in_one_line()
     {
         string adapter = NewAdapter(Golden.Encoder), config = Path.Combine(adapter, "adapter_config.json");

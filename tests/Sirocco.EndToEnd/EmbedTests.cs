@@ -140,6 +140,15 @@ public sealed class EmbedTests : IDisposable
     }
 
     [Fact]
+    public void A_reranker_puts_a_prompt_before_the_query()
+    {
+        string Rank(string query, params string[] more) => SiroccoProcess.RunWith("one\ntwo\n", ["rerank", Golden.CrossEncoder, "--query", query, .. more]).ExpectSuccess().Output;
+        Assert.Equal(Rank("find: viewer"), Rank("viewer", "--prompt", "find: "));
+        Assert.Contains("no prompt named 'web'", SiroccoProcess.RunWith("one\n", "rerank", Golden.CrossEncoder, "--query", "q", "--prompt-name", "web").ExpectWrongUsage(), StringComparison.Ordinal);
+        Assert.Contains("not both", SiroccoProcess.RunWith("one\n", "rerank", Golden.CrossEncoder, "--query", "q", "--prompt-name", "web", "--prompt", "x").ExpectWrongUsage(), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_model_that_is_none_is_one_line()
     {
         Assert.Contains("nowhere", SiroccoProcess.Run("embed", folder["nowhere"], "text").ExpectFailure(), StringComparison.Ordinal);

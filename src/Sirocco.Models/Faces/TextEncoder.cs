@@ -7,7 +7,6 @@ internal sealed class TextEncoder
 {
     private readonly Tokenizer tokenizer;
     private readonly ModelConfig config;
-    private readonly bool lowerCase;
     private readonly string path;
 
     /// <param name="folder">Where the tokenizer lies.</param>
@@ -18,7 +17,7 @@ internal sealed class TextEncoder
         path = folder.Path;
         config = folder.Config;
         tokenizer = ModelTokenizer.Load(folder.Directory ?? folder.Path);
-        lowerCase = settings.LowerCase;
+        if (settings.LowerCase) tokenizer = tokenizer.WithLowerCase();
         MaxLength = Math.Max(1, new[] { maxLength, settings.MaxLength ?? tokenizer.Settings.MaxLength, config.MaxPositions }.OfType<int>().Min());
     }
 
@@ -37,14 +36,13 @@ internal sealed class TextEncoder
     public int[] Encode(string text, out bool cut)
     {
         List<int> ids = [];
-        cut = tokenizer.EncodeInto(lowerCase ? LowerCasing.Lower(text) : text, ids, true, MaxLength, tokenizer.Settings.TruncationSide);
+        cut = tokenizer.EncodeInto(text, ids, true, MaxLength, tokenizer.Settings.TruncationSide);
         return Checked(ids);
     }
 
     /// <summary>Ids of a pair, the longer text cut first.</summary>
     public int[] Encode(string text, string pair, out bool cut)
     {
-        if (lowerCase) (text, pair) = (LowerCasing.Lower(text), LowerCasing.Lower(pair));
         Truncation truncation = new(MaxLength, 0, TruncationStrategy.LongestFirst, tokenizer.Settings.TruncationSide);
         TokenEncoding encoding = tokenizer.Encode(text, pair, true, truncation, new Padding(0, 0));
         cut = encoding.Overflowing.Count > 0;

@@ -13,9 +13,11 @@ internal abstract class Normalizer
 /// <summary>Several, one after another.</summary>
 internal sealed class NormalizerSequence(IReadOnlyList<Normalizer> parts) : Normalizer
 {
+    public IReadOnlyList<Normalizer> Parts { get; } = parts;
+
     public override AlignedText Normalize(AlignedText text)
     {
-        foreach (Normalizer part in parts) text = part.Normalize(text);
+        foreach (Normalizer part in Parts) text = part.Normalize(text);
         return text;
     }
 }
