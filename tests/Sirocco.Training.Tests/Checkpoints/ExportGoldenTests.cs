@@ -1,7 +1,6 @@
 using System.Text.Json;
 using Sirocco.Compute;
 using Sirocco.Formats;
-using Sirocco.Models;
 
 namespace Sirocco.Training.Tests.Checkpoints;
 
