@@ -25,7 +25,7 @@ public sealed class StreamingDecoder
     /// <exception cref="ArgumentOutOfRangeException">An id outside the vocabulary.</exception>
     public string Add(int id)
     {
-        if (skipSpecialTokens && tokenizer.IsSpecial(id)) return "";
+        if (skipSpecialTokens && tokenizer.IsLeftOut(id)) return "";
         return tokenizer.DecodesBytes ? Convert(tokenizer.BytesOf(id), flush: false) : AddName(id);
     }
 

@@ -39,6 +39,9 @@ public sealed partial class Tokenizer
     /// <param name="skipSpecialTokens">Whether special tokens are left out.</param>
     public StreamingDecoder CreateStreamingDecoder(bool skipSpecialTokens = true) => new(this, skipSpecialTokens);
 
+    /// <summary>Whether decoding without special tokens leaves a token out.</summary>
+    internal bool IsLeftOut(int id) => parts.Added.IsLeftOut(id);
+
     /// <summary>The bytes that a token adds to a text; empty for an id without a token.</summary>
     internal ReadOnlySpan<byte> BytesOf(int id)
     {
@@ -51,7 +54,7 @@ public sealed partial class Tokenizer
         ArrayBufferWriter<byte> bytes = new(Math.Max(16, ids.Length * 4));
         foreach (int id in ids)
         {
-            if (!skipSpecialTokens || !IsSpecial(id)) bytes.Write(BytesOf(id));
+            if (!skipSpecialTokens || !IsLeftOut(id)) bytes.Write(BytesOf(id));
         }
         return bytes.WrittenSpan;
     }
@@ -61,7 +64,7 @@ public sealed partial class Tokenizer
         List<string> names = [];
         foreach (int id in ids)
         {
-            if (skipSpecialTokens && IsSpecial(id)) continue;
+            if (skipSpecialTokens && IsLeftOut(id)) continue;
             if (parts.Added.ById.TryGetValue(id, out AddedToken? added)) names.Add(parts.Added.DecodedName(added));
             else if (parts.Vocabulary.Contains(id)) names.Add(parts.Vocabulary.Name(id));
         }

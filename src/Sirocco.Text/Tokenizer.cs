@@ -73,7 +73,9 @@ public sealed partial class Tokenizer
             ?? throw new FileNotFoundException($"{path}: no tokenizer.json or tekken.json in this folder; copy the model's tokenizer there");
         TokenizerSettings settings = TokenizerSettings.Read(path);
         Tokenizer tokenizer = new(TokenizerFileReader.Read(file), settings);
-        return settings.AddBegin || settings.AddEnd ? tokenizer.WithSpecialTokens(settings.AddBegin, settings.AddEnd) : tokenizer;
+        return settings.AddBegin is null && settings.AddEnd is null
+            ? tokenizer
+            : tokenizer.WithSpecialTokens(settings.AddBegin == true && tokenizer.BeginId is not null, settings.AddEnd == true && tokenizer.EndId is not null);
     }
 
     /// <summary>Makes a tokenizer of the vocabulary in a GGUF file.</summary>
@@ -81,7 +83,7 @@ public sealed partial class Tokenizer
     public static Tokenizer FromVocabulary(TokenizerVocabulary vocabulary)
     {
         Tokenizer tokenizer = new(GgufVocabulary.Assemble(vocabulary));
-        bool begin = vocabulary.AddBegin && vocabulary.BeginId is not null, end = vocabulary.AddEnd && vocabulary.EndId is not null;
+        bool begin = (vocabulary.AddBegin ?? GgufPreTokenizer.Find(vocabulary.PreTokenizer).AddsBegin) && vocabulary.BeginId is not null, end = vocabulary.AddEnd && vocabulary.EndId is not null;
         return begin || end ? tokenizer.WithSpecialTokens(begin, end) : tokenizer;
     }
 
@@ -130,7 +132,7 @@ public sealed partial class Tokenizer
         List<EncodedSequence> batch = new(texts.Count);
         foreach ((string text, string? pair) in texts)
         {
-            List<EncodedSequence> sequences = pair is null ? [Detailed(text)] : [Detailed(text), Detailed(pair)];
+            List<EncodedSequence> sequences = pair is null ? [Detailed(text, 0)] : [Detailed(text, 0), Detailed(pair, 1)];
             if (truncation is not null)
             {
                 int added = addSpecialTokens ? parts.PostProcessor?.AddedTokens(pair is not null) ?? 0 : 0;
@@ -196,11 +198,12 @@ public sealed partial class Tokenizer
 
     private int? Special(string? name) => name is null ? null : TokenToId(name);
 
-    private EncodedSequence Detailed(string text)
+    private EncodedSequence Detailed(string text, int typeId)
     {
         TokenSink sink = detailedSink ??= new TokenSink(withLengths: true);
         EncodedSequence? result = null;
         WithUtf8(text, 0, (bytes, length, _) => result = encoder.EncodeDetailed(bytes, length, sink));
+        if (typeId != 0) result!.SetTypeIds(typeId);
         return result!;
     }
 

@@ -27,11 +27,11 @@ public sealed record TokenizerSettings
     /// <summary>Most tokens that the model takes; null where not said or absurdly large, which means the same.</summary>
     public int? MaxLength { get; init; }
 
-    /// <summary>add_bos_token.</summary>
-    public bool AddBegin { get; init; }
+    /// <summary>add_bos_token; null where not said. If either flag is there, both replace the special tokens of the tokenizer file's own post-processor.</summary>
+    public bool? AddBegin { get; init; }
 
-    /// <summary>add_eos_token.</summary>
-    public bool AddEnd { get; init; }
+    /// <summary>add_eos_token; null where not said.</summary>
+    public bool? AddEnd { get; init; }
 
     /// <summary>The chat template, where it is kept in this file.</summary>
     public string? ChatTemplate { get; init; }
@@ -76,11 +76,14 @@ public sealed record TokenizerSettings
             PaddingSide = side.IsNull ? PaddingSide : ComponentReader.Side(side),
             TruncationSide = cut.IsNull ? TruncationSide : ComponentReader.Side(cut),
             MaxLength = length.IsNull ? MaxLength : Length(length),
-            AddBegin = file.Optional("add_bos_token").Flag(AddBegin),
-            AddEnd = file.Optional("add_eos_token").Flag(AddEnd),
+            AddBegin = Given(file.Optional("add_bos_token")) ?? AddBegin,
+            AddEnd = Given(file.Optional("add_eos_token")) ?? AddEnd,
             ChatTemplate = template.Element.ValueKind == JsonValueKind.String ? template.Text() : ChatTemplate,
         };
     }
+
+    /// <summary>A flag that is there, if only as null, which counts as false.</summary>
+    private static bool? Given(JsonField field) => field.Element.ValueKind == JsonValueKind.Undefined ? null : field.Flag();
 
     /// <summary>A token is named by a string or by an object with its content.</summary>
     private static string? Name(JsonField field) => field.IsNull ? null : field.Element.ValueKind == JsonValueKind.Object ? field.Get("content").Text() : field.Text();

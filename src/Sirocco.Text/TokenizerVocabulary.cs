@@ -52,8 +52,8 @@ public sealed record TokenizerVocabulary
     /// <summary>Unknown token.</summary>
     public int? UnknownId { get; init; }
 
-    /// <summary>Whether the beginning-of-sequence token is put in front of a text.</summary>
-    public bool AddBegin { get; init; }
+    /// <summary>Whether the beginning-of-sequence token is put in front of a text; null: as usual with this <see cref="PreTokenizer"/>.</summary>
+    public bool? AddBegin { get; init; }
 
     /// <summary>Whether the end-of-sequence token is put behind a text.</summary>
     public bool AddEnd { get; init; }

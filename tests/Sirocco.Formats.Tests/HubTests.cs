@@ -247,10 +247,10 @@ public sealed class HubTests : IDisposable
         List<string> chosen = HubFileFilter.Choose(new HubModelId("org/name"),
         [
             "model-00001-of-00002.safetensors", "consolidated.safetensors", "config.json", "tekken.json", "onnx/model.onnx", "original/params.json", "1_Pooling/config.json",
-            "2_Dense/model.safetensors", "model.safetensors.index.json", "model-00002-of-00002.safetensors", "pytorch_model.bin", "x.gguf", "chat_template.jinja", ".gitattributes",
+            "2_Dense/model.safetensors", "model.safetensors.index.json", "model-00002-of-00002.safetensors", "pytorch_model.bin", "x.gguf", "chat_template.jinja", "additional_chat_templates/reranking.jinja", ".gitattributes",
         ]);
         Assert.Equal(
-            ["1_Pooling/config.json", "chat_template.jinja", "config.json", "model.safetensors.index.json", "tekken.json",
+            ["1_Pooling/config.json", "additional_chat_templates/reranking.jinja", "chat_template.jinja", "config.json", "model.safetensors.index.json", "tekken.json",
                 "2_Dense/model.safetensors", "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"], chosen);
         Assert.Equal(["x.gguf"], HubFileFilter.Choose(new HubModelId("org/name"), ["x.gguf", "mmproj-x.gguf"]));
         Assert.Throws<InvalidDataException>(() => HubFileFilter.Choose(new HubModelId("org/name"), ["x.gguf", "y.gguf"]));

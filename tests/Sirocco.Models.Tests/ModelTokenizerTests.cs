@@ -9,7 +9,7 @@ public sealed class ModelTokenizerTests
     {
         string folder = Golden.SharedPath("models/smollm2-135m-instruct");
         Tokenizer whole = ModelTokenizer.Load(folder), lone = ModelTokenizer.Load(Directory.GetFiles(folder, "*.gguf").Single());
-        foreach (string text in (string[])["Hello, world", "  two spaces and 12345 digits", "Grüße, 世界", ""])
+        foreach (string text in (string[])["Hello, world", "  two spaces and 12345 digits", "Grüße, 世界", "", "a\u0004b", "!\u0004! \u0001\u0002", "\u0000"])
             Assert.Equal(whole.EncodeIds(text, addSpecialTokens: false), lone.EncodeIds(text, addSpecialTokens: false));
     }
 

@@ -35,6 +35,14 @@ internal static class Expect
         }
     }
 
+    /// <summary>Starts of consecutive ranges that cover all rows: from 0, ascending, to <paramref name="rows"/>.</summary>
+    public static void Starts(ReadOnlySpan<int> starts, int rows, string what)
+    {
+        bool holds = starts[0] == 0 && starts[^1] == rows;
+        for (int i = 1; i < starts.Length; i++) holds &= starts[i - 1] <= starts[i];
+        if (!holds) throw new ArgumentException($"the starts of {what} do not go from 0, ascending, to {rows} rows", nameof(starts));
+    }
+
     public static void Length(int actual, int expected, string what)
     {
         if (actual != expected) throw new ArgumentException($"{actual} {what}, needed {expected}");

@@ -30,8 +30,8 @@ internal static partial class HubFileFilter
         throw new InvalidDataException($"{id}: holds no safetensors and no GGUF file; choose a repository that does");
     }
 
-    // At the top or in the folder of a sentence-transformers module (1_Pooling/config.json).
-    [GeneratedRegex(@"^(\d+_[A-Za-z]+/)?[^/]+\.(json|jinja|txt|model)\z", RegexOptions.CultureInvariant)]
+    // At the top, in the folder of a sentence-transformers module (1_Pooling/config.json), or a named chat template (additional_chat_templates/reranking.jinja).
+    [GeneratedRegex(@"^(\d+_[A-Za-z]+/|additional_chat_templates/)?[^/]+\.(json|jinja|txt|model)\z", RegexOptions.CultureInvariant)]
     private static partial Regex Small();
 
     // consolidated*.safetensors hold the same weights a second time, under Mistral's own names.

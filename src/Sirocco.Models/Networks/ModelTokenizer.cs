@@ -36,7 +36,7 @@ public static class ModelTokenizer
                 EndId = stored.Eos,
                 PaddingId = stored.Padding,
                 UnknownId = stored.Unknown,
-                AddBegin = stored.AddBos ?? false,
+                AddBegin = stored.AddBos,
                 AddEnd = stored.AddEos ?? false,
             });
         }

@@ -25,7 +25,7 @@ internal sealed class BytePairEncoder
     /// <param name="vocabulary">The tokens.</param>
     /// <param name="merges">Their merges; null when the id of a token is its rank.</param>
     /// <param name="wholePieceFirst">Whether a piece that is a token is taken as it is, whatever the merges say (<c>ignore_merges</c>).</param>
-    /// <param name="characters">How pieces fall into characters; null when they fall into bytes, each of which is a token.</param>
+    /// <param name="characters">How pieces fall into characters; null when they fall into bytes (all of which are tokens where <paramref name="merges"/> is null).</param>
     public BytePairEncoder(Vocabulary vocabulary, MergeTable? merges, bool wholePieceFirst, CharacterRules? characters)
     {
         this.vocabulary = vocabulary;
@@ -85,11 +85,17 @@ internal sealed class BytePairEncoder
         ArrayPool<int>.Shared.Return(lengths);
     }
 
+    /// <summary>Bytes without a token vanish before any merge, as in the reference, whose offsets do not count them either.</summary>
     private int MergeBytes(ReadOnlySpan<byte> piece, Span<int> symbols, Span<int> lengths)
     {
-        for (int i = 0; i < piece.Length; i++) symbols[i] = byteIds[piece[i]];
-        lengths.Fill(1);
-        return Merge(piece, symbols, lengths);
+        int count = 0;
+        foreach (byte value in piece)
+        {
+            int id = byteIds[value];
+            if (id >= 0) symbols[count++] = id;
+        }
+        lengths[..count].Fill(1);
+        return Merge(piece, symbols[..count], lengths[..count]);
     }
 
     private int Merge(ReadOnlySpan<byte> piece, Span<int> symbols, Span<int> lengths) => merges is null
@@ -97,12 +103,13 @@ internal sealed class BytePairEncoder
         : PairMerger.Merge(new RanksByMerge(merges), piece, symbols, lengths);
 
     /// <summary>
-    /// Vocabularies of characters. A missing character becomes its bytes' tokens if all are there, else the unknown token, else nothing; as in the
+    /// Vocabularies of characters. A missing character becomes its bytes' tokens (with those of prefix and suffix) if all are there, else the unknown token, else nothing; as in the
     /// reference, an unknown token that waits to be fused is written after byte tokens that follow it.
     /// </summary>
     private void EncodeCharacters(ReadOnlySpan<byte> piece, TokenSink sink, CharacterRules rules)
     {
-        int[] symbols = ArrayPool<int>.Shared.Rent(piece.Length + 1), lengths = ArrayPool<int>.Shared.Rent(piece.Length + 1);
+        int most = checked((piece.Length * (1 + rules.Prefix.Length)) + rules.Suffix.Length);
+        int[] symbols = ArrayPool<int>.Shared.Rent(most), lengths = ArrayPool<int>.Shared.Rent(most);
         byte[] spelled = ArrayPool<byte>.Shared.Rent(rules.Prefix.Length + rules.Suffix.Length + 4);
         int count = 0, waiting = 0;
         for (int at = 0, size; at < piece.Length; at += size)
@@ -116,7 +123,7 @@ internal sealed class BytePairEncoder
                 (symbols[count], lengths[count++]) = (id, size);
                 continue;
             }
-            if (character.Length == size && HasBytes(character, rules.ByteFallback))
+            if (HasBytes(character, rules.ByteFallback))
             {
                 foreach (byte value in character) (symbols[count], lengths[count++]) = (rules.ByteFallback[value], 1);
                 continue;

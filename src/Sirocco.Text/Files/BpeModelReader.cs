@@ -81,6 +81,7 @@ internal sealed class BpeModelReader
             if (reader.TokenType == JsonTokenType.String)
             {
                 int length = Hold(ref reader);
+                if (mergeText.AsSpan(start, length).StartsWith("#version"u8)) continue; // the first line of a merges.txt
                 Span<byte> pair = mergeText.AsSpan(start, length);
                 left = pair.IndexOf((byte)' ');
                 if (left < 0 || pair[(left + 1)..].Contains((byte)' ')) throw Wrong("expected two tokens with one space between");

@@ -1,6 +1,5 @@
 using Sirocco.Text.Bpe;
 using Sirocco.Text.Pipeline;
-using Sirocco.Text.Splitting;
 using Utf8 = System.Text.Encoding;
 
 namespace Sirocco.Text.Files;
@@ -8,28 +7,9 @@ namespace Sirocco.Text.Files;
 /// <summary>Makes a tokenizer of the arrays in a GGUF file.</summary>
 internal static class GgufVocabulary
 {
-    /// <summary>Split patterns by the names that llama.cpp gives them, and whether a piece that is a token skips the merges.</summary>
-    private static readonly Dictionary<string, (TextSplitter[] Splitters, bool WholePieceFirst)> Named = new(StringComparer.Ordinal)
-    {
-        ["llama3"] = Of(true, PublishedPattern.Llama3),
-        ["llama-v3"] = Of(true, PublishedPattern.Llama3),
-        ["llama-bpe"] = Of(true, PublishedPattern.Llama3),
-        ["tekken"] = Of(true, PublishedPattern.Tekken),
-        ["gpt-2"] = Of(false, PublishedPattern.Gpt2),
-        ["default"] = Of(false, PublishedPattern.Gpt2),
-        ["qwen2"] = Of(false, PublishedPattern.Llama3 with { DigitsPerPiece = 1 }),
-        ["smollm"] = OfDigits(),
-        ["starcoder"] = OfDigits(),
-        ["refact"] = OfDigits(),
-        ["command-r"] = OfDigits(),
-    };
-
     public static TokenizerParts Assemble(TokenizerVocabulary source)
     {
-        if (!Named.TryGetValue(source.PreTokenizer, out (TextSplitter[] Splitters, bool WholePieceFirst) pattern))
-        {
-            throw new InvalidDataException($"tokenizer.ggml.pre: '{source.PreTokenizer}' is not supported; supported are {string.Join(", ", Named.Keys)}");
-        }
+        GgufPreTokenizer pattern = GgufPreTokenizer.Find(source.PreTokenizer);
         if (source.Tokens.Count > Vocabulary.LargestId) throw new InvalidDataException($"tokenizer.ggml.tokens: {source.Tokens.Count} tokens are more than {Vocabulary.LargestId}");
         if (source.Types.Count != 0 && source.Types.Count != source.Tokens.Count)
         {
@@ -44,7 +24,6 @@ internal static class GgufVocabulary
             if (type is VocabularyTokenType.Control or VocabularyTokenType.UserDefined or VocabularyTokenType.Unknown && source.Tokens[id].Length > 0)
             {
                 added.Add(new AddedToken(id, source.Tokens[id], IsSpecial: type != VocabularyTokenType.UserDefined));
-                continue;
             }
             builder.Add(id, Utf8.UTF8.GetBytes(source.Tokens[id]));
         }
@@ -69,7 +48,7 @@ internal static class GgufVocabulary
             Vocabulary = vocabulary,
             Encoder = new BytePairEncoder(vocabulary, Merges(source.Merges, vocabulary), pattern.WholePieceFirst, null),
             Added = new AddedVocabulary(added, null),
-            Steps = [.. pattern.Splitters.Select(splitter => new SplitterPreTokenizer(splitter))],
+            Steps = pattern.Steps,
             Decoder = new ByteLevelDecoder(),
             BeginId = Known(source.BeginId, "bos_token_id", source.Tokens.Count),
             EndId = Known(source.EndId, "eos_token_id", source.Tokens.Count),
@@ -95,8 +74,4 @@ internal static class GgufVocabulary
 
     private static int? Known(int? id, string key, int count) =>
         id is null || (uint)id.Value < (uint)count ? id : throw new InvalidDataException($"tokenizer.ggml.{key}: {id} is outside the vocabulary of {count}");
-
-    private static (TextSplitter[] Splitters, bool WholePieceFirst) Of(bool wholePieceFirst, PublishedPattern pattern) => ([new PatternSplitter(pattern)], wholePieceFirst);
-
-    private static (TextSplitter[] Splitters, bool WholePieceFirst) OfDigits() => ([new DigitSplitter(individually: true), new PatternSplitter(PublishedPattern.Gpt2)], false);
 }

@@ -25,7 +25,7 @@ internal static class TokenizerJson
         bool byteLevel = prefix.Length == 0 && suffix.Length == 0 && steps.Count > 0 && steps[^1] is ByteSpelling &&
             steps.Count(step => step is ByteSpelling) == 1 && !model.Setting("byte_fallback").Flag();
         Vocabulary vocabulary = Build(model.Tokens!, byteLevel);
-        if (byteLevel && !HasAllBytes(vocabulary))
+        if (byteLevel && !HasAllBytes(vocabulary) && !model.Setting("unk_token").IsNull)
         {
             byteLevel = false;
             vocabulary = Build(model.Tokens!, byteLevel: false);
@@ -126,29 +126,33 @@ internal static class TokenizerJson
         return table;
     }
 
+    /// <summary>
+    /// Ids are those that the reference gives whatever the file says: a token of the vocabulary keeps its own, the others count on from the vocabulary's
+    /// size in the order of the file. A token that is there twice is as its last entry says, but stays special.
+    /// </summary>
     private static List<AddedToken> AddedTokens(JsonField list, Vocabulary vocabulary)
     {
         List<AddedToken> tokens = [];
         if (list.IsNull) return tokens;
-        Dictionary<int, string> seen = [];
+        Dictionary<string, AddedToken> seen = new(StringComparer.Ordinal);
+        int next = vocabulary.Count;
         foreach (JsonField entry in list.Items())
         {
             string content = entry.Get("content").Text();
-            int id = entry.Get("id").Integer(0, Vocabulary.LargestId);
+            entry.Get("id").Integer(0, Vocabulary.LargestId);
             if (content.Length == 0) continue;
-            int known = vocabulary.Find(content);
-            if (known >= 0 && known != id) throw entry.Get("id").Wrong($"'{content}' is {id} here and {known} in model.vocab");
-            if (known < 0 && vocabulary.Contains(id)) throw entry.Get("id").Wrong($"{id} is '{vocabulary.Name(id)}' in model.vocab and cannot be '{content}' too");
-            if (seen.TryGetValue(id, out string? other) && other != content) throw entry.Get("id").Wrong($"{id} is '{other}' already and cannot be '{content}' too");
-            seen[id] = content;
-            tokens.Add(new AddedToken(
-                id,
+            AddedToken? earlier = seen.GetValueOrDefault(content);
+            int id = earlier?.Id ?? vocabulary.Find(content);
+            AddedToken token = new(
+                id >= 0 ? id : next++,
                 content,
-                entry.Optional("special").Flag(),
+                entry.Optional("special").Flag() || earlier is { IsSpecial: true },
                 entry.Optional("normalized").Flag(true),
                 entry.Optional("lstrip").Flag(),
                 entry.Optional("rstrip").Flag(),
-                entry.Optional("single_word").Flag()));
+                entry.Optional("single_word").Flag());
+            seen[content] = token;
+            tokens.Add(token);
         }
         return tokens;
     }

@@ -44,6 +44,9 @@ internal sealed class AddedVocabulary
     /// <summary>What a decoder is given for a token: its name, normalised where it was found so.</summary>
     public string DecodedName(AddedToken token) => normalizedNames.GetValueOrDefault(token.Id, token.Content);
 
+    /// <summary>Whether decoding may leave a token out: as in the reference its decoded name, not its own, must be that of a special token.</summary>
+    public bool IsLeftOut(int id) => byId.TryGetValue(id, out AddedToken? token) && byName.TryGetValue(DecodedName(token), out AddedToken? named) && named.IsSpecial;
+
     /// <summary>Cuts a text at the tokens found in it.</summary>
     /// <param name="text">UTF-8.</param>
     /// <param name="inNormalized">Whether this is normalised text.</param>
@@ -59,7 +62,7 @@ internal sealed class AddedVocabulary
             if (token.SingleWord && (EndsWithWord(text[..start]) || StartsWithWord(text[end..]))) continue;
             if (token.StripLeft) start = Math.Max(WhiteSpace.SkipBackward(text, start, 0), done);
             if (token.StripRight) end = WhiteSpace.SkipForward(text, end);
-            if (start > end) continue;
+            if (start >= end) continue; // an earlier token that strips has taken it
             if (done < start) parts.Add((done, start, -1));
             parts.Add((start, end, id));
             done = end;

@@ -11,11 +11,15 @@ namespace Sirocco.Text.Pipeline;
 /// <param name="length">Bytes of it in use.</param>
 /// <param name="starts">By byte: first code point of the original that it stands for; null when offsets are not wanted.</param>
 /// <param name="ends">By byte: one past the last such code point.</param>
-internal sealed class AlignedText(byte[] bytes, int length, int[]? starts, int[]? ends)
+/// <param name="origin">Where this part of the original begins: what is inserted before anything else stands there.</param>
+internal sealed class AlignedText(byte[] bytes, int length, int[]? starts, int[]? ends, int origin = 0)
 {
     public ReadOnlySpan<byte> Bytes => bytes.AsSpan(0, length);
 
     public int Length => length;
+
+    /// <summary>Where this part of the original begins.</summary>
+    public int Start => origin;
 
     /// <summary>Whether the bytes know where they come from.</summary>
     public bool IsAligned => starts is not null;
@@ -50,8 +54,11 @@ internal sealed class AlignedText(byte[] bytes, int length, int[]? starts, int[]
         return (at, at);
     }
 
-    public AlignedText Slice(int start, int count) => new(
-        bytes.AsSpan(start, count).ToArray(), count, starts?.AsSpan(start, count).ToArray(), ends?.AsSpan(start, count).ToArray());
+    /// <summary>A part as a text of its own.</summary>
+    public AlignedText Slice(int start, int count) => Part(start, count, Original(start, 0).Start);
+
+    /// <summary>The same text without its ends.</summary>
+    public AlignedText Trim(int start, int count) => Part(start, count, origin);
 
     public override string ToString() => Utf8.UTF8.GetString(Bytes);
 
@@ -63,14 +70,14 @@ internal sealed class AlignedText(byte[] bytes, int length, int[]? starts, int[]
     /// <param name="removedFirst">Code points removed before the first change.</param>
     public AlignedText Transform(List<(int CodePoint, int Change)> changes, int removedFirst = 0)
     {
-        AlignedTextBuilder builder = new(changes.Count + 8, IsAligned);
+        AlignedTextBuilder builder = new(changes.Count + 8, this);
         int at = 0;
         Skip(removedFirst);
         foreach ((int codePoint, int change) in changes)
         {
             if (change > 0)
             {
-                builder.Append(codePoint, at > 0 ? Origin(at - 1) : (0, 0));
+                builder.Append(codePoint, at > 0 ? Origin(at - 1) : (origin, origin));
                 continue;
             }
             builder.Append(codePoint, at < length ? Origin(at) : Original(at, 0));
@@ -87,27 +94,32 @@ internal sealed class AlignedText(byte[] bytes, int length, int[]? starts, int[]
     /// <summary>Replaces ranges by a content whose code points take the origin of the last byte replaced.</summary>
     public AlignedText Replace(List<(int Start, int End)> ranges, ReadOnlySpan<byte> content)
     {
-        AlignedTextBuilder builder = new(length, IsAligned);
+        AlignedTextBuilder builder = new(length, this);
         int done = 0;
         foreach ((int start, int end) in ranges)
         {
             builder.Append(this, done, start - done);
-            builder.Append(content, end > 0 ? Origin(end - 1) : (0, 0));
+            builder.Append(content, end > 0 ? Origin(end - 1) : (origin, origin));
             done = end;
         }
         builder.Append(this, done, length - done);
         return builder.Build();
     }
 
+    private AlignedText Part(int start, int count, int from) => new(
+        bytes.AsSpan(start, count).ToArray(), count, starts?.AsSpan(start, count).ToArray(), ends?.AsSpan(start, count).ToArray(), from);
+
     internal (int Start, int End) Origin(int index) => starts is null ? (0, 0) : (starts[index], ends![index]);
 }
 
 /// <summary>Collects the bytes of a new <see cref="AlignedText"/> and where they come from.</summary>
-internal sealed class AlignedTextBuilder(int capacity, bool aligned)
+/// <param name="capacity">Bytes expected.</param>
+/// <param name="source">The text that it is made of.</param>
+internal sealed class AlignedTextBuilder(int capacity, AlignedText source)
 {
     private byte[] bytes = new byte[Math.Max(16, capacity)];
-    private int[]? starts = aligned ? new int[Math.Max(16, capacity)] : null;
-    private int[]? ends = aligned ? new int[Math.Max(16, capacity)] : null;
+    private int[]? starts = source.IsAligned ? new int[Math.Max(16, capacity)] : null;
+    private int[]? ends = source.IsAligned ? new int[Math.Max(16, capacity)] : null;
     private int length;
 
     public void Append(int codePoint, (int Start, int End) origin)
@@ -125,15 +137,15 @@ internal sealed class AlignedTextBuilder(int capacity, bool aligned)
         length += text.Length;
     }
 
-    public void Append(AlignedText source, int start, int count)
+    public void Append(AlignedText from, int start, int count)
     {
         Reserve(count);
-        source.Bytes.Slice(start, count).CopyTo(bytes.AsSpan(length));
-        for (int i = 0; i < count && starts is not null; i++) (starts[length + i], ends![length + i]) = source.Origin(start + i);
+        from.Bytes.Slice(start, count).CopyTo(bytes.AsSpan(length));
+        for (int i = 0; i < count && starts is not null; i++) (starts[length + i], ends![length + i]) = from.Origin(start + i);
         length += count;
     }
 
-    public AlignedText Build() => new(bytes, length, starts, ends);
+    public AlignedText Build() => new(bytes, length, starts, ends, source.Start);
 
     private void Reserve(int more)
     {

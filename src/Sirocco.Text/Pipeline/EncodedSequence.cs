@@ -35,6 +35,12 @@ internal sealed class EncodedSequence
         for (int i = 0; i < TypeIds.Count; i++) TypeIds[i] = typeId;
     }
 
+    /// <summary>Makes ordinary tokens of all, as BertProcessing and RobertaProcessing do with what an earlier step added.</summary>
+    public void ClearSpecial()
+    {
+        for (int i = 0; i < Special.Count; i++) Special[i] = 0;
+    }
+
     public EncodedSequence Range(int start, int end) => new()
     {
         Ids = Ids[start..end],

@@ -58,7 +58,7 @@ internal sealed class StripNormalizer(bool left, bool right) : Normalizer
     {
         int start = left ? WhiteSpace.SkipForward(text.Bytes, 0) : 0;
         int end = right ? WhiteSpace.SkipBackward(text.Bytes, text.Length, start) : text.Length;
-        return start == 0 && end == text.Length ? text : text.Slice(start, end - start);
+        return start == 0 && end == text.Length ? text : text.Trim(start, end - start);
     }
 }
 
@@ -67,7 +67,7 @@ internal sealed class StripAccentsNormalizer : Normalizer
 {
     public override AlignedText Normalize(AlignedText text)
     {
-        AlignedTextBuilder kept = new(text.Length, text.IsAligned);
+        AlignedTextBuilder kept = new(text.Length, text);
         ReadOnlySpan<byte> bytes = text.Bytes;
         for (int at = 0, size; at < bytes.Length; at += size)
         {
@@ -95,7 +95,7 @@ internal sealed class PrependNormalizer(byte[] content) : Normalizer
     internal static AlignedText Prepend(AlignedText text, ReadOnlySpan<byte> content)
     {
         if (text.Length == 0 || content.IsEmpty) return text;
-        AlignedTextBuilder builder = new(text.Length + content.Length, text.IsAligned);
+        AlignedTextBuilder builder = new(text.Length + content.Length, text);
         builder.Append(content, text.Origin(0));
         builder.Append(text, 0, text.Length);
         return builder.Build();
@@ -107,7 +107,7 @@ internal sealed class ByteLevelNormalizer : Normalizer
 {
     public override AlignedText Normalize(AlignedText text)
     {
-        AlignedTextBuilder builder = new(text.Length * 2, text.IsAligned);
+        AlignedTextBuilder builder = new(text.Length * 2, text);
         for (int i = 0; i < text.Length; i++) builder.Append(Bpe.ByteAlphabet.Character(text.Bytes[i]), text.Origin(i));
         return builder.Build();
     }
@@ -118,7 +118,7 @@ internal sealed class NmtNormalizer : Normalizer
 {
     public override AlignedText Normalize(AlignedText text)
     {
-        AlignedTextBuilder kept = new(text.Length, text.IsAligned);
+        AlignedTextBuilder kept = new(text.Length, text);
         ReadOnlySpan<byte> bytes = text.Bytes;
         for (int at = 0, size; at < bytes.Length; at += size)
         {

@@ -15,7 +15,6 @@ internal abstract class PostProcessor
     /// <summary>The whole step, for a tokenizer with or without post-processor.</summary>
     public static EncodedSequence Run(PostProcessor? processor, List<EncodedSequence> sequences, bool addSpecialTokens)
     {
-        for (int i = 0; i < sequences.Count; i++) sequences[i].SetTypeIds(i);
         if (processor is not null) sequences = processor.Process(sequences, addSpecialTokens);
         if (sequences.Count == 1) return sequences[0];
         EncodedSequence result = new();
@@ -86,6 +85,7 @@ internal sealed class TemplateProcessor(TemplatePiece[] single, TemplatePiece[] 
 
     public override List<EncodedSequence> Process(List<EncodedSequence> sequences, bool addSpecialTokens)
     {
+        if (sequences.Count > 2) throw new InvalidOperationException("post_processor: steps before this one make more than two sequences of the text, for which it has no template");
         List<EncodedSequence> result = [];
         foreach (TemplatePiece piece in sequences.Count == 2 ? pair : single)
         {
@@ -95,6 +95,7 @@ internal sealed class TemplateProcessor(TemplatePiece[] single, TemplatePiece[] 
                 if (typesFromTemplate) sequence.SetTypeIds(piece.TypeId);
                 EncodedSequence copy = sequence.Range(0, sequence.Count);
                 copy.Overflowing = [.. sequence.Overflowing];
+                if (!typesFromTemplate) copy.ClearSpecial();
                 result.Add(copy);
                 continue;
             }

@@ -65,7 +65,10 @@ internal abstract class PreTokenizer
             else kept.Add((start, end));
         }
         if (behavior == SplitBehavior.MergedWithNext) kept.Reverse();
-        foreach ((int start, int end) in kept) pieces.Add(slice.Part(start, end - start));
+        foreach ((int start, int end) in kept)
+        {
+            if (start < end) pieces.Add(slice.Part(start, end - start));
+        }
     }
 
     /// <summary>The pieces of a splitter.</summary>
@@ -107,8 +110,12 @@ internal sealed class PatternPreTokenizer(TextPattern pattern, SplitBehavior beh
         if (codePoint is 0x200C or 0x200D) return true;
         if ((CharacterClasses.Of(codePoint) & (CharacterClass.Letter | CharacterClass.WordRest)) != 0) return true;
         return Rune.GetUnicodeCategory(new Rune(codePoint)) is UnicodeCategory.DecimalDigitNumber or UnicodeCategory.LetterNumber or UnicodeCategory.ConnectorPunctuation
-            || codePoint is (>= 0x24B6 and <= 0x24E9) or (>= 0x1F130 and <= 0x1F149) or (>= 0x1F150 and <= 0x1F169) or (>= 0x1F170 and <= 0x1F189);
+            || IsCircled(codePoint);
     }
+
+    /// <summary>Circled and squared letters: symbols, but alphabetic.</summary>
+    public static bool IsCircled(int codePoint) =>
+        codePoint is (>= 0x24B6 and <= 0x24E9) or (>= 0x1F130 and <= 0x1F149) or (>= 0x1F150 and <= 0x1F169) or (>= 0x1F170 and <= 0x1F189);
 }
 
 /// <summary>A splitter as a step between others.</summary>

@@ -131,13 +131,39 @@ internal sealed class TokenizationPipeline
             }
             sink.Clear();
             owner.parts.Encoder.Encode(text.Bytes[start..end], sink);
-            int at = start;
+            int total = 0;
+            foreach (int length in sink.Lengths) total += length;
+            int[]? bytes = total == end - start || !owner.parts.Vocabulary.IsByteLevel ? null : SpelledBytes(text.Bytes[start..end]);
+            int at = 0;
             for (int i = 0; i < sink.Count; i++)
             {
-                (int from, int to) = text.Original(at, sink.Lengths[i]);
+                int next = at + (bytes is null ? sink.Lengths[i] : SpelledLength(owner.parts.Vocabulary.Bytes(sink.Ids[i])));
+                int first = bytes is null ? at : bytes[at], last = bytes is null ? next - 1 : bytes[next - 1];
+                (int from, int to) = text.Original(Math.Min(start + first, end), Math.Min(last + 1, end - start) - Math.Min(first, end - start));
                 detailed.Add(sink.Ids[i], new TokenOffset(from, to), 0, false, Spaces(sink.Ids[i]));
-                at += sink.Lengths[i];
+                at = next;
             }
+        }
+
+        /// <summary>
+        /// Where a byte of the piece has no token, the reference counts the others' lengths from the start all the same, in bytes of their spelling in the
+        /// byte alphabet: for each such byte, the byte of the piece that it spells.
+        /// </summary>
+        private static int[] SpelledBytes(ReadOnlySpan<byte> piece)
+        {
+            List<int> bytes = new(piece.Length * 2);
+            for (int i = 0; i < piece.Length; i++)
+            {
+                for (int size = SpelledLength(piece.Slice(i, 1)); size > 0; size--) bytes.Add(i);
+            }
+            return [.. bytes];
+        }
+
+        private static int SpelledLength(ReadOnlySpan<byte> bytes)
+        {
+            int length = 0;
+            foreach (byte value in bytes) length += ByteAlphabet.Character(value) < 0x80 ? 1 : 2;
+            return length;
         }
 
         private void Added(AlignedText text, int start, int end, int id)

@@ -15,7 +15,7 @@ internal sealed class PatternSplitter(PublishedPattern pattern) : TextSplitter
     public override int Next(ReadOnlySpan<byte> text, int start)
     {
         CharacterClass first = ClassAt(text, start, out int length);
-        if (text[start] == '\'' && pattern.Contractions != Contractions.None)
+        if (text[start] == '\'' && pattern.Contractions is Contractions.LowerCase or Contractions.AnyCase)
         {
             int contraction = ContractionLength(text[(start + 1)..], pattern.Contractions == Contractions.AnyCase);
             if (contraction > 0) return start + 1 + contraction;
@@ -29,7 +29,15 @@ internal sealed class PatternSplitter(PublishedPattern pattern) : TextSplitter
                 : Run(text, start, CharacterClass.Letter, start),
             _ => text[start] == ' ' ? Run(text, start + 1, CharacterClass.Letter, start) : Run(text, start, CharacterClass.Letter, start),
         };
-        if (end > start) return end;
+        if (end > start)
+        {
+            if (pattern.Contractions == Contractions.AfterWords && end < text.Length && text[end] == '\'')
+            {
+                int contraction = ContractionLength(text[(end + 1)..], anyCase: true);
+                if (contraction > 0) return end + 1 + contraction;
+            }
+            return end;
+        }
 
         end = Digits(text, start, first, length);
         if (end > start) return end;

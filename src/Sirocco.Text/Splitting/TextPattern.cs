@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using System.Text.RegularExpressions;
+using Sirocco.Text.Pipeline;
 using Sirocco.Text.Unicode;
 using Utf8 = System.Text.Encoding;
 
@@ -9,7 +10,7 @@ namespace Sirocco.Text.Splitting;
 /// <summary>Something that matches parts of a text, from left to right and without overlap.</summary>
 internal abstract class TextPattern
 {
-    /// <summary>Byte ranges of the matches, in order.</summary>
+    /// <summary>Byte ranges of the matches, in order; some patterns match the empty text.</summary>
     public abstract List<(int Start, int End)> Matches(ReadOnlySpan<byte> text);
 
     /// <summary>A literal string.</summary>
@@ -33,7 +34,13 @@ internal abstract class TextPattern
         public override List<(int Start, int End)> Matches(ReadOnlySpan<byte> text)
         {
             List<(int, int)> matches = [];
-            if (wanted.Length == 0) return matches;
+            if (wanted.Length == 0)
+            {
+                // The empty string stands between all characters.
+                for (int at = 0; at < text.Length; at += Utf8Text.SequenceLength(text[at])) matches.Add((at, at));
+                if (text.Length > 0) matches.Add((text.Length, text.Length));
+                return matches;
+            }
             for (int at = 0; at < text.Length;)
             {
                 int found = text[at..].IndexOf(wanted);
@@ -109,8 +116,9 @@ internal abstract class TextPattern
 
         private readonly Regex regex;
 
-        public RegexPattern(string pattern)
+        public RegexPattern(string source)
         {
+            string pattern = OnigurumaPattern.ToDotNet(source);
             try
             {
                 regex = new Regex(pattern, RegexOptions.CultureInvariant | RegexOptions.NonBacktracking);
@@ -127,14 +135,17 @@ internal abstract class TextPattern
             string plain = Utf8.UTF8.GetString(text);
             string subject = plain.AsSpan().IndexOfAnyInRange('\uD800', '\uDFFF') >= 0 ? WithoutSurrogates(text) : plain;
             List<(int, int)> matches = [];
-            int character = 0, at = 0;
+            if (text.IsEmpty) return matches;
+            int character = 0, at = 0, last = -1;
             try
             {
                 foreach (ValueMatch match in regex.EnumerateMatches(subject))
                 {
-                    if (match.Length == 0) continue;
+                    // An empty match cuts too, but not right behind another match.
+                    if (match.Length == 0 && match.Index == last) continue;
+                    last = match.Index + match.Length;
                     int start = Advance(text, subject, match.Index);
-                    matches.Add((start, Advance(text, subject, match.Index + match.Length)));
+                    matches.Add((start, Advance(text, subject, last)));
                 }
             }
             catch (RegexMatchTimeoutException)
@@ -160,7 +171,7 @@ internal abstract class TextPattern
             for (int at = 0, size; at < text.Length; at += size)
             {
                 int codePoint = Utf8Text.Decode(text, at, out size);
-                subject.Append(codePoint < 0x10000 ? (char)codePoint : Representative(Rune.GetUnicodeCategory(new Rune(codePoint))));
+                subject.Append(codePoint < 0x10000 ? (char)codePoint : PatternPreTokenizer.IsCircled(codePoint) ? 'Ⓐ' : Representative(Rune.GetUnicodeCategory(new Rune(codePoint))));
             }
             return subject.ToString();
         }

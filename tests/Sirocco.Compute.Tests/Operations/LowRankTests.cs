@@ -49,6 +49,21 @@ public sealed class LowRankTests
     });
 
     [Fact]
+    public void Magnitude_of_more_columns_than_the_stack_holds_gets_its_gradient_on_one_thread()
+    {
+        const int Columns = 1_000_003;
+        Parameter magnitude = Parameter.FromValues("m", [Columns], new float[Columns]);
+        ParameterArena arena = new([magnitude]);
+        using ComputeContext context = new(new ComputeOptions { Threads = 1 });
+        using Tape tape = new();
+        using Scope f = context.BeginScope(Precision.F32, tape);
+        Tensor z = f.Upload([.. Enumerable.Range(0, Columns).Select(i => i % 97f)], 1, Columns), norms = f.Upload([.. Enumerable.Repeat(0.5f, Columns)], 1, Columns);
+        Tensor y = f.Magnitude(z, magnitude, norms);
+        tape.Backward(y, norms);
+        Assert.Equal(Enumerable.Range(0, Columns).Select(i => i % 97f), arena.Gradients.Span(0, Columns).ToArray());
+    }
+
+    [Fact]
     public void Row_norms_are_those_of_the_weight_with_its_update_and_follow_a_weight_that_moves()
     {
         Random random = new(3);

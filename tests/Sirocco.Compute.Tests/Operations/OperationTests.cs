@@ -183,6 +183,20 @@ public sealed class OperationTests
         }
     });
 
+    [Theory]
+    [InlineData(0, 100, 5)]
+    [InlineData(-1, 2, 5)]
+    [InlineData(1, 2, 5)]
+    [InlineData(0, 2, 4)]
+    public void Late_interaction_refuses_starts_that_leave_their_rows(params int[] starts)
+    {
+        using ComputeContext context = new();
+        using Scope f = context.BeginScope();
+        Tensor five = f.New(5, 3);
+        Assert.Contains("5 rows", Assert.Throws<ArgumentException>(() => f.MaxSimScores(five, [0, 5], five, starts, own: false)).Message);
+        Assert.Contains("5 rows", Assert.Throws<ArgumentException>(() => f.MaxSimScores(five, starts, five, [0, 2, 5], own: false)).Message);
+    }
+
     [Fact]
     public void A_scalar_with_known_derivatives_passes_them_on() => ForShapes((c, rows, columns) =>
     {

@@ -189,6 +189,8 @@ public sealed class TapeTests
         tape.Watch(x);
         tape.Watch(other);
         Assert.Throws<InvalidOperationException>(() => f.Recomputed(x, (inner, input) => inner.Add(input, other)));
+        Assert.Throws<InvalidOperationException>(() => f.Recomputed(x, (inner, input) => inner.GroupScores(input, other)));
+        Assert.Throws<InvalidOperationException>(() => f.Recomputed(x, (inner, input) => inner.Add(input, inner.ExcludeScores(other, new bool[other.Count]))));
     }
 
     private static float[] Copy(Parameter parameter) => parameter.Gradient!.Span(0, (int)parameter.Count).ToArray();

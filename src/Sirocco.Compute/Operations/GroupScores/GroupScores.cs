@@ -2,8 +2,7 @@ using System.Numerics.Tensors;
 
 namespace Sirocco.Compute;
 
-/// <summary>Scores of queries with their own candidates, as contrastive and listwise losses need them.</summary>
-public static class GroupScoresOperation
+public static unsafe partial class Operations
 {
     /// <summary>s[i,j] = scale · q_i · p_{i·n+j}: each query with the n candidates that follow each other in <paramref name="candidates"/>.</summary>
     /// <param name="f">Where the result is made.</param>
@@ -23,16 +22,12 @@ public static class GroupScoresOperation
             for (int j = 0; j < size; j++) row[j] = scale * TensorPrimitives.Dot(queries.Row(i), candidates.Row((i * size) + j));
         }
 
-        if (f.Tape is { } tape && (tape.Tracks(queries) || tape.Tracks(candidates)))
-        {
-            tape.Record([scores], [], [queries, candidates], pass => Backward(pass, queries, candidates, scores, scale));
-        }
-
+        if (f.Records([queries, candidates])) RecordGroupScores(f.Tape!, queries, candidates, scores, scale);
         return scores;
     }
 
     /// <summary>dq_i = scale Σ_j ds_ij p_{i·n+j}; dp_{i·n+j} = scale · ds_ij q_i.</summary>
-    private static void Backward(BackwardPass pass, Tensor queries, Tensor candidates, Tensor scores, float scale)
+    private static void RecordGroupScores(Tape tape, Tensor queries, Tensor candidates, Tensor scores, float scale) => tape.Record([scores], [], [queries, candidates], pass =>
     {
         Tensor gradient = pass.Gradient(scores);
         if (pass.Wants(queries)) Accumulate(pass.Target(queries, out bool add), add, candidates, ofQueries: true);
@@ -55,5 +50,5 @@ public static class GroupScoresOperation
                 }
             }
         }
-    }
+    });
 }

@@ -2,11 +2,10 @@ using Sirocco.Compute.Backends.Cpu;
 
 namespace Sirocco.Compute;
 
-/// <summary>Late interaction: scores of texts of which every token has a vector (Khattab and Zaharia 2020).</summary>
-public static unsafe class MaxSimScoresOperation
+public static unsafe partial class Operations
 {
     /// <summary>
-    /// s[i, j] = scale · Σ over tokens t of query i of the largest q_t · p_u over tokens u of passage j. Backward: the token u that was largest (the first of equals) takes and
+    /// Late interaction (Khattab and Zaharia 2020), where every token of a text has a vector: s[i, j] = scale · Σ over tokens t of query i of the largest q_t · p_u over tokens u of passage j. Backward: the token u that was largest (the first of equals) takes and
     /// gives all of the gradient.
     /// </summary>
     /// <param name="f">Where the result is made.</param>
@@ -23,11 +22,11 @@ public static unsafe class MaxSimScoresOperation
         Expect.Columns(passages, queries.Columns, "the matrix of passage tokens");
         int count = queryStarts.Length - 1, all = passageStarts.Length - 1;
         if (count < 1 || all < 1 || (own && all % count != 0)) throw new ArgumentException($"{all} passages are not the same number for each of {count} queries", nameof(passageStarts));
-        Expect.Length(queryStarts[^1], queries.Rows, "query tokens");
-        Expect.Length(passageStarts[^1], passages.Rows, "passage tokens");
+        Expect.Starts(queryStarts, queries.Rows, "queries");
+        Expect.Starts(passageStarts, passages.Rows, "passages");
         for (int j = 0; j < all; j++)
         {
-            if (passageStarts[j] >= passageStarts[j + 1]) throw new ArgumentException($"passage {j} has no token", nameof(passageStarts));
+            if (passageStarts[j] == passageStarts[j + 1]) throw new ArgumentException($"passage {j} has no token", nameof(passageStarts));
         }
 
         int width = own ? all / count : all;
@@ -59,12 +58,12 @@ public static unsafe class MaxSimScoresOperation
             }
         }
 
-        if (f.Records([queries, passages])) Record(f.Tape!, queries, f.Integers(queryStarts), passages, best, scores, scale);
+        if (f.Records([queries, passages])) RecordMaxSim(f.Tape!, queries, f.Integers(queryStarts), passages, best, scores, scale);
         else f.Free(best);
         return scores;
     }
 
-    private static void Record(Tape tape, Tensor queries, Tensor queryStarts, Tensor passages, Tensor best, Tensor scores, float scale) => tape.Record([scores], [], [queries, queryStarts, passages, best], pass =>
+    private static void RecordMaxSim(Tape tape, Tensor queries, Tensor queryStarts, Tensor passages, Tensor best, Tensor scores, float scale) => tape.Record([scores], [], [queries, queryStarts, passages, best], pass =>
     {
         Tensor gradient = pass.Gradient(scores);
         foreach (bool ofQueries in (ReadOnlySpan<bool>)[true, false])
@@ -73,7 +72,7 @@ public static unsafe class MaxSimScoresOperation
             if (!pass.Wants(input)) continue;
             Tensor target = pass.Target(input, out bool add);
             if (!add) System.Runtime.InteropServices.NativeMemory.Clear(target.Data, (nuint)(target.Count * sizeof(float)));
-            RowDriver.Columns(input.Context.Backend, queries.Rows * scores.Columns, input.Columns, new Chosen
+            RowDriver.Columns(input.Context.Backend, queries.Rows * scores.Columns, input.Columns, new ChosenRows
             {
                 Gradient = gradient.Data,
                 From = ofQueries ? passages.Data : queries.Data,
@@ -90,7 +89,7 @@ public static unsafe class MaxSimScoresOperation
     });
 
     /// <summary>dq_t += scale · ds_ij · p_u and dp_u += scale · ds_ij · q_t, in order of t and j.</summary>
-    private struct Chosen : IColumnKernel
+    private struct ChosenRows : IColumnKernel
     {
         public float* Gradient, From, To;
         public int* Starts, Best;

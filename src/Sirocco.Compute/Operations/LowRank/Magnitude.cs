@@ -64,15 +64,21 @@ public static unsafe partial class Operations
 
         public readonly void Columns(int first, int count)
         {
-            float* sums = stackalloc float[count];
-            new Span<float>(sums, count).Clear();
-            for (int t = 0; t < Tokens; t++)
+            // A range may be all columns, too many for the stack.
+            const int Chunk = 512;
+            float* sums = stackalloc float[Chunk];
+            for (int end = first + count; first < end; first += Chunk)
             {
-                long at = ((long)t * Stride) + first;
-                VectorRow.Multiply(Z + at, DY + at, sums, sums, count);
-            }
+                int width = Math.Min(Chunk, end - first);
+                new Span<float>(sums, width).Clear();
+                for (int t = 0; t < Tokens; t++)
+                {
+                    long at = ((long)t * Stride) + first;
+                    VectorRow.Multiply(Z + at, DY + at, sums, sums, width);
+                }
 
-            for (int i = 0; i < count; i++) DMagnitude[first + i] += sums[i] / Norms[first + i];
+                for (int i = 0; i < width; i++) DMagnitude[first + i] += sums[i] / Norms[first + i];
+            }
         }
     }
 }

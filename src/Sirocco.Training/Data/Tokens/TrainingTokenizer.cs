@@ -78,7 +78,7 @@ public sealed class TrainingTokenizer
     {
         try
         {
-            return tokenizer.WithSpecialTokens(options.AddBeginToken || tokenizer.Settings.AddBegin, options.AddEndToken || tokenizer.Settings.AddEnd);
+            return tokenizer.WithSpecialTokens(options.AddBeginToken || tokenizer.Settings.AddBegin == true, options.AddEndToken || tokenizer.Settings.AddEnd == true);
         }
         catch (InvalidOperationException e)
         {
