@@ -223,6 +223,7 @@ public sealed record DistillationRecipe : RetrievalRecipe
     internal override void Validate()
     {
         base.Validate();
+        if (Model.TeacherHiddenSize < 1) throw new ArgumentException($"model.teacher_hidden_size is {Model.TeacherHiddenSize}; give the teacher's number of features");
         if (Teacher is null && Collator.TeacherCache is null) throw new ArgumentException("teacher_model is missing; give it, or a teacher_embeddings_cache");
         if (ProjectionLearningRate < 0) throw new ArgumentException($"projection_lr is {ProjectionLearningRate}; give a number from 0 up");
         if (Collator.TeacherCache is not null && Losses.IntermediateWeight > 0) throw new ArgumentException("intermediate_loss_weight is above 0, but cached embeddings have no layers; give 0, or a teacher_model in place of the cache");

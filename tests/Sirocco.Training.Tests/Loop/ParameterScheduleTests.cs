@@ -22,7 +22,7 @@ public class ParameterScheduleTests
             double maximum = own.TryGetProperty("max_lr", out JsonElement high) ? high.GetDouble() : schedule.Maximum;
             double minimum = own.TryGetProperty("min_lr", out JsonElement low) ? low.GetDouble() : schedule.Minimum;
             double rateFactor = own.TryGetProperty("lr_mult", out JsonElement given) ? given.GetDouble() : own.TryGetProperty("max_lr", out _) ? 1 : Ratio(own.GetProperty("lr").GetDouble(), baseRate);
-            double decayFactor = own.TryGetProperty("wd_mult", out JsonElement givenDecay) ? givenDecay.GetDouble() : Ratio(own.GetProperty("weight_decay").GetDouble(), baseDecay);
+            double decayFactor = own.TryGetProperty("wd_mult", out JsonElement givenDecay) ? givenDecay.GetDouble() : new ParameterGroup(1, Ratio(own.GetProperty("weight_decay").GetDouble(), baseDecay)).Scheduled(baseDecay).WeightDecayFactor;
             for (int step = 0; step < golden.GetProperty("lr").GetArrayLength(); step++)
             {
                 Close(golden.GetProperty("lr")[step][group].GetDouble(), schedule.LearningRate(step, maximum, minimum) * rateFactor, $"{name}: learning rate of group {group} at {step}");
@@ -56,7 +56,7 @@ public class ParameterScheduleTests
         }
     }
 
-    private static double Ratio(double value, double reference) => reference == 0 ? 1 : value / reference;
+    private static double Ratio(double value, double reference) => value / reference;
 
     private static void Close(double expected, double actual, string where) =>
         Assert.True(Math.Abs(actual - expected) <= 1e-12 * Math.Abs(expected), $"{where}: expected {expected:R}, got {actual:R}");

@@ -36,6 +36,8 @@ public sealed class RecipeInCodeTests
         { "checkpoint.best_metric_key", Sound with { Checkpoint = new CheckpointOptions { BestMetric = "loss" } } },
         { "peft.dim", Sound with { Adapter = new AdapterOptions { Rank = 0 } } },
         { "teacher_model", Distilled with { Teacher = null } },
+        { "model.teacher_hidden_size", Distilled with { Model = Distilled.Model with { TeacherHiddenSize = 0 } } },
+        { "score_loss.temperature", Distilled with { Losses = new DistillationLosses { Score = new ScoreLossOptions { Temperature = 0 } } } },
         { "distill_loss_weight", Distilled with { Losses = new DistillationLosses { CosineWeight = 0 } } },
         { "layer_pairs", Distilled with { Losses = new DistillationLosses { IntermediateWeight = 1 } } },
     };
