@@ -66,7 +66,7 @@ public sealed class BiEncoder : EncoderModel
         // Sentence-transformers runs a checkpoint as its configuration says, so causal where that says nothing; the bi-encoder loader makes it bidirectional.
         bool causal = options?.IsCausal ?? folder.Config.IsCausal ?? settings.IsSentenceTransformers;
         bool silent = options?.IsCausal is null && folder.Config.IsCausal is null && !settings.IsSentenceTransformers;
-        var (decoder, checkpoint) = folder.LoadNetwork(ConvertTo(options?.Precision));
+        var (decoder, checkpoint) = folder.LoadNetwork(options?.Held ?? Precision.BF16);
         return new BiEncoder(decoder, checkpoint, settings, modules, causal)
         {
             Notice = silent ? $"{folder.Path} is a causal checkpoint; it is used with bidirectional attention (--causal keeps its own)" : null,

@@ -58,7 +58,7 @@ public sealed class CrossEncoder : EncoderModel
     {
         ModelConfig config = folder.Config;
         bool registered = config.Architectures.Any(name => name.Contains("Bidirectional", StringComparison.Ordinal)) || config.Pooling is not null;
-        var (decoder, checkpoint) = folder.LoadNetwork(ConvertTo(options?.Precision));
+        var (decoder, checkpoint) = folder.LoadNetwork(options?.Held ?? Precision.BF16);
         try
         {
             int labels = config.Labels.Count > 0 ? config.Labels.Count : Math.Max(checkpoint.ScoreLabels, 1);
@@ -95,7 +95,7 @@ public sealed class CrossEncoder : EncoderModel
             Pooling = registered ? options.PoolingName ?? config.Pooling ?? "avg" : null,
             Temperature = registered ? options.Temperature ?? config.Temperature : 1,
         };
-        var (decoder, checkpoint) = folder.LoadNetwork(ConvertTo(options.Precision), config);
+        var (decoder, checkpoint) = folder.LoadNetwork(options.Precision ?? Precision.BF16, config);
         try
         {
             int[] shape = [labels, config.HiddenSize];

@@ -59,7 +59,4 @@ public abstract class EncoderModel : PretrainedModel
 
         return first;
     }
-
-    /// <summary>GGUF's blocks keep every bit of their scales where f32 is asked for.</summary>
-    private protected static ElementType ConvertTo(Precision? precision) => precision == Precision.F32 ? ElementType.F32 : ElementType.BF16;
 }

@@ -139,7 +139,7 @@ public static class ForwardPass
         bool wantsHead = options.Outputs.Any(output => output is "logits" or "loss" or "grads"), hasHead = task == ModelTask.Causal || folder.Task(null) == ModelTask.Causal;
         bool wantsEmbedding = options.Outputs.Contains("embedding") || options.Pooling is not null;
         if (wantsHead ? hasHead : task == ModelTask.Causal && !wantsEmbedding)
-            return CausalModel.Load(folder, model.Precision == Precision.F32 ? ElementType.F32 : ElementType.BF16);
+            return CausalModel.Load(folder, model.Held);
         BiEncoder encoder = BiEncoder.Load(folder, model with { IsCausal = model.IsCausal ?? folder.Config.IsCausal });
         Adjust(encoder, options, options.Normalize ?? false);
         return encoder;

@@ -31,12 +31,12 @@ public sealed class CausalModel : PretrainedModel
 
     /// <summary>Loads a folder, a GGUF file or a hub id.</summary>
     /// <param name="path">Text models, and vision-language models, whose text network is taken; a hub id that the cache lacks is downloaded first.</param>
-    /// <param name="convertTo">What GGUF's quantised blocks become.</param>
-    public static CausalModel FromPretrained(string path, ElementType convertTo = ElementType.BF16) => Load(ModelFolder.Open(path), convertTo);
+    /// <param name="precision">Of the products to come: what GGUF's quantised blocks become.</param>
+    public static CausalModel FromPretrained(string path, Precision precision = Precision.BF16) => Load(ModelFolder.Open(path), precision);
 
-    internal static CausalModel Load(ModelFolder folder, ElementType convertTo = ElementType.BF16)
+    internal static CausalModel Load(ModelFolder folder, Precision precision = Precision.BF16)
     {
-        var (decoder, checkpoint) = folder.LoadNetwork(convertTo);
+        var (decoder, checkpoint) = folder.LoadNetwork(precision);
         try
         {
             Parameter? head = checkpoint.HasHead ? checkpoint.Take("lm_head.weight", [folder.Config.VocabularySize, folder.Config.HiddenSize], ShardAxis.Rows) : null;

@@ -1,41 +1,47 @@
 using System.Runtime.InteropServices;
 using Sirocco.Compute;
+using Sirocco.Compute.Backends.Cpu;
 using Sirocco.Formats;
 
 namespace Sirocco.Models;
 
 /// <summary>
 /// The weights of a model folder or file, as a network asks for them. Tensors in f32, bf16, f16, and FP8 with one scale are used where they lie in the mapped file; FP8 with
-/// a scale for each row or block and GGUF's blocks are converted one tensor after the other, in parallel over its rows, so no more than the converted copy is ever held.
+/// a scale for each row or block and GGUF's blocks are converted one tensor after the other, in parallel over its rows, so no more than the converted copy is ever held; where
+/// products are to be in int8, that copy is the int8 operand itself.
 /// </summary>
 public sealed unsafe class Checkpoint : IParameterSource, IDisposable
 {
     private readonly TensorArchive archive;
     private readonly CheckpointLayout layout;
-    private readonly ElementType converted;
+    private readonly Precision precision;
     private readonly int headSize;
     private readonly HashSet<string> taken = new(StringComparer.Ordinal);
+    private CpuBackend? quantizer;
 
-    private Checkpoint(TensorArchive archive, CheckpointLayout layout, ElementType converted, int headSize)
+    private Checkpoint(TensorArchive archive, CheckpointLayout layout, Precision precision, int headSize)
     {
         this.headSize = headSize;
         this.archive = archive;
         this.layout = layout;
-        this.converted = converted;
+        this.precision = precision;
     }
 
     /// <summary>Opens the weights of a model; reads headers only.</summary>
     /// <param name="path">A folder with safetensors or GGUF, or a file.</param>
-    /// <param name="convertTo">What GGUF's quantised blocks become: bf16, or f32 to keep every bit of their scales.</param>
+    /// <param name="precision">
+    /// Of the products to come, which says what GGUF's quantised blocks become: bf16, or f32, which keeps every bit of their scales; for int8 the weights of projections are held
+    /// in int8 only, everything else in bf16.
+    /// </param>
     /// <param name="headSize">Features of a head, by which rows of q and k of Mistral's own files are put in order.</param>
     /// <exception cref="FileNotFoundException">The folder holds no weights, or a shard is missing.</exception>
     /// <exception cref="InvalidDataException">A file is damaged, or holds no such network.</exception>
-    public static Checkpoint Open(string path, ElementType convertTo = ElementType.BF16, int headSize = 0)
+    public static Checkpoint Open(string path, Precision precision = Precision.BF16, int headSize = 0)
     {
         TensorArchive archive = TensorArchive.Open(path);
         try
         {
-            return new Checkpoint(archive, CheckpointLayout.Of(archive), convertTo, headSize);
+            return new Checkpoint(archive, CheckpointLayout.Of(archive), precision, headSize);
         }
         catch
         {
@@ -86,13 +92,23 @@ public sealed unsafe class Checkpoint : IParameterSource, IDisposable
             StorageType.F8_E4M3 when sameType => ElementType.F8E4M3,
             StorageType.F8_E5M2 when sameType => ElementType.F8E5M2,
             StorageType.F8_E4M3 or StorageType.F8_E5M2 => ElementType.BF16,
-            _ when tensor.Type.IsQuantised => converted,
+            _ when tensor.Type.IsQuantised => precision == Precision.F32 ? ElementType.F32 : ElementType.BF16,
             _ => throw new InvalidDataException($"{tensor.FilePath}: tensor '{stored}' is stored as {tensor.Type.Name}, expected F32, F16, BF16, F8_E4M3 or a GGUF block type"),
         };
         if (sameType && tensor.Order.IsIdentity && order.IsIdentity && (nint)tensor.Pointer % type.Size() == 0)
             return Parameter.FromMemory(stored, shape, type, (nint)tensor.Pointer, archive, axis, scale?.OfTensor ?? 1);
 
         if (scale is not null) type = ElementType.BF16;
+        if (precision == Precision.Int8 && tensor.Type.IsQuantised && stored.EndsWith("_proj.weight", StringComparison.Ordinal))
+        {
+            NativeBlock values = new(checked(tensor.ElementCount * sizeof(float)), zeroed: false);
+            Convert(tensor, order, null, ElementType.F32, values);
+            quantizer ??= new CpuBackend(Environment.ProcessorCount);
+            QuantizedWeight weight = QuantizedWeight.Quantize(quantizer, Operand.Dense((void*)values.Pointer, ElementType.F32, shape[0], shape[1]));
+            values.Free();
+            return Parameter.FromQuantized(stored, shape, type, weight, axis);
+        }
+
         NativeBlock block = new(checked(tensor.ElementCount * type.Size()), zeroed: false);
         Convert(tensor, order, scale, type, block);
         return Parameter.FromMemory(stored, shape, type, block.Pointer, block, axis);
@@ -105,6 +121,8 @@ public sealed unsafe class Checkpoint : IParameterSource, IDisposable
     /// <exception cref="InvalidDataException">A tensor under the network's names was left over.</exception>
     internal void RequireAllTaken()
     {
+        quantizer?.Dispose();
+        quantizer = null;
         foreach (StoredTensor tensor in archive.Tensors)
         {
             if (layout.IsOfNetwork(tensor.Name) && !taken.Contains(tensor.Name))
@@ -113,7 +131,11 @@ public sealed unsafe class Checkpoint : IParameterSource, IDisposable
     }
 
     /// <summary>Closes the files. Parameters taken from here must not be used afterwards.</summary>
-    public void Dispose() => archive.Dispose();
+    public void Dispose()
+    {
+        quantizer?.Dispose();
+        archive.Dispose();
+    }
 
     private static void Convert(StoredTensor tensor, RowOrder order, Fp8Scale? scale, ElementType type, NativeBlock block)
     {

@@ -73,11 +73,11 @@ internal sealed class ModelFolder
     }
 
     /// <summary>Opens the weights and builds the network.</summary>
-    /// <param name="convertTo">What quantised blocks become.</param>
+    /// <param name="precision">Of the products to come: what quantised blocks become.</param>
     /// <param name="config">Settings in place of the folder's own; null keeps those.</param>
-    public (Decoder Decoder, Checkpoint Checkpoint) LoadNetwork(ElementType convertTo, ModelConfig? config = null)
+    public (Decoder Decoder, Checkpoint Checkpoint) LoadNetwork(Precision precision, ModelConfig? config = null)
     {
-        Checkpoint checkpoint = Checkpoint.Open(Path, convertTo, Config.HeadSize);
+        Checkpoint checkpoint = Checkpoint.Open(Path, precision, Config.HeadSize);
         try
         {
             Decoder decoder = new(config ?? Config, checkpoint);

@@ -20,6 +20,16 @@ public sealed record ModelOptions
     /// <summary>Folder of a LoRA or DoRA adapter that is attached to the model; null: none.</summary>
     public string? Adapter { get; init; }
 
+    /// <summary>
+    /// What weights are converted for where the file's own type cannot be multiplied. An adapter may have to read the weights that it is added to, which int8 does not keep.
+    /// </summary>
+    internal Precision Held => Precision switch
+    {
+        null => Compute.Precision.BF16,
+        Compute.Precision.Int8 when Adapter is not null => Compute.Precision.BF16,
+        { } chosen => chosen,
+    };
+
     /// <summary>A context with these threads.</summary>
     public ComputeContext NewContext() => new(new ComputeOptions { Threads = Threads, Deterministic = Deterministic });
 }
