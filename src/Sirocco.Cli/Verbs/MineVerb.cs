@@ -24,7 +24,7 @@ internal sealed class MineVerb : Verb, ITakesOverrides
 
     public Option<string[]> Overrides { get; } = new("--override")
     {
-        Description = "A value for a key of the configuration; --KEY VALUE, --KEY=VALUE and KEY=VALUE say the same. Beyond the original: mining.corpus (a file of documents that queries name by id), mining.finite_only, mining.drop_equal_texts (no negatives with a positive's text), mining.reranker and mining.reranker_margin, data.positions columns|tokens, and inline records (.jsonl) as mining.train_qa_file_path",
+        Description = "A value for a key of the configuration; --KEY VALUE, --KEY=VALUE and KEY=VALUE say the same. Beyond the original: mining.corpus (a file of documents that queries name by id), mining.index (their vectors, made by sirocco index), mining.finite_only, mining.drop_equal_texts (no negatives with a positive's text), mining.reranker and mining.reranker_margin, data.positions columns|tokens, and inline records (.jsonl) as mining.train_qa_file_path",
         HelpName = "KEY=VALUE",
         Arity = ArgumentArity.ZeroOrMore,
     };

@@ -105,6 +105,17 @@ public sealed class VectorIndex : IDisposable
         return texts[Checked(row)];
     }
 
+    /// <summary>The vector of a row, as it was embedded.</summary>
+    /// <param name="row">From 0.</param>
+    /// <param name="destination">[dimensions]</param>
+    /// <exception cref="NotSupportedException">The index keeps vectors as int8 or signs only.</exception>
+    public void CopyVector(int row, Span<float> destination)
+    {
+        using SharedReads.Reading reading = reads.Begin();
+        if (plain is null) throw new NotSupportedException($"{Folder}: keeps no f32 vectors; make the index with --store f32");
+        MemoryMarshal.Cast<byte, float>(plain.Span(Checked(row) * VectorFiles.BytesPerRow(VectorFiles.F32, Dimensions), Dimensions * sizeof(float))).CopyTo(destination);
+    }
+
     /// <summary>The best records for each query.</summary>
     /// <param name="queries">[queries, dimensions]</param>
     /// <param name="top">Records wanted for each.</param>

@@ -40,7 +40,9 @@ public sealed class HardNegativeMiner
         ArgumentNullException.ThrowIfNull(recipe);
         MiningTask task = MiningTask.Read(recipe.Input, recipe.Corpus, recipe.KeepInputNegatives);
         PrepareOutput(recipe, task);
-        string modelPath = Locate(recipe.Model), tokenizerPath = recipe.Tokenizer is { } own ? Locate(own) : modelPath;
+        string modelPath = Locate(recipe.Model);
+        using IndexedDocuments? indexed = recipe.Index is null ? null : IndexedDocuments.Open(recipe, task, ModelFingerprint.Of(modelPath));
+        string tokenizerPath = recipe.Tokenizer is { } own ? Locate(own) : modelPath;
         TrainingTokenizer tokenizer = TrainingTokenizer.Load(new TokenizerOptions
         {
             Path = tokenizerPath,
@@ -58,7 +60,7 @@ public sealed class HardNegativeMiner
 
         using EmbeddingCache cache = EmbeddingCache.Open(recipe, observer.Warned);
         Stopwatch clock = Stopwatch.StartNew();
-        (EmbeddingFile questionFile, DocumentVectors documentFiles) = Encode(recipe, task, encoder, settings, cache, cancellation);
+        (EmbeddingFile questionFile, DocumentVectors documentFiles) = Encode(recipe, task, encoder, indexed, settings, cache, cancellation);
         using EmbeddingFile questions = questionFile;
         using DocumentVectors documents = documentFiles;
         clock.Stop();
@@ -92,9 +94,10 @@ public sealed class HardNegativeMiner
         throw new InvalidDataException($"{path}: gives {labels} scores for a pair; mining.reranker takes a model that gives one");
     }
 
-    private (EmbeddingFile Questions, DocumentVectors Documents) Encode(MiningRecipe recipe, MiningTask task, MiningEncoder encoder, string settings, EmbeddingCache cache, CancellationToken cancellation)
+    private (EmbeddingFile Questions, DocumentVectors Documents) Encode(MiningRecipe recipe, MiningTask task, MiningEncoder encoder, IndexedDocuments? indexed, string settings, EmbeddingCache cache, CancellationToken cancellation)
     {
         int features = encoder.Features;
+        if (indexed is not null && indexed.Features != features) throw new InvalidDataException($"{recipe.Index}: holds vectors of {indexed.Features} features, the model gives {features}; make the index again without a cut");
         if (cache.FromNumpy(recipe.LoadFromCache, task.Questions, task.Documents, features) is { } given) return (given.Questions, new DocumentVectors([given.Documents], task.Documents));
 
         string questionSettings = $"{settings} prefix={recipe.QueryPrefix} length={recipe.QueryLength} batch={(encoder.BatchesMatter ? recipe.QueryBatchSize : 0)}";
@@ -102,7 +105,7 @@ public sealed class HardNegativeMiner
         EmbeddingFile questions = cache.Questions(task.Questions, features, fingerprint, () => encoder.Encode(
             task.Questions, question => recipe.QueryPrefix + task.QuestionText(question), question => $"question '{task.QuestionId(question)}'", recipe.QueryLength, recipe.QueryBatchSize, Tell(MiningPhase.Questions, 0, task.Questions), cancellation));
 
-        string documentSettings = $"{settings} prefix={recipe.PassagePrefix} length={recipe.PassageLength} batch={(encoder.BatchesMatter ? recipe.DocumentBatchSize : 0)}";
+        string documentSettings = $"{settings} prefix={recipe.PassagePrefix} length={recipe.PassageLength} batch={(encoder.BatchesMatter ? recipe.DocumentBatchSize : 0)} {indexed?.Settings}";
         List<EmbeddingFile> chunks = [];
         try
         {
@@ -111,7 +114,7 @@ public sealed class HardNegativeMiner
                 cancellation.ThrowIfCancellationRequested();
                 int first = start, count = Math.Min(recipe.ChunkSize, task.Documents - start);
                 fingerprint = EmbeddingCache.Fingerprint(documentSettings, first, count, (hash, document) => Append(hash, task.DocumentBytes(document)));
-                chunks.Add(cache.Chunk(chunks.Count, count, features, fingerprint, () => encoder.Encode(
+                chunks.Add(cache.Chunk(chunks.Count, count, features, fingerprint, () => indexed?.Vectors(first, count) ?? encoder.Encode(
                     count, i => recipe.PassagePrefix + task.DocumentText(first + i), i => $"document '{task.DocumentId(first + i)}'", recipe.PassageLength, recipe.DocumentBatchSize, Tell(MiningPhase.Documents, first, task.Documents), cancellation)));
                 observer.Advanced(MiningPhase.Documents, first + count, task.Documents);
             }

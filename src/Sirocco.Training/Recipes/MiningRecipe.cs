@@ -22,6 +22,11 @@ public sealed record MiningRecipe
     /// <summary>A file of documents (<c>id</c>, <c>text</c>) that the queries name by id (corpus, an own option); null: the input says where its documents are.</summary>
     public string? Corpus { get; init; }
 
+    /// <summary>
+    /// A folder of <c>sirocco index</c> with the documents and their vectors by the same model, prefix and length, which are then not embedded again; null: they are (an own option, index).
+    /// </summary>
+    public string? Index { get; init; }
+
     /// <summary>The file with mined negatives (train_file_output_path).</summary>
     public required string Output { get; init; }
 

@@ -208,6 +208,35 @@ public sealed class MiningTests : IDisposable
         Assert.Contains("name the file .jsonl", Record.Exception(() => Run(recipe with { Output = folder.File("mined.txt") })).Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Documents_whose_vectors_an_index_has_are_not_embedded_again()
+    {
+        MiningTask task = MiningTask.Read(Recipe.Input, null, withNegatives: false);
+        MiningRecipe recipe = Recipe with { PassagePrefix = "passage: " }, indexed = recipe with { Index = folder.File("index") };
+        void Build(Func<string, string> text, VectorStore store = VectorStore.F32)
+        {
+            using Embedder embedder = Embedder.FromPretrained(recipe.Model, new EmbedderOptions { MaxLength = recipe.PassageLength, IsCausal = false, Threads = 2 });
+            IEnumerable<IndexRecord> records = Enumerable.Range(0, task.Documents).Reverse().Select(place => new IndexRecord(task.DocumentId(place), text(task.DocumentText(place))));
+            SemanticIndex.Build(embedder, records, indexed.Index!, new IndexOptions { DocumentPrompt = "passage: ", Store = store });
+        }
+
+        Build(text => text);
+        string[] expected = Lists(recipe);
+        Assert.Equal(expected, Lists(indexed));
+        Assert.True(Run(indexed).Tokens < Run(recipe).Tokens / 2);
+
+        string Message(MiningRecipe wrong) => Assert.Throws<InvalidDataException>(() => Run(wrong)).Message;
+        Assert.Contains("another prompt before documents ('passage: ') than mining has ('')", Message(indexed with { PassagePrefix = "" }), StringComparison.Ordinal);
+        Assert.Contains("another length in tokens ('40') than mining has ('41')", Message(indexed with { PassageLength = 41 }), StringComparison.Ordinal);
+        Build(text => text + "!");
+        Assert.Contains("has another text for the document", Message(indexed), StringComparison.Ordinal);
+        Build(text => text, VectorStore.Int8);
+        Assert.Contains("keeps no f32 vectors", Message(indexed), StringComparison.Ordinal);
+        Build(text => text);
+        SaveModel("model", 6);
+        Assert.Contains("another model", Message(indexed), StringComparison.Ordinal);
+    }
+
     /// <summary>A Ministral network scales queries by position; with padding on the left the position of a token is its column in the batch.</summary>
     [Fact]
     public void Positions_count_columns_of_the_original_batches()

@@ -13,6 +13,7 @@ internal static class MiningSection
         {
             Input = section.RequiredText("train_qa_file_path", "a training file, as --mining.train_qa_file_path FILE"),
             Corpus = section.OptionalText("corpus"),
+            Index = section.OptionalText("index"),
             Output = section.RequiredText("train_file_output_path", "a file to write, as --mining.train_file_output_path FILE"),
             Model = section.RequiredText("model_name_or_path", "a model folder, as --mining.model_name_or_path DIR"),
             Tokenizer = section.OptionalText("tokenizer_name_or_path"),
