@@ -21,7 +21,7 @@ public static class EvaluationCorpus
         if (!Directory.Exists(path)) return Read([path], path, cancellation);
         if (File.Exists(Path.Combine(path, "merlin_metadata.json"))) return Corpus.Load(path);
         string? beir = BeirFiles.Select(name => Path.Combine(path, name)).FirstOrDefault(File.Exists);
-        return Read(beir is not null ? [beir] : DatasetFolder.TrainFiles(path), path, cancellation);
+        return Read(beir is not null ? [beir] : FolderSource.TrainFiles(path), path, cancellation);
     }
 
     private static Corpus Read(IReadOnlyList<string> files, string path, CancellationToken cancellation)

@@ -26,7 +26,7 @@ internal static class CorpusFolder
     public static Corpus Load(string folder)
     {
         Corpus corpus = new(Describe(folder));
-        foreach (string file in DatasetFolder.TrainFiles(folder)) AddFile(corpus, file);
+        foreach (string file in FolderSource.TrainFiles(folder)) AddFile(corpus, file);
         return corpus;
     }
 

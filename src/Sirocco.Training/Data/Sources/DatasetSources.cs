@@ -60,7 +60,7 @@ internal static class DatasetSources
                 NormalizedBundle.Read(NormalizedBundle.Find(path) ?? throw new InvalidDataException($"{path}: is no normalised bundle; its metadata.json should have the format nemo_automodel_normalized_vl_retrieval_arrow"), rows);
                 break;
             case SourceForm.Folder:
-                DatasetFolder.Read(path, rows);
+                FolderSource.Read(path, rows);
                 break;
             case SourceForm.Corpus:
                 CorpusRecords.Read(path, rows);

@@ -16,7 +16,7 @@ internal static class HubSource
         string? subset = parts.Length > 2 ? parts[2] : null;
         string folder = HubDataset.ResolveAsync(
             repository,
-            file => file == HubLayout.CardName || ((subset is null || file.StartsWith(subset + "/", StringComparison.Ordinal)) && (file.EndsWith(HubLayout.MetadataName, StringComparison.Ordinal) || Formats.DatasetFolder.IsTable(file))),
+            file => file == HubLayout.CardName || ((subset is null || file.StartsWith(subset + "/", StringComparison.Ordinal)) && (file.EndsWith(HubLayout.MetadataName, StringComparison.Ordinal) || DatasetFolder.IsTable(file))),
             snapshot => subset is not null && new HubLayout(snapshot).Has(subset),
             options).GetAwaiter().GetResult();
         ReadFolder(folder, Prefix + repository, subset, rows);

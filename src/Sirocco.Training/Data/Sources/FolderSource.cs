@@ -1,7 +1,9 @@
+using Sirocco.Formats;
+
 namespace Sirocco.Training;
 
 /// <summary>A folder as a source: a normalised Arrow bundle, the layout of embed-nemotron-dataset-v1, or a data set as Hugging Face datasets keeps them.</summary>
-internal static class DatasetFolder
+internal static class FolderSource
 {
     private const string SavedName = "dataset_dict.json";
 
@@ -14,5 +16,5 @@ internal static class DatasetFolder
     }
 
     /// <summary>The files of the train split, whether saved by save_to_disk or laid out for the hub.</summary>
-    public static IReadOnlyList<string> TrainFiles(string folder) => Formats.DatasetFolder.Open(folder).Files("train");
+    public static IReadOnlyList<string> TrainFiles(string folder) => DatasetFolder.Open(folder).Files("train");
 }
