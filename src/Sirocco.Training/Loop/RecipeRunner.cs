@@ -98,7 +98,12 @@ public sealed class RecipeRunner
             NormalizeCuts = encoder.EndsNormalized,
         };
         loss.Validate();
-        ContrastiveObjective contrast = new(context, encoder, loss, precision) { MultiVector = model.MultiVector, QueriesAtOnce = recipe.GradientCache?.MicroBatchSize };
+        ContrastiveObjective contrast = new(context, encoder, loss, precision)
+        {
+            MultiVector = model.MultiVector,
+            DetachesRemoteNegatives = model.DetachRemoteNegatives,
+            QueriesAtOnce = recipe.GradientCache?.MicroBatchSize,
+        };
         return Train(recipe, setup, context, encoder, new BiEncoderObjective(contrast, trained, recipe.Positions), precision, cancellation);
     }
 
@@ -128,6 +133,8 @@ public sealed class RecipeRunner
             recipe, collator, recipe.ValidationCollator is { } other ? new DistillationCollator(tokenizer, other) : collator, Origin?.Configuration, observer.Warned);
         foreach ((string section, InfoNceLossOptions loss, double weight) in recipe.Losses.Contrasts)
         {
+            if (loss.CrossDeviceNegatives && recipe.Distributed.Ranks > 1 && weight > 0)
+                observer.Warned($"{section}.cross_device_negatives: of a distillation's ranks each has the negatives of its own micro-batch alone; raise local_batch_size for more");
             if (loss.LearnsTemperature && weight > 0)
                 observer.Warned($"{section}.learnable_temperature: the optimizer of this recipe holds the model alone, so the temperature stays at {loss.Temperature}, as in the original");
         }

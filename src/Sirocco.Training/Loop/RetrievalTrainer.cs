@@ -4,7 +4,7 @@ using Sirocco.Compute;
 namespace Sirocco.Training;
 
 /// <summary>
-/// One step of training after another: micro-batches, clipping, update. Each micro-batch counts the same in a step's loss, whatever its size, as in the original. What is
+/// One step of training after another: micro-batches of every rank, clipping, update. Each micro-batch counts the same in a step's loss, whatever its size, as in the original. What is
 /// observed, validated and saved between steps is the caller's business (<see cref="RecipeRunner"/>).
 /// </summary>
 /// <typeparam name="TBatch">A collator's batches.</typeparam>
@@ -74,13 +74,13 @@ public sealed class RetrievalTrainer<TBatch> : IDisposable
         {
             for (int micro = 0; micro < count; micro++)
             {
-                TBatch batch = Next(cancellation);
-                questions.AddRange(batch.QuestionIds);
+                TBatch[] ranks = [.. Enumerable.Range(0, loader.Ranks).Select(_ => Next(cancellation))];
+                questions.AddRange(ranks.SelectMany(batch => batch.QuestionIds));
                 DropoutDraw draw = new(seed, ((ulong)step * (ulong)Scheduler.Accumulation) + (ulong)micro);
-                MicroBatchReport report = objective.AddGradients(batch, 1f / count, draw, cancellation);
+                MicroBatchReport report = objective.AddGradients(ranks, 1f / count, draw, cancellation);
                 if (!float.IsFinite(report.Loss)) throw new TrainingDivergedException($"the loss is {report.Loss}");
                 loss += report.Loss;
-                tokens += batch.TokenCount;
+                tokens += ranks.Sum(batch => batch.TokenCount);
                 foreach (Measure measure in report.Measures)
                 {
                     Measure sum = measures.GetValueOrDefault(measure.Name, new Measure(measure.Name, 0, 0));

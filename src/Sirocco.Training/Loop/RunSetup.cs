@@ -48,7 +48,7 @@ internal sealed class RunSetup<TBatch> : IDisposable
     {
         if (recipe.InitialWeights is { } values) TensorArchive.Open(values).Dispose();
         RetrievalDataLoader<TBatch> loader = Loaded(recipe.Dataset, recipe.DataLoader, collator, recipe, warn);
-        StepScheduler scheduler = new(recipe.StepScheduler, loader.Count);
+        StepScheduler scheduler = new(recipe.StepScheduler, loader.Count, loader.Ranks);
         ParameterSchedule schedule = recipe.ParameterSchedule is { } section
             ? ParameterSchedule.Resolve(section, recipe.Optimizer.LearningRate, recipe.Optimizer.WeightDecay, scheduler.TotalSteps)
             : ParameterSchedule.Constant(recipe.Optimizer.LearningRate, recipe.Optimizer.WeightDecay);
@@ -87,6 +87,8 @@ internal sealed class RunSetup<TBatch> : IDisposable
     {
         RetrievalDataset dataset = RetrievalDataset.Load(data);
         foreach (string warning in dataset.Warnings) warn(warning);
-        return new RetrievalDataLoader<TBatch>(dataset, collator, new BatchSampler(dataset.Count, options, recipe.StepScheduler.LocalBatchSize, recipe.Seed), options.Prefetch);
+        int count = recipe.Distributed.Ranks;
+        BatchSampler[] ranks = [.. Enumerable.Range(0, count).Select(rank => new BatchSampler(dataset.Count, options, recipe.StepScheduler.LocalBatchSize, recipe.Seed, rank, count))];
+        return new RetrievalDataLoader<TBatch>(dataset, collator, ranks, options.Prefetch);
     }
 }

@@ -17,5 +17,10 @@ public sealed class BiEncoderObjective(ContrastiveObjective contrast, IEnumerabl
         new(contrast.AddGradients(ContrastiveBatch.Of(batch, positions), share, draw, cancellation));
 
     /// <inheritdoc/>
+    public override MicroBatchReport AddGradients(IReadOnlyList<RetrievalBatch> ranks, float share, DropoutDraw draw, CancellationToken cancellation = default) => contrast.InBatchNegatives
+        ? new(contrast.AddGradients(ContrastiveBatch.OfRanks([.. ranks.Select(batch => ContrastiveBatch.Of(batch, positions))]), share, draw, cancellation))
+        : base.AddGradients(ranks, share, draw, cancellation);
+
+    /// <inheritdoc/>
     public override CandidateScores Score(RetrievalBatch batch, CancellationToken cancellation = default) => contrast.Score(ContrastiveBatch.Of(batch, positions), cancellation);
 }

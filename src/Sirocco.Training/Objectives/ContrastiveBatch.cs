@@ -37,6 +37,12 @@ public sealed class ContrastiveBatch
     /// <summary>Identity of each passage, or −1.</summary>
     public long[] Documents { get; }
 
+    /// <summary>Ranks that the batch is of; each has as many queries, and they follow each other.</summary>
+    public int Ranks { get; private init; } = 1;
+
+    /// <summary>n: the positive and the negatives of each query.</summary>
+    public int PassagesPerQuery => Passages.Count / Queries.Count;
+
     /// <summary>Tokens of queries and passages.</summary>
     public int Tokens => QueryIds.Length + PassageIds.Length;
 
@@ -50,12 +56,44 @@ public sealed class ContrastiveBatch
         return new ContrastiveBatch(batch.Queries.TokenArray, batch.Queries.Segments(positions), batch.Passages.TokenArray, batch.Passages.Segments(positions), documents);
     }
 
+    /// <summary>The batches that ranks have at the same time as one, whose passages are candidates of all queries.</summary>
+    /// <param name="ranks">In the order of the ranks; all of one size.</param>
+    /// <exception cref="ArgumentException">Their sizes differ.</exception>
+    public static ContrastiveBatch OfRanks(IReadOnlyList<ContrastiveBatch> ranks)
+    {
+        ArgumentNullException.ThrowIfNull(ranks);
+        if (ranks is [var alone]) return alone;
+        if (ranks.Any(batch => batch.Queries.Count != ranks[0].Queries.Count || batch.Passages.Count != ranks[0].Passages.Count))
+            throw new ArgumentException("in-batch negatives across ranks need micro-batches of one size on all of them", nameof(ranks));
+        return new ContrastiveBatch(
+            [.. ranks.SelectMany(batch => batch.QueryIds)],
+            Join(ranks.Select(batch => batch.Queries)),
+            [.. ranks.SelectMany(batch => batch.PassageIds)],
+            Join(ranks.Select(batch => batch.Passages)),
+            [.. ranks.SelectMany(batch => batch.Documents)])
+        {
+            Ranks = ranks.Count,
+        };
+
+        static Segments Join(IEnumerable<Segments> parts)
+        {
+            List<int> lengths = [], positions = [];
+            foreach (Segments part in parts)
+            {
+                for (int s = 0; s < part.Count; s++) lengths.Add(part.Length(s));
+                positions.AddRange(part.Positions);
+            }
+
+            return Segments.FromLengths([.. lengths], [.. positions]);
+        }
+    }
+
     /// <summary>Some of the queries, with their passages.</summary>
     /// <param name="first">The first query.</param>
     /// <param name="count">Queries.</param>
     public ContrastiveBatch Slice(int first, int count)
     {
-        int size = Passages.Count / Queries.Count;
+        int size = PassagesPerQuery;
         (int[] queryIds, Segments queries) = Cut(QueryIds, Queries, first, count);
         (int[] passageIds, Segments passages) = Cut(PassageIds, Passages, first * size, count * size);
         return new ContrastiveBatch(queryIds, queries, passageIds, passages, Documents[(first * size)..((first + count) * size)]);

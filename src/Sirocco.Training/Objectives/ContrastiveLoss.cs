@@ -48,16 +48,18 @@ public sealed record ContrastiveLoss
     /// <summary>The loss of one batch of vectors.</summary>
     /// <param name="f">Where tensors are made.</param>
     /// <param name="queries">[B, features]</param>
-    /// <param name="passages">[B · n, features]; the positive of query i is row i · n.</param>
-    /// <param name="documents">[B · n] identities of the passages, or −1.</param>
+    /// <param name="passages">[B · n, features]; the positive of query i is row i · n. In-batch negatives may be followed by passages of queries that are elsewhere.</param>
+    /// <param name="documents">[passages] their identities, or −1.</param>
+    /// <param name="passagesPerQuery">n; null: there are no passages but those of the queries.</param>
     /// <returns>[1, 1] mean over queries.</returns>
-    public Tensor Compute(Scope f, Tensor queries, Tensor passages, ReadOnlySpan<long> documents)
+    public Tensor Compute(Scope f, Tensor queries, Tensor passages, ReadOnlySpan<long> documents, int? passagesPerQuery = null)
     {
-        if (Matryoshka is not { } cuts) return Whole(f, queries, passages, documents);
+        int size = passagesPerQuery ?? (documents.Length / queries.Rows);
+        if (Matryoshka is not { } cuts) return Whole(f, queries, passages, documents, size);
         Tensor? total = null;
         for (int i = 0; i < cuts.Dimensions.Count; i++)
         {
-            Tensor term = Whole(f, Cut(f, queries, cuts.Dimensions[i]), Cut(f, passages, cuts.Dimensions[i]), documents);
+            Tensor term = Whole(f, Cut(f, queries, cuts.Dimensions[i]), Cut(f, passages, cuts.Dimensions[i]), documents, size);
             term = f.Scale(term, cuts.Weights.Count == 0 ? 1 : (float)cuts.Weights[i]);
             total = total is null ? term : f.Add(total, term);
         }
@@ -67,34 +69,36 @@ public sealed record ContrastiveLoss
 
     /// <summary>The loss of one batch whose scores have been computed in some other way.</summary>
     /// <param name="f">Where tensors are made.</param>
-    /// <param name="scores">[B, n], or [B, B · n] with in-batch negatives; already divided by the temperature.</param>
-    /// <param name="documents">[B · n] identities of the passages, or −1.</param>
+    /// <param name="scores">[B, n], or [B, passages] with in-batch negatives; already divided by the temperature.</param>
+    /// <param name="documents">[passages] their identities, or −1.</param>
+    /// <param name="passagesPerQuery">n; null: there are no passages but those of the queries.</param>
     /// <returns>[1, 1] mean over queries.</returns>
-    public Tensor Compute(Scope f, Tensor scores, ReadOnlySpan<long> documents)
+    public Tensor Compute(Scope f, Tensor scores, ReadOnlySpan<long> documents, int? passagesPerQuery = null)
     {
         if (!InBatchNegatives) return f.CrossEntropy(scores, new int[scores.Rows]);
-        int[] positives = Positives(scores.Rows, documents.Length);
-        return f.CrossEntropy(Candidates(f, scores, positives, positives, documents), positives);
+        int size = passagesPerQuery ?? (documents.Length / scores.Rows);
+        int[] positives = Positives(scores.Rows, size);
+        return f.CrossEntropy(Candidates(f, scores, positives, positives, documents, size), positives);
     }
 
-    private Tensor Whole(Scope f, Tensor queries, Tensor passages, ReadOnlySpan<long> documents)
+    private Tensor Whole(Scope f, Tensor queries, Tensor passages, ReadOnlySpan<long> documents, int size)
     {
         int count = queries.Rows;
         if (!InBatchNegatives) return f.CrossEntropy(f.GroupScores(queries, passages, 1 / Temperature), new int[count]);
-        int[] positives = Positives(count, documents.Length), own = [.. Enumerable.Range(0, count)];
-        Tensor loss = Direction(f, queries, passages, positives, positives, documents);
+        int[] positives = Positives(count, size), own = [.. Enumerable.Range(0, count)];
+        Tensor loss = Direction(f, queries, passages, positives, positives, documents, size);
         if (!BothDirections) return loss;
         Tensor found = passages.Rows == count ? passages : f.GatherRows(passages, positives);                               // [B, features]
-        return f.Scale(f.Add(loss, Direction(f, found, queries, positives, own, documents)), 0.5f);
+        return f.Scale(f.Add(loss, Direction(f, found, queries, positives, own, documents, size)), 0.5f);
     }
 
     /// <summary>Mean cross-entropy of the label of each row of <paramref name="seekers"/> among <paramref name="candidates"/>, the scores never larger than <see cref="ScoresAtOnce"/>.</summary>
-    private Tensor Direction(Scope f, Tensor seekers, Tensor candidates, int[] positives, int[] labels, ReadOnlySpan<long> documents)
+    private Tensor Direction(Scope f, Tensor seekers, Tensor candidates, int[] positives, int[] labels, ReadOnlySpan<long> documents, int size)
     {
         int count = seekers.Rows, block = Math.Max(1, ScoresAtOnce / candidates.Rows);
         if (block >= count)
         {
-            Tensor scores = Candidates(f, f.Scores(seekers, candidates, 1 / Temperature), positives, labels, documents);    // [B, candidates]
+            Tensor scores = Candidates(f, f.Scores(seekers, candidates, 1 / Temperature), positives, labels, documents, size); // [B, candidates]
             return f.CrossEntropy(scores, labels);
         }
 
@@ -110,7 +114,7 @@ public sealed record ContrastiveLoss
             Tensor part = inner.Recomputed(both, (g, x) =>
             {
                 Tensor scores = g.Scores(g.GatherRows(x, rows), g.GatherRows(x, others), 1 / Temperature);                  // [block, candidates]
-                scores = Candidates(g, scores, rowPositives, rowLabels, identities, positives);
+                scores = Candidates(g, scores, rowPositives, rowLabels, identities, size, positives);
                 return g.Scale(g.CrossEntropy(scores, rowLabels), (float)rows.Length / count);
             });
             total = total is null ? part : inner.Add(total, part);
@@ -133,12 +137,7 @@ public sealed record ContrastiveLoss
         return NormalizeCuts ? f.NormalizeRows(cut) : cut;
     }
 
-    private static int[] Positives(int queries, int passages)
-    {
-        int[] positives = new int[queries];
-        for (int i = 0; i < queries; i++) positives[i] = i * (passages / queries);
-        return positives;
-    }
+    private static int[] Positives(int queries, int size) => [.. Enumerable.Range(0, queries).Select(query => query * size)];
 
     /// <summary>Leaves out columns that are, or belong to, the same document as a row's positive or come too near it, except the row's own.</summary>
     /// <param name="f">Where tensors are made.</param>
@@ -146,13 +145,13 @@ public sealed record ContrastiveLoss
     /// <param name="positives">[rows] place of each row's positive in <paramref name="documents"/>.</param>
     /// <param name="labels">[rows] column of the right answer.</param>
     /// <param name="documents">[passages] identities.</param>
+    /// <param name="size">n: passages of a query.</param>
     /// <param name="columnPositives">Where columns are queries: place of each one's positive; null where rows are all of them.</param>
-    private Tensor Candidates(Scope f, Tensor scores, int[] positives, int[] labels, ReadOnlySpan<long> documents, int[]? columnPositives = null)
+    private Tensor Candidates(Scope f, Tensor scores, int[] positives, int[] labels, ReadOnlySpan<long> documents, int size, int[]? columnPositives = null)
     {
         if (!ExcludeSameDocument && FalseNegativeMargin is null) return scores;
         columnPositives ??= positives;
         bool columnsArePassages = scores.Columns == documents.Length;
-        int size = documents.Length / columnPositives.Length;
         bool any = false;
         bool[] excluded = new bool[scores.Count];
         float[] row = FalseNegativeMargin is null ? [] : new float[scores.Columns];

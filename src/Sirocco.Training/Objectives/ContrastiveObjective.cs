@@ -13,6 +13,12 @@ public sealed class ContrastiveObjective(ComputeContext context, BiEncoder model
     /// <summary>Whether every token keeps its vector and texts are compared by late interaction.</summary>
     public bool MultiVector { get; init; }
 
+    /// <summary>Whether the loss of a query gives no gradient to passages of other ranks (see <see cref="ContrastiveBatch.Ranks"/>), which are candidates all the same.</summary>
+    public bool DetachesRemoteNegatives { get; init; }
+
+    /// <summary>Whether passages of other queries are candidates.</summary>
+    internal bool InBatchNegatives => loss.InBatchNegatives;
+
     /// <summary>
     /// Queries, with their passages, whose activations are held at a time (GradCache: Gao, Zhang, Han and Callan 2021); null holds the whole batch. The gradients are those of the
     /// batch in one piece: vectors are made piece by piece without a tape, the loss gives each vector its gradient, and each piece is encoded again to pass that on.
@@ -49,10 +55,11 @@ public sealed class ContrastiveObjective(ComputeContext context, BiEncoder model
     private float InOnePiece(ContrastiveBatch batch, float share, DropoutDraw? draw, CancellationToken cancellation)
     {
         using Tape tape = new();
-        using Scope f = context.BeginScope(precision, tape, draw, cancellation);
-        Tensor queries = Encode(f, batch.QueryIds, batch.Queries);                          // [B, features]; with a vector for each token [query tokens, features]
-        Tensor passages = Encode(f, batch.PassageIds, batch.Passages);                      // [B·n, features]; [passage tokens, features]
-        Tensor mean = Loss(f, queries, batch.Queries, passages, batch.Passages, batch.Documents); // [1, 1]
+        using Scope q = context.BeginScope(precision, tape, draw?.Part(0, 2), cancellation), p = context.BeginScope(precision, tape, draw?.Part(1, 2), cancellation);
+        using Scope f = context.BeginScope(precision, tape, cancellation);
+        Tensor queries = Encode(q, batch.QueryIds, batch.Queries);                          // [B, features]; with a vector for each token [query tokens, features]
+        Tensor passages = Encode(p, batch.PassageIds, batch.Passages);                      // [B·n, features]; [passage tokens, features]
+        Tensor mean = Loss(f, queries, passages, batch);                                    // [1, 1]
         float value = mean.Scalar();
         if (float.IsFinite(value)) tape.Backward(mean, f.Upload([share], 1, 1), cancellation);
         return value;
@@ -68,8 +75,8 @@ public sealed class ContrastiveObjective(ComputeContext context, BiEncoder model
         int width = 0;
         for (int i = 0, queryAt = 0, passageAt = 0; i < pieces.Length; i++)
         {
-            using Scope f = context.BeginScope(precision, null, Numbered(draw, i), cancellation);
-            Tensor queries = Encode(f, pieces[i].QueryIds, pieces[i].Queries), passages = Encode(f, pieces[i].PassageIds, pieces[i].Passages);
+            using Scope ofQueries = context.BeginScope(precision, null, DrawOf(i, 0), cancellation), ofPassages = context.BeginScope(precision, null, DrawOf(i, 1), cancellation);
+            Tensor queries = Encode(ofQueries, pieces[i].QueryIds, pieces[i].Queries), passages = Encode(ofPassages, pieces[i].PassageIds, pieces[i].Passages);
             if (i == 0)
             {
                 width = queries.Columns;
@@ -91,7 +98,7 @@ public sealed class ContrastiveObjective(ComputeContext context, BiEncoder model
             Tensor queries = f.Upload(q, q.Length / width, width), passages = f.Upload(p, p.Length / width, width);
             tape.Watch(queries);
             tape.Watch(passages);
-            Tensor mean = Loss(f, queries, batch.Queries, passages, batch.Passages, batch.Documents);
+            Tensor mean = Loss(f, queries, passages, batch);
             value = mean.Scalar();
             if (!float.IsFinite(value)) return value;
             tape.Backward(mean, f.Upload([share], 1, 1), cancellation);
@@ -102,24 +109,24 @@ public sealed class ContrastiveObjective(ComputeContext context, BiEncoder model
         // 3. Each piece again, for the gradients of the weights.
         for (int i = 0, queryAt = 0, passageAt = 0; i < pieces.Length; i++)
         {
-            queryAt += PassOn(pieces[i].QueryIds, pieces[i].Queries, q, queryAt, i);
-            passageAt += PassOn(pieces[i].PassageIds, pieces[i].Passages, p, passageAt, i);
+            queryAt += PassOn(pieces[i].QueryIds, pieces[i].Queries, q, queryAt, DrawOf(i, 0));
+            passageAt += PassOn(pieces[i].PassageIds, pieces[i].Passages, p, passageAt, DrawOf(i, 1));
         }
 
         return value;
 
-        int PassOn(int[] ids, Segments segments, float[] gradients, int at, int piece)
+        // The dropout of one side of a piece, the same in both of its encodings.
+        DropoutDraw? DrawOf(int piece, int side) => draw?.Part(piece, 1 << 20).Part(side, 2);
+
+        int PassOn(int[] ids, Segments segments, float[] gradients, int at, DropoutDraw? side)
         {
             using Tape tape = new();
-            using Scope f = context.BeginScope(precision, tape, Numbered(draw, piece), cancellation);
+            using Scope f = context.BeginScope(precision, tape, side, cancellation);
             Tensor vectors = Encode(f, ids, segments);
             tape.Backward(vectors, f.Upload(gradients.AsSpan(at, (int)vectors.Count), vectors.Rows, vectors.Columns), cancellation);
             return (int)vectors.Count;
         }
     }
-
-    /// <summary>The dropout of a piece, the same in both of its encodings.</summary>
-    private static DropoutDraw? Numbered(DropoutDraw? draw, int piece) => draw is { } d ? d with { Pass = (d.Pass << 20) + (ulong)piece } : null;
 
     private Tensor Encode(Scope f, int[] ids, Segments segments)
     {
@@ -128,7 +135,46 @@ public sealed class ContrastiveObjective(ComputeContext context, BiEncoder model
         return model.EndsNormalized ? f.NormalizeRows(hidden) : hidden;
     }
 
-    private Tensor Loss(Scope f, Tensor queries, Segments querySegments, Tensor passages, Segments passageSegments, long[] documents) => MultiVector
-        ? loss.Compute(f, f.MaxSimScores(queries, querySegments.QueryStarts, passages, passageSegments.QueryStarts, !loss.InBatchNegatives, 1 / loss.Temperature), documents)
-        : loss.Compute(f, queries, passages, documents);
+    private Tensor Loss(Scope f, Tensor queries, Tensor passages, ContrastiveBatch batch)
+    {
+        if (batch.Ranks == 1 || !DetachesRemoteNegatives) return Loss(f, queries, batch.Queries.QueryStarts, passages, batch.Passages.QueryStarts, batch.Documents, batch.PassagesPerQuery);
+
+        // Of each rank the queries, its own passages, and behind these the others' as constants: the order of candidates changes no loss.
+        Tensor constants = f.Upload(passages.ToArray(), passages.Rows, passages.Columns);
+        int count = batch.Queries.Count / batch.Ranks, size = count * batch.PassagesPerQuery;
+        Tensor? total = null;
+        for (int rank = 0; rank < batch.Ranks; rank++)
+        {
+            int[] asked = [.. Enumerable.Range(rank * count, count)], own = [.. Enumerable.Range(rank * size, size)];
+            int[] others = [.. Enumerable.Range(0, batch.Passages.Count).Except(own)];
+            (int[] queryRows, int[] queryStarts) = RowsOf(batch.Queries, asked);
+            (int[] ownRows, _) = RowsOf(batch.Passages, own);
+            (int[] otherRows, _) = RowsOf(batch.Passages, others);
+            Tensor candidates = f.Concatenate(f.GatherRows(passages, ownRows), f.GatherRows(constants, otherRows));
+            int[] order = [.. own, .. others];
+            long[] documents = Array.ConvertAll(order, passage => batch.Documents[passage]);
+            Tensor part = Loss(f, f.GatherRows(queries, queryRows), queryStarts, candidates, RowsOf(batch.Passages, order).Starts, documents, batch.PassagesPerQuery);
+            total = total is null ? part : f.Add(total, part);
+        }
+
+        return f.Scale(total!, 1f / batch.Ranks);
+    }
+
+    private Tensor Loss(Scope f, Tensor queries, ReadOnlySpan<int> queryStarts, Tensor passages, ReadOnlySpan<int> passageStarts, ReadOnlySpan<long> documents, int passagesPerQuery) => MultiVector
+        ? loss.Compute(f, f.MaxSimScores(queries, queryStarts, passages, passageStarts, !loss.InBatchNegatives, 1 / loss.Temperature), documents, passagesPerQuery)
+        : loss.Compute(f, queries, passages, documents, passagesPerQuery);
+
+    /// <summary>Rows of texts in a matrix of vectors, one for a text or one for each token, and where each text starts when they are put together.</summary>
+    private (int[] Rows, int[] Starts) RowsOf(Segments segments, int[] texts)
+    {
+        if (!MultiVector) return (texts, []);
+        List<int> rows = [], starts = [0];
+        foreach (int text in texts)
+        {
+            rows.AddRange(Enumerable.Range(segments.QueryStarts[text], segments.Length(text)));
+            starts.Add(rows.Count);
+        }
+
+        return ([.. rows], [.. starts]);
+    }
 }

@@ -84,12 +84,13 @@ public sealed class DistillationObjective : TrainingObjective<DistillationBatch>
 
         // 2. What the student says.
         using Tape tape = new();
-        using Scope f = context.BeginScope(precision, tape, draw, cancellation);
+        using Scope ofQueries = Side(0), ofPositives = Side(1), ofNegatives = Side(2), f = context.BeginScope(precision, tape, cancellation);
+        Scope Side(int side) => context.BeginScope(precision, tape, draw.Part(side, 3), cancellation);
         List<Tensor> layerTerms = [];
         double layerDistance = 0;
-        (Tensor q, Tensor projectedQ) = Student(f, batch.Queries, query.Layers, layerTerms, ref layerDistance);        // [B, features], [B, teacher's features]
-        (Tensor d, Tensor projectedD) = Student(f, batch.Positives, positive.Layers, layerTerms, ref layerDistance);
-        Tensor? n = negatives ? student.Encode(f, batch.Negatives.TokenArray, batch.Negatives.Segments(positions)) : null;     // [B·K, features]
+        (Tensor q, Tensor projectedQ) = Student(ofQueries, batch.Queries, query.Layers, layerTerms, ref layerDistance);        // [B, features], [B, teacher's features]
+        (Tensor d, Tensor projectedD) = Student(ofPositives, batch.Positives, positive.Layers, layerTerms, ref layerDistance);
+        Tensor? n = negatives ? student.Encode(ofNegatives, batch.Negatives.TokenArray, batch.Negatives.Segments(positions)) : null; // [B·K, features]
 
         // 3. How far they are apart.
         GradedRows Rows(Tensor x) => new(x.ToArray(), x.Columns);

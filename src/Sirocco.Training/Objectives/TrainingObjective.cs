@@ -57,6 +57,30 @@ public abstract class TrainingObjective<TBatch>
     /// <param name="cancellation">Stops between layers.</param>
     public abstract MicroBatchReport AddGradients(TBatch batch, float share, DropoutDraw draw, CancellationToken cancellation = default);
 
+    /// <summary>
+    /// Computes the loss of the micro-batches that the ranks of a run have at the same time, and adds the gradient of <paramref name="share"/> times their mean, as data-parallel ranks
+    /// average gradients. Ranks whose losses are their own go one after the other.
+    /// </summary>
+    /// <param name="ranks">A micro-batch of each rank.</param>
+    /// <param name="share">Their part of the step.</param>
+    /// <param name="draw">Numbers the dropout of these micro-batches.</param>
+    /// <param name="cancellation">Stops between layers.</param>
+    public virtual MicroBatchReport AddGradients(IReadOnlyList<TBatch> ranks, float share, DropoutDraw draw, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(ranks);
+        if (ranks is [var alone]) return AddGradients(alone, share, draw, cancellation);
+        double loss = 0;
+        List<Measure> measures = [];
+        for (int rank = 0; rank < ranks.Count; rank++)
+        {
+            MicroBatchReport report = AddGradients(ranks[rank], share / ranks.Count, draw.Part(rank, ranks.Count), cancellation);
+            loss += report.Loss / ranks.Count;
+            measures.AddRange(report.Measures);
+        }
+
+        return new MicroBatchReport((float)loss, measures);
+    }
+
     /// <summary>Scores for validation: each query's own candidates, without dropout.</summary>
     /// <param name="batch">The micro-batch.</param>
     /// <param name="cancellation">Stops between layers.</param>

@@ -21,8 +21,14 @@ public sealed record DistributedOptions
     /// <summary>What each rank holds (strategy).</summary>
     public DistributedStrategy Strategy { get; init; }
 
-    /// <summary>Data-parallel ranks (dp_size); null: all that were started.</summary>
+    /// <summary>
+    /// Data-parallel ranks (dp_size); null: one. This process does the work of all of them, one after the other: each rank has its own rows, in-batch negatives come from all, and
+    /// gradients are the mean over ranks.
+    /// </summary>
     public int? DataParallelSize { get; init; }
+
+    /// <summary><see cref="DataParallelSize"/>, or 1.</summary>
+    internal int Ranks => DataParallelSize ?? 1;
 
     /// <summary>How FSDP2 holds parameters outside the optimizer (mp_policy.param_dtype).</summary>
     public ElementType ParameterType { get; init; } = ElementType.BF16;

@@ -91,7 +91,7 @@ public abstract record RetrievalRecipe
         Section("step_scheduler", () =>
         {
             StepScheduler.Validate();
-            StepScheduler.Accumulation(Distributed.DataParallelSize ?? 1);
+            StepScheduler.Accumulation(Distributed.Ranks);
         });
         Section("optimizer", Optimizer.Validate);
         if (ParameterSchedule is { } schedule) Section("lr_scheduler", () => ValidateSchedule(schedule));

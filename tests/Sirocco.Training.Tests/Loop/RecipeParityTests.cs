@@ -69,12 +69,46 @@ public sealed class RecipeParityTests : IDisposable
         }
     }
 
+    [Theory]
+    [InlineData("two-process-detached")]
+    [InlineData("two-process-differentiable")]
+    public void Two_ranks_in_one_process_follow_the_recorded_run_of_two_processes(string name)
+    {
+        string goldens = GoldenFile.Retrieval;
+        Recorder recorder = new();
+        RetrievalRecipe recipe = Recipe(goldens, name, ["--distributed.dp_size", "2"]);
+        new RecipeRunner(new ComputeOptions { Threads = 2 }, recorder).Run(recipe);
+
+        foreach (string rank in (string[])["rank0.json", "rank1.json"])
+        {
+            JsonElement expected = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(goldens, name, rank))).RootElement.GetProperty("steps");
+            Assert.Equal(expected.GetArrayLength(), recorder.Steps.Count);
+            for (int i = 0; i < recorder.Steps.Count; i++)
+            {
+                Close(expected[i], "loss", recorder.Steps[i].Loss, 2e-5, relative: false, i);
+                Close(expected[i], "grad_norm", recorder.Steps[i].GradientNorm, 1e-5, relative: true, i);
+                Close(expected[i], "lr", recorder.Steps[i].LearningRate, 1e-12, relative: true, i);
+                Close(expected[i], "loss_avg_window", recorder.Steps[i].LossWindow, 2e-5, relative: false, i);
+            }
+        }
+
+        foreach (JsonProperty tensor in JsonDocument.Parse(File.ReadAllBytes(Path.Combine(goldens, name, "final-digest.json"))).RootElement.EnumerateObject())
+        {
+            float[] weights = recorder.Weights[tensor.Name];
+            double[] first = tensor.Value.GetProperty("first").Doubles();
+            for (int i = 0; i < first.Length; i++) Assert.Equal(first[i], weights[i], 1e-5);
+            double norm = Math.Sqrt(weights.Sum(weight => (double)weight * weight));
+            Assert.Equal(tensor.Value.GetProperty("norm").GetDouble(), norm, 1e-5 * Math.Sqrt(weights.Length));
+            Assert.Equal(tensor.Value.GetProperty("sum").GetDouble(), weights.Sum(weight => (double)weight), 1e-5 * weights.Length);
+        }
+    }
+
     /// <summary>The case's recipe with its paths made absolute and its output in this test's folder.</summary>
-    private RetrievalRecipe Recipe(string goldens, string name)
+    private RetrievalRecipe Recipe(string goldens, string name, params string[] further)
     {
         string file = Path.Combine(folder, "run.yaml");
         File.WriteAllText(file, File.ReadAllText(Path.Combine(goldens, name, "run.yaml")).Replace("common/", Path.Combine(goldens, "common") + "/", StringComparison.Ordinal));
-        List<string> overrides = [.. CommandLineOf(Path.Combine(goldens, name, "README.md")), "--checkpoint.checkpoint_dir", Path.Combine(folder, "out")];
+        List<string> overrides = [.. CommandLineOf(Path.Combine(goldens, name, "README.md")), "--checkpoint.checkpoint_dir", Path.Combine(folder, "out"), .. further];
         RetrievalRecipe recipe = RecipeFile.ReadTraining(file, overrides).Recipe;
         string start = Path.Combine(goldens, name, "start.safetensors");
         return File.Exists(start) ? recipe with { InitialWeights = start } : recipe;

@@ -68,13 +68,51 @@ public class GradientCacheTests
         }
     }
 
-    private static (float Loss, float[] Gradients) Gradients(ContrastiveLoss loss, int? piece, bool multiVector)
+    [Fact]
+    public void Queries_and_passages_drop_by_draws_of_their_own()
+    {
+        // Of two equal texts on either side, equal draws make query i and passage i one vector, whose score no other can exceed: the loss would never be above log 2.
+        using ComputeContext context = new(new ComputeOptions { Threads = 1 });
+        using BiEncoder model = TinyTask.Model();
+        Adapter adapter = Adapter.Attach(model, new AdapterOptions { TargetModules = ["*_proj"], Rank = 4, Dropout = 0.5 });
+        ParameterArena arena = new(adapter.Parameters);
+        foreach (Parameter parameter in adapter.Parameters) parameter.SetValues([.. Enumerable.Range(0, (int)parameter.Count).Select(i => 0.5f * MathF.Sin(i + parameter.Columns))]);
+        int[] ids = [1, 2, 3, 1, 2, 3];
+        Segments texts = Segments.FromLengths([3, 3]);
+        foreach (int? piece in (int?[])[null, 1])
+        {
+            ContrastiveObjective objective = new(context, model, new ContrastiveLoss { Temperature = 0.1f, InBatchNegatives = true }, Precision.F32) { QueriesAtOnce = piece };
+            float[] losses = [.. Enumerable.Range(0, 8).Select(draw => objective.AddGradients(new ContrastiveBatch(ids, texts, ids, texts, [-1, -1]), 1, new DropoutDraw(3, (ulong)draw)))];
+            Assert.Contains(losses, value => value > MathF.Log(2) + 1e-3f);
+        }
+    }
+
+    [Theory]
+    [InlineData(false, false)]
+    [InlineData(false, true)]
+    [InlineData(true, false)]
+    [InlineData(true, true)]
+    public void Ranks_go_in_pieces_too_and_only_detached_passages_lose_gradients(bool detaches, bool multiVector)
+    {
+        ContrastiveLoss loss = new() { Temperature = 0.5f, InBatchNegatives = true };
+        ContrastiveBatch batch = Batch(), ranks = ContrastiveBatch.OfRanks([batch.Slice(0, 8), batch.Slice(8, 8), batch.Slice(16, 8)]);
+        (float one, float[] together) = Gradients(loss, null, multiVector, batch);
+        (float whole, float[] expected) = Gradients(loss, null, multiVector, ranks, detaches);
+        (float value, float[] actual) = Gradients(loss, 5, multiVector, ranks, detaches);
+        Assert.Equal(one, whole, 1e-5f);
+        Assert.Equal(whole, value, 1e-5f);
+        Close(expected, actual);
+        if (!detaches) Close(together, expected);
+        else Assert.True(expected.Zip(together, (a, b) => Math.Abs(a - b)).Max() > 1e-3);
+    }
+
+    private static (float Loss, float[] Gradients) Gradients(ContrastiveLoss loss, int? piece, bool multiVector, ContrastiveBatch? batch = null, bool detaches = false)
     {
         using ComputeContext context = new(new ComputeOptions { Threads = 2 });
         using BiEncoder model = TinyTask.Model();
         ParameterArena arena = new(model.Parameters);
-        ContrastiveObjective objective = new(context, model, loss, Precision.F32) { QueriesAtOnce = piece, MultiVector = multiVector };
-        float value = objective.AddGradients(Batch(), 0.5f);
+        ContrastiveObjective objective = new(context, model, loss, Precision.F32) { QueriesAtOnce = piece, MultiVector = multiVector, DetachesRemoteNegatives = detaches };
+        float value = objective.AddGradients(batch ?? Batch(), 0.5f);
         return (value, arena.Gradients.Span(0, (int)arena.Length).ToArray());
     }
 

@@ -10,7 +10,7 @@ public sealed class RetrievalDataLoader<TBatch>
 {
     private readonly RetrievalDataset dataset;
     private readonly Collator<TBatch> collator;
-    private readonly BatchSampler sampler;
+    private readonly IReadOnlyList<BatchSampler> ranks;
     private readonly int prefetch;
 
     /// <param name="dataset">The rows.</param>
@@ -18,27 +18,42 @@ public sealed class RetrievalDataLoader<TBatch>
     /// <param name="sampler">Their order; made for this dataset's number of rows.</param>
     /// <param name="prefetch">Micro-batches that are made ahead; 0: none, on the caller's thread.</param>
     public RetrievalDataLoader(RetrievalDataset dataset, Collator<TBatch> collator, BatchSampler sampler, int prefetch = 4)
+        : this(dataset, collator, [sampler], prefetch)
+    {
+    }
+
+    /// <summary>The micro-batches of several ranks: the first of each, then the second of each, and so on.</summary>
+    /// <param name="dataset">The rows.</param>
+    /// <param name="collator">Makes batches of them.</param>
+    /// <param name="ranks">The order of each rank; made for this dataset's number of rows.</param>
+    /// <param name="prefetch">Micro-batches that are made ahead; 0: none, on the caller's thread.</param>
+    public RetrievalDataLoader(RetrievalDataset dataset, Collator<TBatch> collator, IReadOnlyList<BatchSampler> ranks, int prefetch = 4)
     {
         ArgumentNullException.ThrowIfNull(dataset);
         ArgumentNullException.ThrowIfNull(collator);
-        ArgumentNullException.ThrowIfNull(sampler);
+        ArgumentNullException.ThrowIfNull(ranks);
+        ArgumentOutOfRangeException.ThrowIfZero(ranks.Count, nameof(ranks));
         ArgumentOutOfRangeException.ThrowIfNegative(prefetch);
-        if (sampler.Rows != dataset.Count) throw new ArgumentException($"the sampler was made for {sampler.Rows} rows, the dataset has {dataset.Count}", nameof(sampler));
+        if (ranks.FirstOrDefault(sampler => sampler.Rows != dataset.Count) is { } other) throw new ArgumentException($"the sampler was made for {other.Rows} rows, the dataset has {dataset.Count}", nameof(ranks));
+        if (ranks.Any(sampler => sampler.Count != ranks[0].Count)) throw new ArgumentException("the ranks' samplers give different numbers of batches", nameof(ranks));
         this.dataset = dataset;
         this.collator = collator;
-        this.sampler = sampler;
+        this.ranks = ranks;
         this.prefetch = prefetch;
     }
 
-    /// <summary>Micro-batches in an epoch.</summary>
-    public int Count => sampler.Count;
+    /// <summary>Micro-batches of each rank in an epoch.</summary>
+    public int Count => ranks[0].Count;
+
+    /// <summary>Ranks whose micro-batches take turns.</summary>
+    public int Ranks => ranks.Count;
 
     /// <summary>The rows.</summary>
     public RetrievalDataset Dataset => dataset;
 
     /// <summary>The micro-batches of an epoch.</summary>
     /// <param name="epoch">Which, from 0; it decides the order, and the positive of a row whose positives take turns.</param>
-    /// <param name="consumed">Batches at the start that are done already.</param>
+    /// <param name="consumed">Batches of each rank at the start that are done already.</param>
     /// <param name="cancellation">Ends the enumeration with an <see cref="OperationCanceledException"/>.</param>
     /// <exception cref="InvalidDataException">A record cannot be used; thrown when the enumeration reaches its batch.</exception>
     public IEnumerable<TBatch> Epoch(int epoch, int consumed = 0, CancellationToken cancellation = default)
@@ -46,7 +61,8 @@ public sealed class RetrievalDataLoader<TBatch>
         ArgumentOutOfRangeException.ThrowIfNegative(epoch);
         ArgumentOutOfRangeException.ThrowIfNegative(consumed);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(consumed, Count);
-        IEnumerable<int[]> rows = sampler.Batches(epoch).Skip(consumed);
+        IReadOnlyList<int[]>[] batches = [.. ranks.Select(sampler => sampler.Batches(epoch))];
+        IEnumerable<int[]> rows = Enumerable.Range(consumed, Count - consumed).SelectMany(batch => batches, (batch, rank) => rank[batch]);
         return prefetch == 0 ? rows.Select(batch => Make(batch, epoch, cancellation)) : Ahead(rows, epoch, cancellation);
     }
 

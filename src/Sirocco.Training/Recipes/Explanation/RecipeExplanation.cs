@@ -52,9 +52,11 @@ public sealed record RecipeExplanation
     /// <exception cref="InvalidDataException">The data set, the model or their sizes are wrong.</exception>
     public static RecipeExplanation Of(RetrievalRecipe recipe, string? model, int threads = 0)
     {
-        int microBatches = recipe.StepScheduler.Accumulation(recipe.Distributed.DataParallelSize ?? 1);
+        int microBatches = recipe.StepScheduler.Accumulation(recipe.Distributed.Ranks);
         long perQuery = MostTokensPerQuery(recipe);
-        int atOnce = recipe is BiEncoderRecipe { GradientCache: { } cache } ? Math.Min(cache.MicroBatchSize, recipe.StepScheduler.LocalBatchSize) : recipe.StepScheduler.LocalBatchSize;
+        int together = recipe is BiEncoderRecipe { Model.InBatchNegatives: true } ? recipe.Distributed.Ranks : 1; // passages of all ranks meet in one loss
+        int atOnce = checked(recipe.StepScheduler.LocalBatchSize * together);
+        if (recipe is BiEncoderRecipe { GradientCache: { } cache }) atOnce = Math.Min(cache.MicroBatchSize, atOnce);
         int? examples = recipe.Dataset.Sources.All(source => File.Exists(source.Path) || Directory.Exists(source.Path)) ? RetrievalDataset.Load(recipe.Dataset).Count : null;
         RecipeExplanation explanation = new()
         {
@@ -96,7 +98,7 @@ public sealed record RecipeExplanation
     private static int? Length(RetrievalRecipe recipe, int? examples)
     {
         if (examples is not { } count) return recipe.StepScheduler.MaxSteps;
-        int ranks = recipe.Distributed.DataParallelSize ?? 1, ofRank = count / ranks, size = recipe.DataLoader.BatchSize ?? recipe.StepScheduler.LocalBatchSize;
+        int ranks = recipe.Distributed.Ranks, ofRank = count / ranks, size = recipe.DataLoader.BatchSize ?? recipe.StepScheduler.LocalBatchSize;
         int batches = recipe.DataLoader.DropLast ? ofRank / size : (ofRank + size - 1) / size;
         return new StepScheduler(recipe.StepScheduler, batches, ranks).TotalSteps;
     }

@@ -8,7 +8,7 @@ internal static class RecipeChecks
         top.Check(recipe.Validate);
         if (recipe is BiEncoderRecipe { Collator.UseDatasetInstruction: true, Dataset.UseInstructions: false })
             top.Reading.Warnings.Add("dataloader.collate_fn.use_dataset_instruction is true but dataset.use_dataset_instruction is not: all instructions are empty");
-        if ((recipe.Distributed.DataParallelSize ?? 1) == 1) IgnoreKeysOfRanks(recipe, top);
+        if (recipe.Distributed.Ranks == 1) IgnoreKeysOfRanks(recipe, top);
     }
 
     /// <summary>How passages of other ranks count means nothing where there is one.</summary>
