@@ -34,6 +34,17 @@ public sealed class TrainTests : IDisposable
     }
 
     [Fact]
+    public void So_many_processes_are_so_many_ranks_of_the_recipe()
+    {
+        string recipe = folder.Write("r.yaml", Recipe);
+        string[] sizes = ["--step_scheduler.global_batch_size", "16", "--step_scheduler.local_batch_size", "4", "--step_scheduler.max_steps", "3"];
+        JsonElement explained = JsonDocument.Parse(SiroccoProcess.Run(["train", recipe, "--nproc-per-node", "2", "--explain", "--json", .. sizes]).ExpectSuccess().Output).RootElement;
+        Assert.Equal(2, explained.GetProperty("run").GetProperty("micro_batches_per_step").GetInt32());
+        Assert.Contains(explained.GetProperty("values").EnumerateArray(), value => value.GetProperty("key").GetString() == "distributed.dp_size" && value.GetProperty("value").GetString() == "2");
+        Assert.Contains("--nproc-per-node is 2", SiroccoProcess.Run(["train", recipe, "--nproc-per-node", "2", "--distributed.dp_size", "4", .. sizes]).ExpectWrongUsage(), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_misspelt_override_is_refused_with_the_nearest_key() =>
         Assert.Contains("did you mean n_passages?", SiroccoProcess.Run("train", folder.Write("r.yaml", Recipe), "--explain", "--dataset.npassages", "3").ExpectFailure(), StringComparison.Ordinal);
 }

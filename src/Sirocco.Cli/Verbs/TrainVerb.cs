@@ -15,7 +15,7 @@ internal sealed class TrainVerb : Verb, ITakesOverrides
     private readonly Option<bool> explain = new("--explain") { Description = "Show what the recipe resolves to, sizes, memory and time; do not train" };
     private readonly Option<string?> initialWeights = new("--initial-weights") { Description = "Values of parameters that would start at random: score heads, adapters, projections", HelpName = "FILE.safetensors" };
     private readonly Option<bool> deterministic = new("--deterministic") { Description = "Results depend on nothing but recipe, data and number of threads, whatever the batch" };
-    private readonly Option<int?> processes = CommonOptions.Integer("--nproc-per-node", "N", 1, 1 << 16, "Accepted for the original's command lines; one process trains");
+    private readonly Option<int?> processes = CommonOptions.Integer("--nproc-per-node", "N", 1, 1 << 16, "Ranks of the original's command lines: their rows, in-batch negatives and mean gradients, computed in this process one after the other; as distributed.dp_size");
 
     public TrainVerb()
         : base("train", "Trains a bi-encoder, a cross-encoder or a student by a recipe.",
@@ -39,10 +39,9 @@ internal sealed class TrainVerb : Verb, ITakesOverrides
         string? positional = invocation.Get(recipe), named = invocation.Get(config);
         if (positional is not null && named is not null) throw new UsageException("the recipe is given twice; name it as RECIPE or with --config");
         string path = positional ?? named ?? throw new UsageException("RECIPE is missing; see sirocco train --help");
-        ResolvedRecipe<RetrievalRecipe> resolved = RecipeFile.ReadTraining(path, invocation.Get(Overrides));
+        ResolvedRecipe<RetrievalRecipe> resolved = Read(path, invocation.Get(processes), invocation.Get(Overrides));
         if (resolved.IgnoredKeys.Count > 0) invocation.Notice($"warning: without effect here: {string.Join(", ", resolved.IgnoredKeys)}");
         foreach (string warning in resolved.Warnings) invocation.Notice($"warning: {warning}");
-        if (invocation.Get(processes) is > 1) invocation.Notice("warning: --nproc-per-node is without effect: one process trains");
         if (invocation.Get(explain))
         {
             RecipeListing.Write(invocation, resolved);
@@ -70,5 +69,14 @@ internal sealed class TrainVerb : Verb, ITakesOverrides
 
         // A preemption is an end in order, as in the original; whoever presses Ctrl-C hears that the run is not at its end.
         return received is { } signal && !preemption.Contains(signal) && outcome.Status == RunStatus.Cancelled ? ExitStatus.Interrupted : ExitStatus.Success;
+    }
+
+    /// <summary>Reads the recipe for so many ranks, so that its own records say so too.</summary>
+    private static ResolvedRecipe<RetrievalRecipe> Read(string path, int? ranks, string[]? overrides)
+    {
+        if (ranks is not > 1) return RecipeFile.ReadTraining(path, overrides);
+        ResolvedRecipe<RetrievalRecipe> resolved = RecipeFile.ReadTraining(path, [$"--distributed.dp_size={ranks}", .. overrides ?? []]);
+        int? own = resolved.Recipe.Distributed.DataParallelSize;
+        return own == ranks ? resolved : throw new UsageException($"--nproc-per-node is {ranks} and --distributed.dp_size {own}; give one of them, or the same number");
     }
 }
