@@ -39,6 +39,35 @@ public class SplitTests
         }
     }
 
+    [Theory]
+    [InlineData("[[:alpha:]]", "[:alpha:] is not supported")]
+    [InlineData("[a", "not closed")]
+    [InlineData("a\\", "backslash")]
+    [InlineData("\\x{1F600}", "FFFF")]
+    [InlineData("[a&&]", "empty")]
+    [InlineData("\\p{Han}", "Han")]
+    public void A_pattern_that_cannot_be_followed_exactly_is_refused(string pattern, string reason) =>
+        Assert.Contains(reason, Assert.ThrowsAny<ArgumentException>(() => TextPattern.Expression(pattern)).Message);
+
+    [Fact]
+    public void No_pattern_fails_in_another_way()
+    {
+        string[] pieces = ["a", "-", "[", "[^", "]", "(", "(?:", "(?i)", "(?m:", "(?#", ")", "|", "*", "+", "?", "{2}", "{,3}", "{1,", "}", "\\", "\\w", "\\W", "\\b", "\\p{L}", "\\p{^N", "\\x{4", "&&", "[:punct:]", "^", "$", ".", "é", "𝒜"];
+        Random random = new(11);
+        for (int round = 0; round < 500; round++)
+        {
+            string pattern = string.Concat(Enumerable.Range(0, random.Next(1, 9)).Select(_ => pieces[random.Next(pieces.Length)]));
+            try
+            {
+                TextPattern.Expression(pattern).Matches("ab-é1 𝒜\n"u8);
+            }
+            catch (ArgumentException)
+            {
+                // Refused.
+            }
+        }
+    }
+
     private static List<int> Lengths(TextSplitter splitter, string text)
     {
         byte[] bytes = Utf8.UTF8.GetBytes(text);

@@ -25,7 +25,11 @@ internal sealed class Vocabulary
         this.starts = starts;
         this.lengths = lengths;
         this.irregular = irregular;
-        irregularIds = irregular.ToDictionary(pair => pair.Value, pair => pair.Key, StringComparer.Ordinal);
+        irregularIds = new Dictionary<string, int>(irregular.Count, StringComparer.Ordinal);
+        foreach ((int id, string name) in irregular)
+        {
+            if (!irregularIds.TryAdd(name, id)) throw new InvalidDataException($"token {id} ('{name}') is there twice");
+        }
         IsByteLevel = byteLevel;
         Table = new TokenTable(starts.Length, blob, starts);
         for (int id = 0; id < lengths.Length; id++)

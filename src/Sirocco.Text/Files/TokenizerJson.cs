@@ -23,9 +23,9 @@ internal static class TokenizerJson
 
         // The bytes of a text reach the model unchanged when spelling them is the last step and nothing else is spelled.
         bool byteLevel = prefix.Length == 0 && suffix.Length == 0 && steps.Count > 0 && steps[^1] is ByteSpelling &&
-            steps.Count(step => step is ByteSpelling) == 1 && !model.Setting("byte_fallback").Flag();
+            steps.Count(step => step is ByteSpelling) == 1;
         Vocabulary vocabulary = Build(model.Tokens!, byteLevel);
-        if (byteLevel && !HasAllBytes(vocabulary) && !model.Setting("unk_token").IsNull)
+        if (byteLevel && !HasAllBytes(vocabulary) && (model.Setting("byte_fallback").Flag() || !model.Setting("unk_token").IsNull))
         {
             byteLevel = false;
             vocabulary = Build(model.Tokens!, byteLevel: false);

@@ -191,6 +191,7 @@ internal sealed class OnigurumaPattern
         bool negated = Take("^");
         StringBuilder items = new();
         List<string> others = [], intersected = [];
+        bool afterSet = false; // whether a class such as \w came last, which begins no range
         for (bool first = true; ; first = false)
         {
             if (at >= source.Length) throw new ArgumentException("a class in brackets is not closed");
@@ -204,13 +205,17 @@ internal sealed class OnigurumaPattern
                 intersected.Add(Union(items, others));
                 items.Clear();
                 others.Clear();
+                afterSet = false;
                 continue;
             }
+            bool isSet = SetAhead(at);
             if (source[at] == '[')
             {
-                if (Bracket(items, others)) continue;
-                at++;
-                others.Add(Class(depth + 1));
+                if (!Bracket(items, others))
+                {
+                    at++;
+                    others.Add(Class(depth + 1));
+                }
             }
             else if (source[at] == '\\')
             {
@@ -220,15 +225,21 @@ internal sealed class OnigurumaPattern
             }
             else
             {
-                items.Append(source[at] == ']' ? @"\]" : source[at].ToString());
+                bool literal = source[at] == ']' || (source[at] == '-' && (afterSet || SetAhead(at + 1)));
+                items.Append(literal ? "\\" : "").Append(source[at]);
                 at++;
             }
+            afterSet = isSet;
         }
         if (others.Count == 0 && intersected.Count == 0 && items.Length > 0) return $"[{(negated ? "^" : items[0] == '^' ? @"\" : "")}{items}]";
         string set = Union(items, others);
         foreach (string part in intersected) set = $"(?:(?={part}){set})";
         return negated ? $"(?:(?!{set}){AnyCharacter})" : set;
     }
+
+    /// <summary>Whether what follows stands for several characters and so ends no range.</summary>
+    private bool SetAhead(int index) =>
+        index < source.Length && (source[index] is '[' or ']' || (source[index] == '\\' && index + 1 < source.Length && "wWdDsShHpP".Contains(source[index + 1], StringComparison.Ordinal)));
 
     private static string Union(StringBuilder items, List<string> others)
     {
