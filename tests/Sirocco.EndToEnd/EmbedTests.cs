@@ -98,12 +98,12 @@ public sealed class EmbedTests : IDisposable
         SiroccoProcess.Run("embed", Golden.Encoder, "--input", input, "--output", folder["whole.npy"], "--quiet").ExpectSuccess();
         // A run that fails at line 601 has written 512 vectors; they are kept, the output is not there.
         File.WriteAllText(input, Golden.JsonLines(many[..600]) + "{broken\n" + Golden.JsonLines(many[601..]));
-        Assert.Contains("line 601", SiroccoProcess.Run("embed", Golden.Encoder, "--input", input, "--output", output, "--resume").ExpectFailure(), StringComparison.Ordinal);
+        Assert.Contains("line 601", SiroccoProcess.Run("embed", Golden.Encoder, "--input", input, "--output", output, "--resume", "--quiet").ExpectFailure(), StringComparison.Ordinal);
         Assert.True(File.Exists(output + ".partial"));
         Assert.False(File.Exists(output));
         // Another input is another run.
         File.WriteAllText(input, Golden.JsonLines(many));
-        Assert.Contains("partial", SiroccoProcess.Run("embed", Golden.Encoder, "--input", input, "--output", output, "--resume").ExpectFailure(), StringComparison.Ordinal);
+        Assert.Contains("partial", SiroccoProcess.Run("embed", Golden.Encoder, "--input", input, "--output", output, "--resume", "--quiet").ExpectFailure(), StringComparison.Ordinal);
         File.Delete(output + ".partial");
 
         using (System.Diagnostics.Process process = SiroccoProcess.Start(["embed", Golden.Encoder, "--input", input, "--output", output, "--resume"]))
