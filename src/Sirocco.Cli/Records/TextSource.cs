@@ -15,6 +15,7 @@ internal sealed class TextSource : IDisposable
     private readonly bool? json;
     private readonly string[] texts = [];
     private readonly Func<JsonRecord, string> read = record => record.TitledText();
+    private long taken;
 
     /// <summary>Texts given as they are.</summary>
     public TextSource(IEnumerable<string> texts) => this.texts = [.. texts];
@@ -36,8 +37,9 @@ internal sealed class TextSource : IDisposable
         if (read is not null) this.read = read;
     }
 
-    /// <summary>How much of the input has been taken, from 0 to 1; null where that is not known.</summary>
-    public double? Part => file is { CanSeek: true, Length: > 0 } ? (double)file.Position / file.Length : null;
+    /// <summary>How much of the input is done, from 0 to 1, where work goes on behind what has been read; null where that is not known.</summary>
+    /// <param name="done">Texts that are done.</param>
+    public double? PartOf(long done) => taken > 0 && file is { CanSeek: true, Length: > 0 } ? (double)file.Position / file.Length * done / taken : null;
 
     /// <summary>Whether the next text may be long in coming.</summary>
     public bool IsDrained => lines is { IsDrained: true };
@@ -53,9 +55,10 @@ internal sealed class TextSource : IDisposable
         while (lines.TryRead(out ReadOnlyMemory<byte> line))
         {
             isJson ??= line.Span.TrimStart(" \t"u8) is [(byte)'{', ..];
+            if (isJson.Value && line.Span.Trim(" \t"u8).IsEmpty) continue; // a blank line at the end of a file is no record
+            taken++;
             if (isJson.Value)
             {
-                if (line.Span.Trim(" \t"u8).IsEmpty) continue; // a blank line at the end of a file is no record
                 using JsonRecord record = JsonRecord.Parse(line, lines.Place);
                 yield return new TextRecord(read(record), record.Identifier("id") ?? record.Identifier("_id"), line.ToArray());
             }

@@ -66,7 +66,7 @@ internal sealed class EmbedVerb : Verb
             long before = done + known;
             float[][] fresh = known == batch.Length ? [] : embedder.Embed(
                 [.. batch.Skip(known).Select(record => record.Text)],
-                progress: new Callback<int>(count => progress.Report(before + count, part: source.Part)),
+                progress: new Callback<int>(count => progress.Report(before + count, part: source.PartOf(before + count))),
                 cancellation: invocation.Cancellation);
             partial?.Append(fresh);
             for (int i = 0; i < fresh.Length; i++) vectors.Add(batch[known + i], fresh[i]);

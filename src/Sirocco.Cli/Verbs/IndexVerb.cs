@@ -46,7 +46,7 @@ internal sealed class IndexVerb : Verb
             Store = invocation.Get(store) switch { "int8" => VectorStore.Int8, "binary" => VectorStore.Binary, _ => VectorStore.F32 },
             DocumentPrompt = invocation.Get(prompt) ?? (invocation.Get(promptName) is { } name ? PromptNamed(embedder, name) : null),
             QueryPrompt = invocation.Get(queryPrompt),
-        }, new Callback<int>(count => progress.Report(count, part: source.Part)), invocation.Cancellation);
+        }, new Callback<int>(count => progress.Report(count, part: source.PartOf(count))), invocation.Cancellation);
         progress.Dispose();
         invocation.Notice(string.Create(CultureInfo.InvariantCulture, $"{build.Records:N0} records of {embedder.Dimensions} features are in {place}"));
         if (build.FirstRepeatedId is { } repeated)

@@ -77,7 +77,7 @@ internal sealed class TokenizeVerb : Verb
                     if (withOffsets) WriteOffsets(writer, places);
                 },
                 flush: source.IsDrained);
-            progress.Report(++done, part: source.Part);
+            progress.Report(++done, part: source.PartOf(done));
         }
     }
 

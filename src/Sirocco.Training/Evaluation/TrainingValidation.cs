@@ -9,9 +9,9 @@ internal sealed class TrainingValidation<TBatch>
     where TBatch : ExampleBatch
 {
     private readonly RetrievalDataLoader<TBatch>? examples;
-    private readonly Func<CancellationToken, IReadOnlyDictionary<string, double>>? search;
+    private readonly Func<Action<int, int>, CancellationToken, IReadOnlyDictionary<string, double>>? search;
 
-    private TrainingValidation(RetrievalDataLoader<TBatch>? examples, Func<CancellationToken, IReadOnlyDictionary<string, double>>? search)
+    private TrainingValidation(RetrievalDataLoader<TBatch>? examples, Func<Action<int, int>, CancellationToken, IReadOnlyDictionary<string, double>>? search)
     {
         this.examples = examples;
         this.search = search;
@@ -25,17 +25,19 @@ internal sealed class TrainingValidation<TBatch>
     public static TrainingValidation<TBatch>? Of(RunSetup<TBatch> setup, EncoderModel model, ComputeContext context, Precision precision)
     {
         if (setup.Corpus is not { } corpus) return setup.Validation is { } examples ? new TrainingValidation<TBatch>(examples, null) : null;
-        return new TrainingValidation<TBatch>(setup.Validation, cancellation => corpus.Evaluate((BiEncoder)model, context, precision, cancellation: cancellation));
+        return new TrainingValidation<TBatch>(setup.Validation, (progress, cancellation) =>
+            corpus.Evaluate((BiEncoder)model, context, precision, done => progress(done, corpus.Documents), cancellation));
     }
 
     /// <summary>Measures the model as it is.</summary>
     /// <param name="objective">Scores held-out examples.</param>
     /// <param name="step">The step just done.</param>
     /// <param name="epoch">Its epoch.</param>
+    /// <param name="progress">Told how many queries or documents are done, of how many.</param>
     /// <param name="cancellation">Stops between layers.</param>
-    public ValidationRecord Run(TrainingObjective<TBatch> objective, int step, int epoch, CancellationToken cancellation)
+    public ValidationRecord Run(TrainingObjective<TBatch> objective, int step, int epoch, Action<int, int> progress, CancellationToken cancellation)
     {
-        ValidationRecord record = examples is null ? new ValidationRecord(step, epoch, []) : CandidateValidation.Run(objective, examples, step, epoch, cancellation);
-        return search is null ? record : record with { Metrics = [.. record.Metrics, .. search(cancellation)] };
+        ValidationRecord record = examples is null ? new ValidationRecord(step, epoch, []) : CandidateValidation.Run(objective, examples, step, epoch, done => progress(done, examples.Dataset.Count), cancellation);
+        return search is null ? record : record with { Metrics = [.. record.Metrics, .. search(progress, cancellation)] };
     }
 }

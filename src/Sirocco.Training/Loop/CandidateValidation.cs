@@ -9,8 +9,9 @@ public static class CandidateValidation
     /// <param name="loader">The validation data; their first epoch's order.</param>
     /// <param name="step">The step just done.</param>
     /// <param name="epoch">Its epoch.</param>
+    /// <param name="progress">Told how many queries are done.</param>
     /// <param name="cancellation">Stops between layers.</param>
-    public static ValidationRecord Run<TBatch>(TrainingObjective<TBatch> objective, RetrievalDataLoader<TBatch> loader, int step, int epoch, CancellationToken cancellation = default)
+    public static ValidationRecord Run<TBatch>(TrainingObjective<TBatch> objective, RetrievalDataLoader<TBatch> loader, int step, int epoch, Action<int>? progress = null, CancellationToken cancellation = default)
         where TBatch : ExampleBatch
     {
         ArgumentNullException.ThrowIfNull(objective);
@@ -41,6 +42,7 @@ public static class CandidateValidation
             losses += sum / scores.Queries;
             batches++;
             queries += scores.Queries;
+            progress?.Invoke(queries);
         }
 
         return new ValidationRecord(

@@ -208,7 +208,7 @@ public sealed class RecipeRunner
                 ValidationRecord? validated = null;
                 if (validation is not null && scheduler.IsValidationStep && !StopAfterStep.IsCancellationRequested)
                 {
-                    lastValidation = validated = validation.Run(objective, scheduler.Step, scheduler.Epoch, cancellation);
+                    lastValidation = validated = validation.Run(objective, scheduler.Step, scheduler.Epoch, tracking.Validating, cancellation);
                     tracking.Validated(validated);
                     if (stopping?.Observe(validated) is { } reason) ended = new RunOutcome(RunStatus.StoppedEarly, reason);
                 }

@@ -42,6 +42,8 @@ internal sealed class RunTracking : TrainingObserver, IDisposable
 
     public override void Stepped(TrainingRecord record) => observers.ForEach(observer => observer.Stepped(record));
 
+    public override void Validating(int done, int total) => observers.ForEach(observer => observer.Validating(done, total));
+
     public override void Validated(ValidationRecord record) => observers.ForEach(observer => observer.Validated(record));
 
     public override void Saved(string checkpoint) => observers.ForEach(observer => observer.Saved(checkpoint));

@@ -23,6 +23,13 @@ public abstract class TrainingObserver
     {
     }
 
+    /// <summary>A validation goes on.</summary>
+    /// <param name="done">Queries or documents so far.</param>
+    /// <param name="total">Of how many.</param>
+    public virtual void Validating(int done, int total)
+    {
+    }
+
     /// <summary>A validation is done.</summary>
     public virtual void Validated(ValidationRecord record)
     {

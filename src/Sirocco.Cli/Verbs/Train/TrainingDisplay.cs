@@ -10,6 +10,7 @@ internal sealed class TrainingDisplay(Invocation invocation) : TrainingObserver,
     private ProgressLine? line;
     private int steps;
     private long tokens;
+    private double part;
 
     public override void Started(TrainingPlan plan)
     {
@@ -26,8 +27,12 @@ internal sealed class TrainingDisplay(Invocation invocation) : TrainingObserver,
         string detail = string.Create(
             CultureInfo.InvariantCulture,
             $"step {record.Step} of {steps}, epoch {record.Epoch}, loss {record.Loss:0.0000}, grad_norm {record.GradientNorm:0.000}, lr {record.LearningRate:0.00e+00}");
-        line!.Report(tokens, detail, (record.Step + 1.0) / steps);
+        part = (record.Step + 1.0) / steps;
+        line!.Report(tokens, detail, part);
     }
+
+    public override void Validating(int done, int total) =>
+        line!.Report(tokens, string.Create(CultureInfo.InvariantCulture, $"validating {done:N0}/{total:N0}"), part);
 
     public override void Validated(ValidationRecord record)
     {
