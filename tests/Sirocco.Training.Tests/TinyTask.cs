@@ -66,5 +66,5 @@ internal static class TinyTask
         return metrics.ReciprocalRank;
     }
 
-    public static float[] Weights(ContrastiveTrainer trainer) => trainer.Optimizer.Arena.Masters.Span(0, (int)trainer.Optimizer.Arena.Length).ToArray();
+    public static float[] Weights(ContrastiveTrainer trainer) => trainer.Optimizer.Arena.Masters.ToArray();
 }

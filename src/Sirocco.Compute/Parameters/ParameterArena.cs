@@ -85,7 +85,15 @@ public sealed unsafe class ArenaSlice
 
     internal float* Pointer => (float*)block.Pointer + offset;
 
-    /// <summary>Part of the range.</summary>
+    /// <summary>All values, copied.</summary>
+    public float[] ToArray()
+    {
+        float[] values = Span(0, checked((int)Length)).ToArray();
+        GC.KeepAlive(this);
+        return values;
+    }
+
+    /// <summary>Part of the range. Its memory is that of the slice: who holds the span must hold the slice, or the arena.</summary>
     public Span<float> Span(long start, int length)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(start);

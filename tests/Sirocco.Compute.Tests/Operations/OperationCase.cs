@@ -147,7 +147,7 @@ internal sealed class Bound
 
     public float[] Gradient(Tape tape, int variable)
     {
-        if (parameters[variable] is { } parameter) return parameter.Gradient!.Span(0, (int)parameter.Count).ToArray();
+        if (parameters[variable] is { } parameter) return parameter.Gradient!.ToArray();
         return tape.Gradient(tensors[variable]!) is { } gradient ? gradient.ToArray() : new float[variables[variable].Values.Length];
     }
 

@@ -33,6 +33,6 @@ public sealed class RoundedTrainingTests
         using Scope f = context.BeginScope(precision, tape);
         Tensor loss = network.Loss(f, network.Embed(f, 41), recomputed);
         tape.Backward(loss);
-        return [loss.Scalar(), .. network.Arena.Gradients.Span(0, (int)network.Arena.Length)];
+        return [loss.Scalar(), .. network.Arena.Gradients.ToArray()];
     }
 }

@@ -47,7 +47,7 @@ public sealed class SteadyStateTests
             using Scope f = context.BeginScope(Precision.BF16, tape);
             Tensor loss = network.Loss(f, network.Embed(f, 333), recomputed: false);
             tape.Backward(loss);
-            return [loss.Scalar(), .. network.Arena.Gradients.Span(0, (int)network.Arena.Length)];
+            return [loss.Scalar(), .. network.Arena.Gradients.ToArray()];
         }
     }
 }

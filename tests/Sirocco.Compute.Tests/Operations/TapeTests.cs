@@ -21,7 +21,7 @@ public sealed class TapeTests
             Tensor x = network.Input(f, 50);
             tape.Watch(x);
             tape.Backward(network.Loss(f, x, recomputed));
-            return (network.Arena.Gradients.Span(0, (int)network.Arena.Length).ToArray(), tape.Gradient(x)!.ToArray(), context.PeakBytes);
+            return (network.Arena.Gradients.ToArray(), tape.Gradient(x)!.ToArray(), context.PeakBytes);
         }
     }
 
@@ -105,7 +105,7 @@ public sealed class TapeTests
             foreach (int i in order) tapes[i].Backward(losses[i]);
             foreach (Scope scope in scopes) scope.Dispose();
             foreach (Tape tape in tapes) tape.Dispose();
-            return network.Arena.Gradients.Span(0, (int)network.Arena.Length).ToArray();
+            return network.Arena.Gradients.ToArray();
         }
     }
 
@@ -117,14 +117,14 @@ public sealed class TapeTests
         using Tape whole = new(), lower = new(), upper = new();
         using Scope f = context.BeginScope(Precision.F32, whole), below = context.BeginScope(Precision.F32, lower), above = context.BeginScope(Precision.F32, upper);
         whole.Backward(network.Loss(f, network.Embed(f, 11), recomputed: false));
-        float[] expected = network.Arena.Gradients.Span(0, (int)network.Arena.Length).ToArray();
+        float[] expected = network.Arena.Gradients.ToArray();
 
         network.Arena.ZeroGradients();
         Tensor cut = network.Embed(below, 11);
         upper.Watch(cut);
         upper.Backward(network.Loss(above, cut, recomputed: false));
         lower.Backward(cut, upper.Gradient(cut));
-        Assert.Equal(expected, network.Arena.Gradients.Span(0, (int)network.Arena.Length).ToArray());
+        Assert.Equal(expected, network.Arena.Gradients.ToArray());
     }
 
     [Theory]
@@ -193,5 +193,5 @@ public sealed class TapeTests
         Assert.Throws<InvalidOperationException>(() => f.Recomputed(x, (inner, input) => inner.Add(input, inner.ExcludeScores(other, new bool[other.Count]))));
     }
 
-    private static float[] Copy(Parameter parameter) => parameter.Gradient!.Span(0, (int)parameter.Count).ToArray();
+    private static float[] Copy(Parameter parameter) => parameter.Gradient!.ToArray();
 }

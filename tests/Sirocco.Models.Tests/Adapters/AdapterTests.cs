@@ -50,7 +50,7 @@ public sealed class AdapterTests : IDisposable
         {
             Span<float> values = parameter.Master!.Span(0, (int)parameter.Count);
             float[] before = values.ToArray(), direction = [.. before.Select(_ => (2f * random.Next(2)) - 1)];
-            float[] gradient = parameter.Gradient!.Span(0, (int)parameter.Count).ToArray();
+            float[] gradient = parameter.Gradient!.ToArray();
             double along = gradient.Zip(direction, (g, d) => (double)g * d).Sum();
             const float Step = 2e-3f;
             double At(float step)

@@ -145,7 +145,7 @@ public sealed class RecipeRunnerTests : IDisposable
         }
 
         trainer.Step();
-        return (arena.Masters.Span(0, (int)arena.Length).ToArray(), failure);
+        return (arena.Masters.ToArray(), failure);
     }
 
     /// <summary>Moves the model into a hub cache; names are looked up there and nowhere else.</summary>

@@ -53,7 +53,7 @@ public class GradientCacheTests
         DropoutDraw draw = new(5, 9);
         objective.AddGradients(batch, 1, draw);
         Parameter chosen = adapter.Parameters[^1];
-        float[] gradient = chosen.Gradient!.Span(0, (int)chosen.Count).ToArray(), at = new float[chosen.Count];
+        float[] gradient = chosen.Gradient!.ToArray(), at = new float[chosen.Count];
         chosen.CopyTo(at);
         int largest = Enumerable.Range(0, gradient.Length).MaxBy(i => Math.Abs(gradient[i]));
         double difference = (Value(0.01f) - Value(-0.01f)) / 0.02;
@@ -113,7 +113,7 @@ public class GradientCacheTests
         ParameterArena arena = new(model.Parameters);
         ContrastiveObjective objective = new(context, model, loss, Precision.F32) { QueriesAtOnce = piece, MultiVector = multiVector, DetachesRemoteNegatives = detaches };
         float value = objective.AddGradients(batch ?? Batch(), 0.5f);
-        return (value, arena.Gradients.Span(0, (int)arena.Length).ToArray());
+        return (value, arena.Gradients.ToArray());
     }
 
     /// <summary>Each of 24 queries with two passages.</summary>

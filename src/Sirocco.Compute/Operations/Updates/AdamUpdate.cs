@@ -72,6 +72,9 @@ public static class AdamUpdates
             Coefficients = coefficients,
             GradientScale = gradientScale,
         });
+        GC.KeepAlive(firstMoments);
+        GC.KeepAlive(secondMoments);
+        GC.KeepAlive(maxima);
     }
 
     private unsafe struct Update : IArenaUpdate

@@ -20,6 +20,7 @@ public static class GradientNorms
         double[] sums = new double[chunks];
         Work work = new() { Values = x.Pointer, Length = x.Length, Sums = sums };
         context.Backend.Team.Run(ref work, chunks);
+        GC.KeepAlive(x);
         double sum = 0;
         foreach (double part in sums) sum += part;
         return MathF.Sqrt((float)sum) is var norm && float.IsNormal(norm) ? (float)Math.Sqrt(sum) : norm;

@@ -47,6 +47,7 @@ public static class SgdUpdates
             Coefficients = coefficients,
             GradientScale = gradientScale,
         });
+        GC.KeepAlive(buffers);
     }
 
     private unsafe struct Update : IArenaUpdate

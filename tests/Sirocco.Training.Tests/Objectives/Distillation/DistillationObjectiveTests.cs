@@ -38,7 +38,7 @@ public class DistillationObjectiveTests
         objective.AddGradients(batch, 1, new DropoutDraw(1, 0));
         foreach (Parameter parameter in objective.Parameters.Where(parameter => parameter.Name is "projection.weight" or "projection.bias" or "norm.weight" || parameter.Name.Contains("v_proj", StringComparison.Ordinal)))
         {
-            float[] values = new float[parameter.Count], gradient = parameter.Gradient!.Span(0, (int)parameter.Count).ToArray();
+            float[] values = new float[parameter.Count], gradient = parameter.Gradient!.ToArray();
             parameter.CopyTo(values);
             float[] direction = [.. gradient.Select(value => (float)(value / Length(gradient)))];
             double Along(float step)
@@ -53,7 +53,7 @@ public class DistillationObjectiveTests
             Assert.True(Math.Abs(slope - Length(gradient)) < 2e-3 * Length(gradient), $"{parameter.Name}: slope {slope}, length of the gradient {Length(gradient)}");
         }
 
-        Assert.All(student.Parameters, parameter => Assert.True(Length(parameter.Gradient!.Span(0, (int)parameter.Count).ToArray()) > 0, parameter.Name));
+        Assert.All(student.Parameters, parameter => Assert.True(Length(parameter.Gradient!.ToArray()) > 0, parameter.Name));
     }
 
     [Fact]
@@ -80,7 +80,7 @@ public class DistillationObjectiveTests
         {
             ParameterArena arena = new(objective.Parameters);
             MicroBatchReport report = objective.AddGradients(batch, 1, new DropoutDraw(1, 0));
-            return (report, [.. arena.Parameters.SelectMany(parameter => parameter.Gradient!.Span(0, (int)parameter.Count).ToArray())]);
+            return (report, [.. arena.Parameters.SelectMany(parameter => parameter.Gradient!.ToArray())]);
         }
     }
 
