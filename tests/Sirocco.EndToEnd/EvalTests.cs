@@ -44,7 +44,7 @@ public sealed class EvalTests : IDisposable
             "--rerank", Golden.CrossEncoder, "--candidates", "3", "--metrics", "mrr@10,p@1", "--output", run, "--per-query", values, "--json");
         JsonElement[] rows = [.. result.GetProperty("rows").EnumerateArray()];
         string[] names = ["8 dimensions, f32 index", "8 dimensions, binary index", "16 dimensions, f32 index", "16 dimensions, binary index"];
-        string[] alone = [.. names.Select(name => $"{Golden.Encoder}, {name}"), index, "BM25"];
+        string[] alone = [.. names.Select(name => $"{Golden.Encoder}, {name}"), .. names.Select(name => $"{index}, {name}"), "BM25"];
         Assert.Equal([.. alone, .. alone.Select(name => $"{name} + {Golden.CrossEncoder}")], rows.Select(row => row.GetProperty("name").GetString()));
 
         // With one prompt for both sides a text's own vector is the nearest, at any length.
@@ -53,6 +53,10 @@ public sealed class EvalTests : IDisposable
         Assert.False(rows[0].TryGetProperty("compared_with_first", out _));
         JsonElement reranked = rows[^1].GetProperty("compared_with_first").GetProperty("mrr@10");
         Assert.Equal(rows[^1].GetProperty("metrics").GetProperty("mrr@10").GetDouble() - 1, reranked.GetProperty("difference").GetDouble(), 1e-12);
+
+        // An index without a cut and kept as it is says the same as a search in it.
+        JsonElement plain = Json("eval", index, "--queries", queries, "--metrics", "mrr@10,p@1", "--json"), whole = Json("eval", index, "--queries", queries, "--dimensions", "32,16", "--metrics", "mrr@10,p@1", "--json");
+        Assert.Equal(plain.GetProperty("metrics").GetRawText(), whole.GetProperty("metrics").GetRawText());
 
         // What was written gives the same figures again.
         JsonElement again = Json("eval", folder["run.9.trec"], "--queries", queries, "--metrics", "mrr@10,p@1", "--json");

@@ -36,13 +36,64 @@ public static class ModelSearch
         CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(embedder);
+        float[][] asked = Asked(embedder, queries, options.QueryPrompt ?? embedder.QueryPrompt, variants, progress, cancellation);
+        IEnumerable<float[]> documents = embedder.Embed(
+            Enumerable.Range(0, corpus.Count), corpus.TextOf, prompt: options.DocumentPrompt ?? embedder.DocumentPrompt, progress: progress is null ? null : new ProgressAfter(progress, asked.Length), cancellation: cancellation)
+            .Select(embedded => embedded.Vector);
+        return Run(embedder, queries, asked, documents, corpus.IdOf, variants, options, cancellation);
+    }
+
+    /// <summary>The same with documents whose vectors an index has, so that only the queries are embedded.</summary>
+    /// <param name="index">Keeps f32 vectors.</param>
+    /// <param name="queries">What is asked.</param>
+    /// <param name="variants">Ways of keeping vectors.</param>
+    /// <param name="options">Depth, prompt of the queries, unit length.</param>
+    /// <param name="progress">Told the number of queries embedded.</param>
+    /// <param name="cancellation">Stops between layers and blocks.</param>
+    /// <returns>A run for each variant.</returns>
+    /// <exception cref="ArgumentException">A variant keeps more features than the index has.</exception>
+    /// <exception cref="NotSupportedException">The index keeps vectors as int8 or signs only.</exception>
+    public static IReadOnlyList<RetrievalRun> Run(
+        SemanticIndex index,
+        IReadOnlyList<RetrievalQuery> queries,
+        IReadOnlyList<VectorVariant> variants,
+        ModelSearchOptions options,
+        IProgress<int>? progress = null,
+        CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(index);
+        VectorIndex vectors = index.Vectors;
+        float[][] asked = Asked(index.Embedder, queries, options.QueryPrompt ?? vectors.Description.QueryPrompt, variants, progress, cancellation);
+        IEnumerable<float[]> documents = Enumerable.Range(0, vectors.Count).Select(row =>
+        {
+            float[] vector = new float[vectors.Dimensions];
+            vectors.CopyVector(row, vector);
+            return vector;
+        });
+        return Run(index.Embedder, queries, asked, documents, vectors.Id, variants, options, cancellation);
+    }
+
+    private static float[][] Asked(
+        Embedder embedder, IReadOnlyList<RetrievalQuery> queries, string prompt, IReadOnlyList<VectorVariant> variants, IProgress<int>? progress, CancellationToken cancellation)
+    {
         foreach (VectorVariant variant in variants)
         {
             if (variant.Dimensions > embedder.Dimensions) throw new ArgumentException($"{variant.Dimensions} dimensions are asked for, but the model gives vectors of {embedder.Dimensions}; ask for at most that many", nameof(variants));
         }
 
-        float[][] asked = embedder.Embed([.. queries.Select(query => query.Text)], prompt: options.QueryPrompt ?? embedder.QueryPrompt, progress: progress, cancellation: cancellation);
+        return embedder.Embed([.. queries.Select(query => query.Text)], prompt: prompt, progress: progress, cancellation: cancellation);
+    }
 
+    private static IReadOnlyList<RetrievalRun> Run(
+        Embedder embedder,
+        IReadOnlyList<RetrievalQuery> queries,
+        float[][] asked,
+        IEnumerable<float[]> documents,
+        Func<int, string> idOf,
+        IReadOnlyList<VectorVariant> variants,
+        ModelSearchOptions options,
+        CancellationToken cancellation)
+    {
         // A cut takes unit length away; similarity is the cosine wherever whole vectors have unit length, as sentence-transformers compares them.
         bool unit = options.NormalizeCuts ?? Array.TrueForAll(asked, vector => Math.Abs(TensorPrimitives.Norm<float>(vector) - 1) < 1e-3f);
         using ComputeContext context = new(new ComputeOptions { Threads = embedder.Options.Threads });
@@ -50,13 +101,13 @@ public static class ModelSearch
         try
         {
             int document = 0;
-            foreach ((_, float[] vector) in embedder.Embed(Enumerable.Range(0, corpus.Count), corpus.TextOf, prompt: options.DocumentPrompt ?? embedder.DocumentPrompt, progress: progress is null ? null : new ProgressAfter(progress, asked.Length), cancellation: cancellation))
+            foreach (float[] vector in documents)
             {
-                foreach (VariantSearch search in searches) search.Add(corpus.IdOf(document), vector, cancellation);
+                foreach (VariantSearch search in searches) search.Add(idOf(document), vector, cancellation);
                 document++;
             }
 
-            return [.. searches.Select(search => search.Finish(queries, corpus, cancellation))];
+            return [.. searches.Select(search => search.Finish(queries, idOf, cancellation))];
         }
         finally
         {
@@ -89,11 +140,11 @@ public static class ModelSearch
             Added(id, cancellation);
         }
 
-        public RetrievalRun Finish(IReadOnlyList<RetrievalQuery> queries, Corpus corpus, CancellationToken cancellation)
+        public RetrievalRun Finish(IReadOnlyList<RetrievalQuery> queries, Func<int, string> idOf, CancellationToken cancellation)
         {
             RetrievalRun run = new();
             int q = 0;
-            foreach (IEnumerable<(int Document, float Score)> hits in Rank(cancellation)) run.Add(queries[q++].Id, hits.Select(hit => new ScoredDocument(corpus.IdOf(hit.Document), hit.Score)));
+            foreach (IEnumerable<(int Document, float Score)> hits in Rank(cancellation)) run.Add(queries[q++].Id, hits.Select(hit => new ScoredDocument(idOf(hit.Document), hit.Score)).DistinctBy(found => found.Document)); // records of an index may share an id
             return run;
         }
 

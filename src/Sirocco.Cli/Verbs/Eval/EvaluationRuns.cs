@@ -24,7 +24,7 @@ internal sealed class EvaluationRuns(Invocation invocation, EvaluationData data,
                 rows.Add(new EvaluationRow(subject.Name, RetrievalRun.Load(subject.Name)));
                 break;
             case SubjectKind.Index:
-                AddIndex(subject.Name, encoder);
+                AddIndex(subject.Name, encoder, variants);
                 break;
             default:
                 foreach (Precision? precision in variants.Precisions) AddModel(subject.Name, encoder with { Precision = precision }, variants);
@@ -102,10 +102,17 @@ internal sealed class EvaluationRuns(Invocation invocation, EvaluationData data,
         if (embedder.TextsCut > 0) invocation.Notice($"note: {embedder.TextsCut} texts were longer than {embedder.MaxLength} tokens and were cut");
     }
 
-    private void AddIndex(string place, EmbedderOptions encoder)
+    private void AddIndex(string place, EmbedderOptions encoder, EvaluationVariants variants)
     {
         using SemanticIndex index = SemanticIndex.Open(place, new SearchOptions { Locate = invocation.Model, Threads = encoder.Threads, Deterministic = encoder.Deterministic });
         using ProgressLine progress = invocation.Progress($"searching {place}", "queries", data.Queries.Count);
+        if (variants.ChangeVectors)
+        {
+            IReadOnlyList<RetrievalRun> runs = Invocation.Load(() => ModelSearch.Run(index, data.Queries, variants.Vectors, options, new Callback<int>(done => progress.Report(done)), invocation.Cancellation));
+            for (int i = 0; i < runs.Count; i++) rows.Add(new EvaluationRow(variants.Name(place, null, variants.Vectors[i]), runs[i]));
+            return;
+        }
+
         RetrievalRun run = new();
         foreach (RetrievalQuery[] batch in data.Queries.Chunk(QueriesAtOnce))
         {

@@ -23,6 +23,9 @@ internal sealed record EvaluationVariants(IReadOnlyList<Precision?> Precisions, 
         return new EvaluationVariants(held, [.. lengths.SelectMany(length => kept.Select(store => new VectorVariant(length, store)))], lengths.Length > 1, kept.Length > 1);
     }
 
+    /// <summary>Whether vectors are cut, or kept in another way than an index of f32 keeps them.</summary>
+    public bool ChangeVectors => Vectors is not [{ Dimensions: null, Store: VectorStore.F32 }];
+
     /// <summary>A row's name: the model, and what tells its row from the others.</summary>
     public string Name(string model, Precision? precision, VectorVariant vectors) =>
         Name(model, precision, vectors.Dimensions) + (SeveralStores ? vectors.Store switch { VectorStore.Int8 => ", int8 index", VectorStore.Binary => ", binary index", _ => ", f32 index" } : "");
