@@ -100,9 +100,13 @@ public sealed unsafe class Parameter
     public static Parameter FromMemory(string name, IReadOnlyList<int> shape, ElementType type, nint data, object owner, ShardAxis axis = ShardAxis.None, float scale = 1) =>
         new(name, shape, type, (void*)data, owner, scale) { ShardAxis = axis };
 
-    /// <summary>A weight that exists in int8 only: for products in that precision, with no values to be read.</summary>
-    internal static Parameter FromQuantized(string name, IReadOnlyList<int> shape, ElementType type, QuantizedWeight weight, ShardAxis axis) =>
-        new(name, shape, type, null, weight) { ShardAxis = axis, quantized = weight, quantizedVersion = 0 };
+    /// <summary>A weight that is held in int8 only: for products in that precision, with no values to be read. The memory of the values is freed.</summary>
+    internal static Parameter FromQuantized(CpuBackend backend, string name, IReadOnlyList<int> shape, ElementType type, NativeBlock values, ShardAxis axis)
+    {
+        QuantizedWeight weight = QuantizedWeight.Quantize(backend, Operand.Dense((void*)values.Pointer, type, shape[0], shape[1]));
+        values.Free();
+        return new Parameter(name, shape, type, null, weight) { ShardAxis = axis, quantized = weight, quantizedVersion = 0 };
+    }
 
     /// <summary>A parameter with f32 values of its own.</summary>
     /// <exception cref="ArgumentException">The number of values is not that of the shape.</exception>

@@ -1,5 +1,4 @@
 using Sirocco.Compute;
-using Sirocco.Compute.Backends.Cpu;
 
 namespace Sirocco.Models;
 
@@ -50,8 +49,6 @@ internal sealed unsafe class UniformParameters(ElementType type, ComputeContext?
             }
         });
         if (int8 is null || !name.EndsWith("_proj.weight", StringComparison.Ordinal)) return Parameter.FromMemory(name, shape, type, block.Pointer, block, axis);
-        QuantizedWeight weight = QuantizedWeight.Quantize(int8.Backend, Operand.Dense((void*)block.Pointer, type, shape[0], shape[1]));
-        block.Free();
-        return Parameter.FromQuantized(name, shape, type, weight, axis);
+        return Parameter.FromQuantized(int8.Backend, name, shape, type, block, axis);
     }
 }

@@ -82,36 +82,32 @@ public sealed unsafe class Checkpoint : IParameterSource, IDisposable
         taken.Add(stored);
         RowOrder order = layout.RowsOf(name, headSize);
         Fp8Scale? scale = tensor.Type is StorageType.F8_E4M3 or StorageType.F8_E5M2 ? Fp8Scale.Of(archive, tensor, stored) : null;
-        bool sameType = tensor.Type is StorageType.F32 or StorageType.BF16 or StorageType.F16 || scale?.OfTensor is not null;
-        ElementType type = tensor.Type switch
+        ElementType? own = tensor.Type switch
         {
             StorageType.F32 => ElementType.F32,
             StorageType.BF16 => ElementType.BF16,
             StorageType.F16 => ElementType.F16,
-            StorageType.F64 => ElementType.F32,
-            StorageType.F8_E4M3 when sameType => ElementType.F8E4M3,
-            StorageType.F8_E5M2 when sameType => ElementType.F8E5M2,
-            StorageType.F8_E4M3 or StorageType.F8_E5M2 => ElementType.BF16,
-            _ when tensor.Type.IsQuantised => precision == Precision.F32 ? ElementType.F32 : ElementType.BF16,
+            StorageType.F8_E4M3 when scale!.OfTensor is not null => ElementType.F8E4M3,
+            StorageType.F8_E5M2 when scale!.OfTensor is not null => ElementType.F8E5M2,
+            _ => null,
+        };
+        if (own is { } same && tensor.Order.IsIdentity && order.IsIdentity && (nint)tensor.Pointer % same.Size() == 0)
+            return Parameter.FromMemory(stored, shape, same, (nint)tensor.Pointer, archive, axis, scale?.OfTensor ?? 1);
+
+        bool int8 = precision == Precision.Int8 && tensor.Type.IsQuantised && name.EndsWith("_proj.weight", StringComparison.Ordinal);
+        ElementType type = tensor.Type switch
+        {
+            StorageType.F32 or StorageType.F64 => ElementType.F32,
+            StorageType.BF16 or StorageType.F8_E4M3 or StorageType.F8_E5M2 => ElementType.BF16,
+            StorageType.F16 => ElementType.F16,
+            _ when tensor.Type.IsQuantised => precision == Precision.F32 || int8 ? ElementType.F32 : ElementType.BF16,
             _ => throw new InvalidDataException($"{tensor.FilePath}: tensor '{stored}' is stored as {tensor.Type.Name}, expected F32, F16, BF16, F8_E4M3 or a GGUF block type"),
         };
-        if (sameType && tensor.Order.IsIdentity && order.IsIdentity && (nint)tensor.Pointer % type.Size() == 0)
-            return Parameter.FromMemory(stored, shape, type, (nint)tensor.Pointer, archive, axis, scale?.OfTensor ?? 1);
-
-        if (scale is not null) type = ElementType.BF16;
-        if (precision == Precision.Int8 && tensor.Type.IsQuantised && stored.EndsWith("_proj.weight", StringComparison.Ordinal))
-        {
-            NativeBlock values = new(checked(tensor.ElementCount * sizeof(float)), zeroed: false);
-            Convert(tensor, order, null, ElementType.F32, values);
-            quantizer ??= new CpuBackend(Environment.ProcessorCount);
-            QuantizedWeight weight = QuantizedWeight.Quantize(quantizer, Operand.Dense((void*)values.Pointer, ElementType.F32, shape[0], shape[1]));
-            values.Free();
-            return Parameter.FromQuantized(stored, shape, type, weight, axis);
-        }
-
         NativeBlock block = new(checked(tensor.ElementCount * type.Size()), zeroed: false);
         Convert(tensor, order, scale, type, block);
-        return Parameter.FromMemory(stored, shape, type, block.Pointer, block, axis);
+        return int8
+            ? Parameter.FromQuantized(quantizer ??= new CpuBackend(), stored, shape, type, block, axis)
+            : Parameter.FromMemory(stored, shape, type, block.Pointer, block, axis);
     }
 
     /// <summary>

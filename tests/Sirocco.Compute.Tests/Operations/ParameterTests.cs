@@ -55,7 +55,9 @@ public sealed unsafe class ParameterTests
     {
         using ComputeContext context = new();
         Parameter whole = Parameter.FromValues("weight", [3, 2], [1, 2, 3, 4, 5, 6]);
-        Parameter narrow = Parameter.FromQuantized("weight", [3, 2], ElementType.F32, whole.Quantized(context.Backend), ShardAxis.Rows);
+        NativeBlock values = new(6 * sizeof(float));
+        whole.CopyTo(new Span<float>((void*)values.Pointer, 6));
+        Parameter narrow = Parameter.FromQuantized(context.Backend, "weight", [3, 2], ElementType.F32, values, ShardAxis.Rows);
         using Scope f = context.BeginScope(Precision.Int8);
         Tensor x = f.Upload([1, -1], 1, 2);
         Assert.Equal(f.Linear(x, whole).ToArray(), f.Linear(x, narrow).ToArray());

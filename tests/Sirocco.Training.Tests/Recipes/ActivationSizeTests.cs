@@ -5,21 +5,7 @@ namespace Sirocco.Training.Tests.Recipes;
 
 public class ActivationSizeTests
 {
-    private static readonly ModelConfig Llama = new()
-    {
-        Family = ModelFamily.Llama,
-        VocabularySize = 300,
-        HiddenSize = 256,
-        IntermediateSize = 768,
-        Layers = 5,
-        Heads = 4,
-        KeyValueHeads = 2,
-        HeadSize = 64,
-        MaxPositions = 512,
-        Rope = new RopeParameters(),
-        IsCausal = false,
-        TieWordEmbeddings = true,
-    };
+    private static readonly ModelConfig Llama = TinyTask.Config with { Family = ModelFamily.Llama, VocabularySize = 300, HiddenSize = 256, IntermediateSize = 768, Layers = 5, Heads = 4, KeyValueHeads = 2, HeadSize = 64, MaxPositions = 512 };
 
     public static TheoryData<string, bool, bool, Precision> Cases => new()
     {
