@@ -13,7 +13,7 @@ public sealed class AdapterTests : IDisposable
     [Fact]
     public void A_merged_model_embeds_as_the_model_with_its_adapter_does()
     {
-        string adapter = NewAdapter(Golden.Encoder), merged = folder["merged"];
+        string adapter = NewAdapter(Golden.Encoder), merged = folder.File("merged");
         SiroccoProcess.Run("adapter", "merge", Golden.Encoder, adapter, merged).ExpectSuccess();
         float[] plain = Embed(Golden.Encoder), beside = Embed(Golden.Encoder, "--adapter", adapter), inside = Embed(merged);
         for (int i = 0; i < plain.Length; i++) Assert.Equal(beside[i], inside[i], 2e-5f);
@@ -32,12 +32,12 @@ public sealed class AdapterTests : IDisposable
     [Fact]
     public void An_evaluation_finds_an_adapter_in_the_hubs_cache()
     {
-        string entry = Directory.CreateDirectory(folder["hub/models--me--lora/snapshots"]).Parent!.FullName;
+        string entry = Directory.CreateDirectory(folder.File("hub/models--me--lora/snapshots")).Parent!.FullName;
         Directory.Move(NewAdapter(Golden.Encoder), Path.Combine(entry, "snapshots", "abc"));
         Directory.CreateDirectory(Path.Combine(entry, "refs"));
         File.WriteAllText(Path.Combine(entry, "refs", "main"), "abc");
         string corpus = folder.Write("corpus.jsonl", "{\"_id\": \"a\", \"text\": \"one\"}\n"), queries = folder.Write("queries.jsonl", "{\"query\": \"one\", \"positive\": \"a\"}\n");
-        Dictionary<string, string> offline = new() { ["HF_HUB_CACHE"] = folder["hub"], ["HF_HUB_OFFLINE"] = "1" };
+        Dictionary<string, string> offline = new() { ["HF_HUB_CACHE"] = folder.File("hub"), ["HF_HUB_OFFLINE"] = "1" };
         SiroccoProcess.Finish(SiroccoProcess.Start(["eval", Golden.Encoder, "--adapter", "me/lora", "--corpus", corpus, "--queries", queries], environment: offline)).ExpectSuccess();
     }
 
@@ -71,7 +71,7 @@ public sealed class AdapterTests : IDisposable
         Adapter adapter = Adapter.Attach(encoder, new AdapterOptions(), seed: 1);
         Random random = new(1);
         foreach (Parameter parameter in adapter.Parameters) parameter.SetValues([.. Enumerable.Range(0, (int)parameter.Count).Select(_ => 0.2f * (random.NextSingle() - 0.5f))]);
-        string place = folder["adapter-" + Path.GetFileName(model)];
+        string place = folder.File("adapter-" + Path.GetFileName(model));
         adapter.Save(place, "base");
         return place;
     }

@@ -20,12 +20,12 @@ public sealed class EmbedTests : IDisposable
     public void Every_output_holds_the_vectors_of_the_reference_library(string name)
     {
         string input = folder.Write("in.jsonl", Golden.JsonLines(texts));
-        SiroccoProcess.Run("embed", Golden.Encoder, "--input", input, "--output", folder[name], "--precision", "f32", "--quiet").ExpectSuccess();
+        SiroccoProcess.Run("embed", Golden.Encoder, "--input", input, "--output", folder.File(name), "--precision", "f32", "--quiet").ExpectSuccess();
         Close(Recorded("embeddings.single"), name switch
         {
-            "out.jsonl" => [.. File.ReadLines(folder[name]).Select(Vector)],
-            "out.npy" => Npy(folder[name]),
-            _ => Rows(folder[name], "embeddings"),
+            "out.jsonl" => [.. File.ReadLines(folder.File(name)).Select(Vector)],
+            "out.npy" => Npy(folder.File(name)),
+            _ => Rows(folder.File(name), "embeddings"),
         });
     }
 
@@ -78,8 +78,8 @@ public sealed class EmbedTests : IDisposable
     public void No_text_gives_a_matrix_without_rows()
     {
         string input = folder.Write("in.jsonl", "");
-        SiroccoProcess.Run("embed", Golden.Encoder, "--input", input, "--output", folder["out.npy"]).ExpectSuccess();
-        Assert.Empty(Npy(folder["out.npy"]));
+        SiroccoProcess.Run("embed", Golden.Encoder, "--input", input, "--output", folder.File("out.npy")).ExpectSuccess();
+        Assert.Empty(Npy(folder.File("out.npy")));
     }
 
     [Fact]
@@ -94,8 +94,8 @@ public sealed class EmbedTests : IDisposable
     {
         string[] many = [.. Enumerable.Range(0, 700).Select(i => string.Create(CultureInfo.InvariantCulture, $"text number {i}"))];
         string input = folder.Write("in.jsonl", Golden.JsonLines(many));
-        string output = folder["out.npy"];
-        SiroccoProcess.Run("embed", Golden.Encoder, "--input", input, "--output", folder["whole.npy"], "--quiet").ExpectSuccess();
+        string output = folder.File("out.npy");
+        SiroccoProcess.Run("embed", Golden.Encoder, "--input", input, "--output", folder.File("whole.npy"), "--quiet").ExpectSuccess();
         // A run that fails at line 601 has written 512 vectors; they are kept, the output is not there.
         File.WriteAllText(input, Golden.JsonLines(many[..600]) + "{broken\n" + Golden.JsonLines(many[601..]));
         Assert.Contains("line 601", SiroccoProcess.Run("embed", Golden.Encoder, "--input", input, "--output", output, "--resume", "--quiet").ExpectFailure(), StringComparison.Ordinal);
@@ -115,7 +115,7 @@ public sealed class EmbedTests : IDisposable
 
         SiroccoProcess.Run("embed", Golden.Encoder, "--input", input, "--output", output, "--resume").ExpectSuccess();
         Assert.False(File.Exists(output + ".partial"));
-        Close(Npy(folder["whole.npy"]), Npy(output));
+        Close(Npy(folder.File("whole.npy")), Npy(output));
     }
 
     [Fact]
@@ -151,8 +151,8 @@ public sealed class EmbedTests : IDisposable
     [Fact]
     public void A_model_that_is_none_is_one_line()
     {
-        Assert.Contains("nowhere", SiroccoProcess.Run("embed", folder["nowhere"], "text").ExpectFailure(), StringComparison.Ordinal);
-        Assert.Contains("config.json", SiroccoProcess.Run("embed", folder.Root, "text").ExpectFailure(), StringComparison.Ordinal);
+        Assert.Contains("nowhere", SiroccoProcess.Run("embed", folder.File("nowhere"), "text").ExpectFailure(), StringComparison.Ordinal);
+        Assert.Contains("config.json", SiroccoProcess.Run("embed", folder.Path, "text").ExpectFailure(), StringComparison.Ordinal);
         Assert.Contains("cuda", SiroccoProcess.Run("embed", Golden.Encoder, "text", "--device", "cuda:0").ExpectFailure(), StringComparison.Ordinal);
     }
 
@@ -167,20 +167,20 @@ public sealed class EmbedTests : IDisposable
             for (int i = 0; i < ids[row].Length; i++) (padded[(row * longest) + i], mask[(row * longest) + i]) = (ids[row][i], 1);
         }
 
-        SafetensorsWriter.Write(folder["in.safetensors"], [
+        SafetensorsWriter.Write(folder.File("in.safetensors"), [
             OutgoingTensor.Create<long>("input_ids", [ids.Length, longest], padded),
             OutgoingTensor.Create<long>("attention_mask", [ids.Length, longest], mask),
         ]);
-        SiroccoProcess.Run("forward", Golden.Encoder, folder["in.safetensors"], folder["out.safetensors"], "--precision", "f32", "--normalize").ExpectSuccess();
+        SiroccoProcess.Run("forward", Golden.Encoder, folder.File("in.safetensors"), folder.File("out.safetensors"), "--precision", "f32", "--normalize").ExpectSuccess();
         // The golden's ids are those of texts without the prompt that embeddings have: only embed with an empty prompt agrees.
         string input = folder.Write("texts.jsonl", Golden.JsonLines(texts[..3]));
-        Close(Embed(input, "--prompt", ""), Rows(folder["out.safetensors"], "embedding"));
+        Close(Embed(input, "--prompt", ""), Rows(folder.File("out.safetensors"), "embedding"));
     }
 
     private float[][] Embed(string input, params string[] options)
     {
-        SiroccoProcess.Run(["embed", Golden.Encoder, "--input", input, "--output", folder["vectors.npy"], "--precision", "f32", "--quiet", .. options]).ExpectSuccess();
-        return Npy(folder["vectors.npy"]);
+        SiroccoProcess.Run(["embed", Golden.Encoder, "--input", input, "--output", folder.File("vectors.npy"), "--precision", "f32", "--quiet", .. options]).ExpectSuccess();
+        return Npy(folder.File("vectors.npy"));
     }
 
     private static float[][] Recorded(string name) => Rows(Path.Combine(Golden.Encoder, "goldens.safetensors"), name);

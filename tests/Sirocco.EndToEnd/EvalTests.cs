@@ -38,7 +38,7 @@ public sealed class EvalTests : IDisposable
     [Fact]
     public void A_model_its_cuts_and_stores_its_index_bm25_and_a_reranker_are_rows_of_one_table()
     {
-        string index = folder["index"], run = folder["run.trec"], values = folder["values.jsonl"];
+        string index = folder.File("index"), run = folder.File("run.trec"), values = folder.File("values.jsonl");
         SiroccoProcess.Run("index", Golden.Encoder, corpus, index, "--quiet").ExpectSuccess();
         JsonElement result = Json("eval", Golden.Encoder, index, "--corpus", corpus, "--queries", queries, "--dimensions", "8,16", "--store", "f32,binary", "--prompt", "", "--query-prompt", "", "--bm25",
             "--rerank", Golden.CrossEncoder, "--candidates", "3", "--metrics", "mrr@10,p@1", "--output", run, "--per-query", values, "--json");
@@ -59,7 +59,7 @@ public sealed class EvalTests : IDisposable
         Assert.Equal(plain.GetProperty("metrics").GetRawText(), whole.GetProperty("metrics").GetRawText());
 
         // What was written gives the same figures again.
-        JsonElement again = Json("eval", folder["run.9.trec"], "--queries", queries, "--metrics", "mrr@10,p@1", "--json");
+        JsonElement again = Json("eval", folder.File("run.9.trec"), "--queries", queries, "--metrics", "mrr@10,p@1", "--json");
         Assert.Equal(rows[8].GetProperty("metrics").GetRawText(), again.GetProperty("metrics").GetRawText());
         JsonElement[] lines = [.. File.ReadLines(values).Select(line => JsonDocument.Parse(line).RootElement)];
         Assert.Equal(rows.Length * result.GetProperty("queries").GetInt32(), lines.Length);
@@ -96,7 +96,7 @@ public sealed class EvalTests : IDisposable
     {
         string run = folder.Write("run.trec", "q1 Q0 a 1 3\n"), qrels = folder.Write("qrels.txt", "q1 0 a 1\n"), unknown = folder.Write("unknown.jsonl", "{\"query\":\"a\",\"positive\":\"nowhere\"}\n");
         Assert.Contains("line 1 of", SiroccoProcess.Run("eval", run, "--qrels", qrels).ExpectFailure(), StringComparison.Ordinal);
-        Assert.Contains("absent.trec", SiroccoProcess.Run("eval", folder["absent.trec"], "--qrels", qrels).ExpectFailure(), StringComparison.Ordinal);
+        Assert.Contains("absent.trec", SiroccoProcess.Run("eval", folder.File("absent.trec"), "--qrels", qrels).ExpectFailure(), StringComparison.Ordinal);
         Assert.Contains("'nowhere'", SiroccoProcess.Run("eval", "--bm25", "--corpus", corpus, "--queries", unknown).ExpectFailure(), StringComparison.Ordinal);
         SiroccoProcess.Run("eval").ExpectWrongUsage();
         Assert.Contains("--qrels", SiroccoProcess.Run("eval", run).ExpectWrongUsage(), StringComparison.Ordinal);
@@ -104,7 +104,7 @@ public sealed class EvalTests : IDisposable
         Assert.Contains("ndgc", SiroccoProcess.Run("eval", run, "--qrels", qrels, "--metrics", "ndgc@10").ExpectWrongUsage(), StringComparison.Ordinal);
         Assert.Contains("dimensions", SiroccoProcess.Run("eval", Golden.Encoder, "--corpus", corpus, "--queries", queries, "--dimensions", "9999").ExpectWrongUsage(), StringComparison.Ordinal);
         Assert.Contains("--store", SiroccoProcess.Run("eval", Golden.Encoder, "--corpus", corpus, "--queries", queries, "--store", "int4").ExpectWrongUsage(), StringComparison.Ordinal);
-        Assert.Empty(Directory.GetFiles(folder.Root, "*.partial"));
+        Assert.Empty(Directory.GetFiles(folder.Path, "*.partial"));
     }
 
     [Fact]

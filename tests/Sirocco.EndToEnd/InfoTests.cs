@@ -35,8 +35,8 @@ public sealed class InfoTests : IDisposable
     [InlineData("goldens.safetensors", "safetensors")]
     public void A_file_is_known_by_its_content_whatever_its_name(string name, string kind)
     {
-        File.Copy(Path.Combine(Golden.Encoder, name), folder["anything"]);
-        Assert.Equal(kind, Json("info", folder["anything"], "--json").GetProperty("kind").GetString());
+        File.Copy(Path.Combine(Golden.Encoder, name), folder.File("anything"));
+        Assert.Equal(kind, Json("info", folder.File("anything"), "--json").GetProperty("kind").GetString());
     }
 
     [Fact]
@@ -117,7 +117,7 @@ public sealed class InfoTests : IDisposable
     public void A_model_folder_with_a_mistyped_setting_is_one_line_that_names_the_key()
     {
         folder.Write("config.json", File.ReadAllText(Path.Combine(Golden.Encoder, "config.json")).Replace("\"hidden_size\": 32", "\"hidden_size\": \"wide\"", StringComparison.Ordinal));
-        Assert.Contains("hidden_size", SiroccoProcess.Run("info", folder.Root).ExpectFailure(), StringComparison.Ordinal);
+        Assert.Contains("hidden_size", SiroccoProcess.Run("info", folder.Path).ExpectFailure(), StringComparison.Ordinal);
     }
 
     private static JsonElement Json(params string[] arguments) => JsonDocument.Parse(SiroccoProcess.Run(arguments).ExpectSuccess().Output).RootElement;

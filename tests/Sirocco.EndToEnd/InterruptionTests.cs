@@ -21,7 +21,7 @@ public sealed class InterruptionTests : IDisposable
         Outcome outcome = SiroccoProcess.Finish(process);
         Assert.Equal(130, outcome.Status);
         Assert.Equal(["interrupted"], outcome.ErrorLines);
-        Assert.Equal([earlier], Directory.GetFileSystemEntries(folder.Root));
+        Assert.Equal([earlier], Directory.GetFileSystemEntries(folder.Path));
         Assert.Equal("earlier", File.ReadAllText(earlier));
     }
 
@@ -32,13 +32,13 @@ public sealed class InterruptionTests : IDisposable
     public void A_verb_that_waits_for_texts_leaves_nothing_behind(params string[] words)
     {
         string earlier = folder.Write("earlier.txt", "earlier");
-        using Process process = SiroccoProcess.Start([words[0], Golden.Encoder, words[1], folder[words[2]]]);
+        using Process process = SiroccoProcess.Start([words[0], Golden.Encoder, words[1], folder.File(words[2])]);
         Feed(process);
         WaitForTemporaryFile();
         SiroccoProcess.Signal(process, "INT");
         Outcome outcome = SiroccoProcess.FinishWaiting(process);
         Assert.Equal((130, "interrupted\n"), (outcome.Status, outcome.Error));
-        Assert.Equal([earlier], Directory.GetFileSystemEntries(folder.Root));
+        Assert.Equal([earlier], Directory.GetFileSystemEntries(folder.Path));
     }
 
     [SkippableFact]
@@ -51,9 +51,9 @@ public sealed class InterruptionTests : IDisposable
         WaitForTemporaryFile();
         process.Kill();
         process.WaitForExit();
-        Assert.Equal((2, "earlier"), (Directory.GetFileSystemEntries(folder.Root).Length, File.ReadAllText(output)));
+        Assert.Equal((2, "earlier"), (Directory.GetFileSystemEntries(folder.Path).Length, File.ReadAllText(output)));
         SiroccoProcess.RunWith("{\"text\":\"a text\"}\n", "tokenize", Golden.Encoder, "--output", output).ExpectSuccess();
-        Assert.Equal([output], Directory.GetFileSystemEntries(folder.Root));
+        Assert.Equal([output], Directory.GetFileSystemEntries(folder.Path));
     }
 
     [SkippableFact]
@@ -88,7 +88,7 @@ public sealed class InterruptionTests : IDisposable
     public void A_folder_that_may_not_be_written_is_one_line()
     {
         Skip.If(OperatingSystem.IsWindows() || Environment.UserName == "root", "the superuser may write everywhere");
-        string closed = Directory.CreateDirectory(folder["closed"]).FullName;
+        string closed = Directory.CreateDirectory(folder.File("closed")).FullName;
         if (!OperatingSystem.IsWindows()) File.SetUnixFileMode(closed, UnixFileMode.UserRead | UnixFileMode.UserExecute);
         string error = SiroccoProcess.RunWith("{\"text\":\"\"}\n", "tokenize", Golden.Encoder, "--output", Path.Combine(closed, "out.jsonl")).ExpectFailure();
         Assert.Contains("out.jsonl", error, StringComparison.Ordinal);
@@ -103,7 +103,7 @@ public sealed class InterruptionTests : IDisposable
     private void WaitForTemporaryFile()
     {
         Stopwatch waited = Stopwatch.StartNew();
-        while (Directory.GetFileSystemEntries(folder.Root).Length < 2 && waited.Elapsed < TimeSpan.FromSeconds(60)) Thread.Sleep(20);
-        Assert.True(Directory.GetFileSystemEntries(folder.Root).Length >= 2);
+        while (Directory.GetFileSystemEntries(folder.Path).Length < 2 && waited.Elapsed < TimeSpan.FromSeconds(60)) Thread.Sleep(20);
+        Assert.True(Directory.GetFileSystemEntries(folder.Path).Length >= 2);
     }
 }

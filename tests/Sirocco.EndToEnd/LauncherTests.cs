@@ -11,11 +11,11 @@ public sealed class LauncherTests : IDisposable
 
     public LauncherTests()
     {
-        repository = folder["a clone"];
-        log = folder["calls"];
+        repository = folder.File("a clone");
+        log = folder.File("calls");
         Directory.CreateDirectory(Path.Combine(repository, "src", "Sirocco.Cli"));
         Directory.CreateDirectory(Path.Combine(repository, "demo"));
-        Directory.CreateDirectory(folder["bin"]);
+        Directory.CreateDirectory(folder.File("bin"));
         foreach (string name in (string[])["Directory.Build.props", "Directory.Packages.props", "global.json"]) File.WriteAllText(Path.Combine(repository, name), "");
         File.WriteAllText(Source, "");
         if (OperatingSystem.IsWindows()) return;
@@ -96,9 +96,9 @@ public sealed class LauncherTests : IDisposable
     public void It_runs_through_a_symbolic_link_from_any_folder()
     {
         Skip.If(OperatingSystem.IsWindows());
-        File.CreateSymbolicLink(folder["link one"], Path.Combine("a clone", "sirocco"));
-        File.CreateSymbolicLink(folder["link two"], folder["link one"]);
-        Launch("../link two", ["linked"], Path.Combine(folder.Root, "bin")).ExpectSuccess();
+        File.CreateSymbolicLink(folder.File("link one"), Path.Combine("a clone", "sirocco"));
+        File.CreateSymbolicLink(folder.File("link two"), folder.File("link one"));
+        Launch("../link two", ["linked"], Path.Combine(folder.Path, "bin")).ExpectSuccess();
         Assert.Contains("run linked", Calls);
     }
 
@@ -138,7 +138,7 @@ public sealed class LauncherTests : IDisposable
         ProcessStartInfo start = new("/bin/sh") { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = from ?? repository };
         start.ArgumentList.Add(name.StartsWith("..", StringComparison.Ordinal) ? name : "./" + name);
         foreach (string argument in arguments) start.ArgumentList.Add(argument);
-        start.Environment["PATH"] = folder["bin"] + ":" + Environment.GetEnvironmentVariable("PATH");
+        start.Environment["PATH"] = folder.File("bin") + ":" + Environment.GetEnvironmentVariable("PATH");
         start.Environment["BUILD_SECONDS"] = seconds;
         start.Environment["BUILD_FAILS"] = fails;
         return Process.Start(start)!;
@@ -146,7 +146,7 @@ public sealed class LauncherTests : IDisposable
 
     private void Executable(string name, string script)
     {
-        string path = Path.Combine(folder["bin"], name);
+        string path = Path.Combine(folder.File("bin"), name);
         File.WriteAllText(path, script);
         if (!OperatingSystem.IsWindows()) File.SetUnixFileMode(path, (UnixFileMode)0b111_101_101);
     }

@@ -14,10 +14,10 @@ public sealed class MineTests : IDisposable
     [Fact]
     public void A_killed_run_goes_on_and_its_file_is_that_of_an_undisturbed_run()
     {
-        string input = Inline(), recipe = Recipe(input, "mined.jsonl"), cache = folder["cache"];
+        string input = Inline(), recipe = Recipe(input, "mined.jsonl"), cache = folder.File("cache");
         SiroccoProcess.Run("mine", recipe, "--quiet").ExpectSuccess();
-        string expected = File.ReadAllText(folder["mined.jsonl"]);
-        File.Delete(folder["mined.jsonl"]);
+        string expected = File.ReadAllText(folder.File("mined.jsonl"));
+        File.Delete(folder.File("mined.jsonl"));
         string[] words = ["mine", recipe, "--mining.cache_embeddings_dir", cache, "--mining.corpus_chunk_size=5", "--json"];
         for (int kills = 1; kills <= 3; kills++)
         {
@@ -29,14 +29,14 @@ public sealed class MineTests : IDisposable
         }
 
         Outcome outcome = SiroccoProcess.Run([.. words, "--quiet"]).ExpectSuccess();
-        Assert.Equal(expected, File.ReadAllText(folder["mined.jsonl"]));
+        Assert.Equal(expected, File.ReadAllText(folder.File("mined.jsonl")));
         JsonElement report = JsonDocument.Parse(outcome.Output).RootElement;
         Assert.True(report.GetProperty("vectors_from_cache").GetInt32() >= 25);
         Assert.Equal((20, Documents, 100), (report.GetProperty("queries").GetInt32(), report.GetProperty("documents").GetInt32(), report.GetProperty("negatives").GetInt32()));
         Assert.InRange(report.GetProperty("positive_minus_hardest_negative").GetProperty("median").GetDouble(), -2, 2);
-        Assert.DoesNotContain(Directory.GetFiles(folder.Root, "*.partial", SearchOption.AllDirectories), file => file.Contains("mined", StringComparison.Ordinal));
+        Assert.DoesNotContain(Directory.GetFiles(folder.Path, "*.partial", SearchOption.AllDirectories), file => file.Contains("mined", StringComparison.Ordinal));
 
-        int Chunks() => Directory.Exists(folder["cache/corpus_chunks"]) ? Directory.GetFiles(folder["cache/corpus_chunks"], "*.safetensors").Length : 0;
+        int Chunks() => Directory.Exists(folder.File("cache/corpus_chunks")) ? Directory.GetFiles(folder.File("cache/corpus_chunks"), "*.safetensors").Length : 0;
     }
 
     [Fact]
@@ -63,18 +63,18 @@ public sealed class MineTests : IDisposable
     [Fact]
     public void Mistakes_are_one_line()
     {
-        string recipe = Recipe(folder["absent.jsonl"], "mined.jsonl");
+        string recipe = Recipe(folder.File("absent.jsonl"), "mined.jsonl");
         Assert.Contains("absent.jsonl: no such file", SiroccoProcess.Run("mine", recipe).ExpectFailure(), StringComparison.Ordinal);
         Assert.Contains("did you mean hard_neg_margin", SiroccoProcess.Run("mine", recipe, "--mining.hard_neg_margn", "1").ExpectFailure(), StringComparison.Ordinal);
         Assert.Contains("perc or abs", SiroccoProcess.Run("mine", recipe, "mining.hard_neg_margin=0.9", "mining.hard_neg_margin_type=half").ExpectFailure(), StringComparison.Ordinal);
         SiroccoProcess.Run("mine").ExpectWrongUsage();
         string damaged = folder.Write("damaged.jsonl", "{\"query\": \"a\", \"pos_doc\": [\"b\"], \"neg_doc\": []}\n{\"query\": \"a\"}\n");
-        Assert.Contains("damaged.jsonl:2: ", SiroccoProcess.Run("mine", Recipe(damaged, "mined.jsonl"), "--mining.model_name_or_path", folder["nowhere"]).ExpectFailure(), StringComparison.Ordinal);
+        Assert.Contains("damaged.jsonl:2: ", SiroccoProcess.Run("mine", Recipe(damaged, "mined.jsonl"), "--mining.model_name_or_path", folder.File("nowhere")).ExpectFailure(), StringComparison.Ordinal);
     }
 
     private string[][] Negatives() => [.. Lines().Select(line => line.GetProperty("neg_doc").EnumerateArray().Select(document => document.GetProperty("text").GetString()!).ToArray())];
 
-    private JsonElement[] Lines() => [.. File.ReadLines(folder["mined.jsonl"]).Select(line => JsonDocument.Parse(line).RootElement)];
+    private JsonElement[] Lines() => [.. File.ReadLines(folder.File("mined.jsonl")).Select(line => JsonDocument.Parse(line).RootElement)];
 
     private string Inline()
     {
@@ -92,7 +92,7 @@ public sealed class MineTests : IDisposable
     private string Recipe(string input, string output) => folder.Write("mine.yaml", $"""
         mining:
           train_qa_file_path: '{input}'
-          train_file_output_path: '{folder[output]}'
+          train_file_output_path: '{folder.File(output)}'
           model_name_or_path: '{Golden.Encoder}'
           hard_negatives_to_mine: 5
           hard_neg_margin: none

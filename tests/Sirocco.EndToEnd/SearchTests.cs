@@ -14,7 +14,7 @@ public sealed class SearchTests : IDisposable
     {
         string[] texts = [.. Golden.Recorded(Golden.Encoder).GetProperty("texts").EnumerateArray().Select(text => text.GetString()!)];
         corpus = folder.Write("corpus.jsonl", string.Concat(texts.Select((text, i) => JsonSerializer.Serialize(new { id = $"doc-{i}", text }) + "\n")));
-        index = folder["index"];
+        index = folder.File("index");
     }
 
     public void Dispose() => folder.Dispose();
@@ -59,7 +59,7 @@ public sealed class SearchTests : IDisposable
         Assert.Contains(outcomes, outcome => outcome.Status == 0);
         foreach (Outcome failed in outcomes.Where(outcome => outcome.Status != 0)) Assert.Contains("index", failed.ExpectFailure(), StringComparison.Ordinal);
         Answers(SiroccoProcess.Run("search", index, "anything"));
-        Assert.Equal(["corpus.jsonl", "index"], Directory.GetFileSystemEntries(folder.Root).Select(path => Path.GetFileName(path)).Order());
+        Assert.Equal(["corpus.jsonl", "index"], Directory.GetFileSystemEntries(folder.Path).Select(path => Path.GetFileName(path)).Order());
     }
 
     [Fact]
@@ -70,13 +70,13 @@ public sealed class SearchTests : IDisposable
         string broken = folder.Write("broken.jsonl", File.ReadAllText(corpus) + "not json\n");
         Assert.Contains("broken.jsonl", SiroccoProcess.Run("index", Golden.Encoder, broken, index).ExpectFailure(), StringComparison.Ordinal);
         Assert.Equal(before, SiroccoProcess.Run("search", index, "anything").ExpectSuccess().Output);
-        Assert.Equal(["broken.jsonl", "corpus.jsonl", "index"], Directory.GetFileSystemEntries(folder.Root).Select(path => Path.GetFileName(path)).Order());
+        Assert.Equal(["broken.jsonl", "corpus.jsonl", "index"], Directory.GetFileSystemEntries(folder.Path).Select(path => Path.GetFileName(path)).Order());
     }
 
     [Fact]
     public void A_model_that_changed_after_the_index_was_made_is_noticed()
     {
-        string model = folder["model"];
+        string model = folder.File("model");
         foreach (string path in Directory.EnumerateFiles(Golden.Encoder, "*", SearchOption.AllDirectories))
         {
             string copy = Path.Combine(model, Path.GetRelativePath(Golden.Encoder, path));
@@ -95,7 +95,7 @@ public sealed class SearchTests : IDisposable
     [Fact]
     public void A_damaged_index_is_one_line()
     {
-        Assert.Contains("index.json", SiroccoProcess.Run("search", folder.Root, "anything").ExpectFailure(), StringComparison.Ordinal);
+        Assert.Contains("index.json", SiroccoProcess.Run("search", folder.Path, "anything").ExpectFailure(), StringComparison.Ordinal);
         SiroccoProcess.Run("index", Golden.Encoder, corpus, index, "--quiet").ExpectSuccess();
         string vectors = Directory.GetFiles(index, "vectors*")[0];
         File.WriteAllBytes(vectors, File.ReadAllBytes(vectors)[1..]);
@@ -121,7 +121,7 @@ public sealed class SearchTests : IDisposable
     {
         using MemoryStream packed = new();
         using (GZipStream gzip = new(packed, CompressionLevel.Optimal, leaveOpen: true)) gzip.Write(File.ReadAllBytes(corpus));
-        string path = folder["corpus.jsonl.gz"];
+        string path = folder.File("corpus.jsonl.gz");
         File.WriteAllBytes(path, packed.ToArray());
         SiroccoProcess.Run("index", Golden.Encoder, path, index, "--quiet").ExpectSuccess();
         File.WriteAllBytes(path, packed.ToArray()[..^missing]);

@@ -24,8 +24,8 @@ public sealed class TokenizeTests : IDisposable
     {
         string text = "naïve 東京 😀 \u0001 tab\t.";
         string input = folder.Write("in.jsonl", Golden.JsonLines([text]));
-        SiroccoProcess.Run("tokenize", Golden.Encoder, "--input", input, "--output", folder["ids.jsonl"]).ExpectSuccess();
-        Outcome decoded = SiroccoProcess.Run("tokenize", Golden.Encoder, "--input", folder["ids.jsonl"], "--decode", "--skip_special").ExpectSuccess();
+        SiroccoProcess.Run("tokenize", Golden.Encoder, "--input", input, "--output", folder.File("ids.jsonl")).ExpectSuccess();
+        Outcome decoded = SiroccoProcess.Run("tokenize", Golden.Encoder, "--input", folder.File("ids.jsonl"), "--decode", "--skip_special").ExpectSuccess();
         Assert.Equal(text, JsonDocument.Parse(Assert.Single(decoded.OutputLines)).RootElement.GetProperty("text").GetString());
     }
 
@@ -73,15 +73,15 @@ public sealed class TokenizeTests : IDisposable
     [InlineData("{\"a\":1}{\"b\":2}\n", "line 1 of standard input is not JSON")]
     public void A_bad_record_is_named_by_its_line(string input, string message)
     {
-        Outcome outcome = SiroccoProcess.RunWith(input, "tokenize", Golden.Encoder, "--output", folder["out.jsonl"]);
+        Outcome outcome = SiroccoProcess.RunWith(input, "tokenize", Golden.Encoder, "--output", folder.File("out.jsonl"));
         Assert.Contains(message, outcome.ExpectFailure(), StringComparison.Ordinal);
-        Assert.Empty(Directory.EnumerateFileSystemEntries(folder.Root));
+        Assert.Empty(Directory.EnumerateFileSystemEntries(folder.Path));
     }
 
     [Fact]
     public void An_id_outside_the_vocabulary_is_named_by_its_line()
     {
-        Outcome outcome = SiroccoProcess.RunWith("{\"ids\":[1,5]}\n{\"ids\":[123456]}\n", "tokenize", Golden.Encoder, "--decode", "--output", folder["out.jsonl"]);
+        Outcome outcome = SiroccoProcess.RunWith("{\"ids\":[1,5]}\n{\"ids\":[123456]}\n", "tokenize", Golden.Encoder, "--decode", "--output", folder.File("out.jsonl"));
         string error = outcome.ExpectFailure();
         Assert.Contains("line 2", error, StringComparison.Ordinal);
         Assert.Contains("123456", error, StringComparison.Ordinal);
@@ -91,7 +91,7 @@ public sealed class TokenizeTests : IDisposable
     public void A_line_of_a_hundred_megabytes_is_refused_and_earlier_output_stays()
     {
         string earlier = folder.Write("out.jsonl", "earlier");
-        string input = folder["long.jsonl"];
+        string input = folder.File("long.jsonl");
         using (StreamWriter writer = new(input))
         {
             writer.Write("{\"text\":\"");
@@ -103,21 +103,21 @@ public sealed class TokenizeTests : IDisposable
         string error = SiroccoProcess.Run("tokenize", Golden.Encoder, "--input", input, "--output", earlier).ExpectFailure();
         Assert.Contains("line 1 of " + input, error, StringComparison.Ordinal);
         Assert.Equal("earlier", File.ReadAllText(earlier));
-        Assert.Equal(2, Directory.EnumerateFileSystemEntries(folder.Root).Count());
+        Assert.Equal(2, Directory.EnumerateFileSystemEntries(folder.Path).Count());
     }
 
     [Fact]
     public void A_missing_tokenizer_or_input_is_one_line_that_names_it()
     {
-        Assert.Contains("nowhere", SiroccoProcess.Run("tokenize", folder["nowhere"]).ExpectFailure(), StringComparison.Ordinal);
-        Assert.Contains("none.jsonl", SiroccoProcess.Run("tokenize", Golden.Encoder, "--input", folder["none.jsonl"]).ExpectFailure(), StringComparison.Ordinal);
-        Assert.Contains("gone", SiroccoProcess.RunWith("{\"text\":\"\"}", "tokenize", Golden.Encoder, "--output", folder["gone/out.jsonl"]).ExpectFailure(), StringComparison.Ordinal);
+        Assert.Contains("nowhere", SiroccoProcess.Run("tokenize", folder.File("nowhere")).ExpectFailure(), StringComparison.Ordinal);
+        Assert.Contains("none.jsonl", SiroccoProcess.Run("tokenize", Golden.Encoder, "--input", folder.File("none.jsonl")).ExpectFailure(), StringComparison.Ordinal);
+        Assert.Contains("gone", SiroccoProcess.RunWith("{\"text\":\"\"}", "tokenize", Golden.Encoder, "--output", folder.File("gone/out.jsonl")).ExpectFailure(), StringComparison.Ordinal);
     }
 
     [Fact]
     public void The_stack_is_shown_with_debug_only()
     {
-        Outcome outcome = SiroccoProcess.Run("tokenize", folder["nowhere"], "--debug");
+        Outcome outcome = SiroccoProcess.Run("tokenize", folder.File("nowhere"), "--debug");
         Assert.Equal(1, outcome.Status);
         Assert.Contains("   at Sirocco.", outcome.Error, StringComparison.Ordinal);
     }

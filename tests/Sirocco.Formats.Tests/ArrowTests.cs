@@ -26,7 +26,7 @@ public class ArrowTests
     {
         JsonElement golden = Golden.Json("arrow/damaged.json");
         JsonElement entry = golden.GetProperty("cases").EnumerateArray().Single(c => c.GetProperty("name").GetString() == name);
-        using var scratch = new Scratch();
+        using var scratch = new TemporaryFolder();
         string path = scratch.Write("x.arrow", entry.GetProperty("bytes").GetBytesFromBase64());
         bool undamaged = entry.GetProperty("verdict").GetString() == "accept" && entry.GetProperty("contents").GetString() == "undamaged";
         try

@@ -5,8 +5,8 @@ public class AtomicFileTests
     [Fact]
     public void A_file_appears_with_its_content_when_committed()
     {
-        using var scratch = new Scratch();
-        string path = scratch.PathOf("a.txt");
+        using var scratch = new TemporaryFolder();
+        string path = scratch.File("a.txt");
         using (AtomicFile file = AtomicFile.Create(path))
         {
             file.Stream.Write("text"u8);
@@ -20,7 +20,7 @@ public class AtomicFileTests
     [Fact]
     public void A_failing_writer_leaves_the_earlier_file_and_nothing_else()
     {
-        using var scratch = new Scratch();
+        using var scratch = new TemporaryFolder();
         string path = scratch.Write("a.txt", "before"u8);
         Assert.Throws<OperationCanceledException>(() => AtomicFile.Write(path, stream =>
         {
@@ -34,7 +34,7 @@ public class AtomicFileTests
     [Fact]
     public void A_process_that_dies_while_writing_leaves_the_earlier_file()
     {
-        using var scratch = new Scratch();
+        using var scratch = new TemporaryFolder();
         string path = scratch.Write("a.txt", "before"u8);
         AtomicFile killed = AtomicFile.Create(path);   // neither committed nor disposed, as after SIGKILL
         killed.Stream.Write(new byte[1 << 20]);
@@ -49,8 +49,8 @@ public class AtomicFileTests
     [Fact]
     public void A_missing_folder_is_named()
     {
-        using var scratch = new Scratch();
-        string path = Path.Combine(scratch.Folder, "none", "a.txt");
+        using var scratch = new TemporaryFolder();
+        string path = Path.Combine(scratch.Path, "none", "a.txt");
         var error = Assert.Throws<DirectoryNotFoundException>(() => AtomicFile.Create(path));
         Assert.Equal($"{path}: cannot be written because the folder {Path.GetDirectoryName(path)} does not exist; create it first", error.Message);
     }
@@ -83,10 +83,10 @@ public class AtomicFileTests
     [Fact]
     public void A_folder_appears_whole_or_not_at_all()
     {
-        using var scratch = new Scratch();
-        string path = scratch.PathOf("model");
+        using var scratch = new TemporaryFolder();
+        string path = scratch.File("model");
         using (AtomicFolder folder = AtomicFolder.Create(path)) File.WriteAllText(folder.PathOf("config.json"), "{}");
-        Assert.Empty(Directory.GetFileSystemEntries(scratch.Folder));
+        Assert.Empty(Directory.GetFileSystemEntries(scratch.Path));
 
         using (AtomicFolder folder = AtomicFolder.Create(path))
         {
@@ -101,43 +101,43 @@ public class AtomicFileTests
     [Fact]
     public void Files_that_a_new_folder_does_not_write_stay_in_an_existing_one()
     {
-        using var scratch = new Scratch();
+        using var scratch = new TemporaryFolder();
         scratch.Write("notes.txt", "mine"u8);
         scratch.Write("config.json", "old"u8);
-        using (AtomicFolder folder = AtomicFolder.Create(scratch.Folder))
+        using (AtomicFolder folder = AtomicFolder.Create(scratch.Path))
         {
             File.WriteAllText(folder.PathOf("config.json"), "new");
             folder.Commit();
         }
         Assert.Equal(["config.json", "notes.txt"], scratch.Files());
-        Assert.Equal("new", File.ReadAllText(scratch.PathOf("config.json")));
+        Assert.Equal("new", File.ReadAllText(scratch.File("config.json")));
     }
 
     [Fact]
     public void What_a_killed_writer_left_the_next_writer_of_the_same_file_removes_and_nothing_else()
     {
-        using var scratch = new Scratch();
-        string path = scratch.PathOf("a.txt"), longName = new('n', 100);
+        using var scratch = new TemporaryFolder();
+        string path = scratch.File("a.txt"), longName = new('n', 100);
         string[] others = [".a.txt.partial", ".a.txt.0123456789AB.partial", ".a.txt.0123456789ab.partial.bak", ".a.txt.x0123456789ab.partial", ".b.txt.0123456789ab.partial", "a.txt.partial"];
         foreach (string name in others) scratch.Write(name, "mine"u8);
         using AtomicFile live = AtomicFile.Create(path);
         scratch.Write(".a.txt.0123456789ab.partial", "left"u8);
         AtomicFile.WriteAllText(path, "new");
-        Assert.False(File.Exists(scratch.PathOf(".a.txt.0123456789ab.partial")));
+        Assert.False(File.Exists(scratch.File(".a.txt.0123456789ab.partial")));
         live.Stream.Write("live"u8);
         live.Commit();
         Assert.Equal("live", File.ReadAllText(path));
         Assert.Equal([.. others.Append("a.txt").Order(StringComparer.Ordinal)], scratch.Files().Order(StringComparer.Ordinal));
 
         // Names that are cut to fit tell their targets apart.
-        using AtomicFile one = AtomicFile.Create(scratch.PathOf(longName + "1"));
+        using AtomicFile one = AtomicFile.Create(scratch.File(longName + "1"));
         string left = scratch.Files().Single(name => name.StartsWith(".nnn", StringComparison.Ordinal));
         one.Dispose();
         scratch.Write(left, "left"u8);
-        AtomicFile.WriteAllText(scratch.PathOf(longName + "2"), "");
-        Assert.True(File.Exists(scratch.PathOf(left)));
-        AtomicFile.WriteAllText(scratch.PathOf(longName + "1"), "");
-        Assert.False(File.Exists(scratch.PathOf(left)));
+        AtomicFile.WriteAllText(scratch.File(longName + "2"), "");
+        Assert.True(File.Exists(scratch.File(left)));
+        AtomicFile.WriteAllText(scratch.File(longName + "1"), "");
+        Assert.False(File.Exists(scratch.File(left)));
     }
 
     [Theory]
@@ -145,8 +145,8 @@ public class AtomicFileTests
     [InlineData(true)]
     public void What_a_killed_writer_left_the_next_writer_of_the_same_folder_removes_and_nothing_else(bool exists)
     {
-        using var scratch = new Scratch();
-        string path = scratch.PathOf("model");
+        using var scratch = new TemporaryFolder();
+        string path = scratch.File("model");
         if (exists) Directory.CreateDirectory(path);
         string prefix = exists ? "model/.new" : ".model";
         scratch.Write(prefix + ".0123456789ab.partial/.sirocco-writing", []);
@@ -168,12 +168,12 @@ public class AtomicFileTests
     [Fact]
     public void A_folder_whose_exchange_is_cut_short_is_without_its_key_file()
     {
-        using var scratch = new Scratch();
+        using var scratch = new TemporaryFolder();
         foreach (string name in (string[])["m/config.json", "m/a.bin", "m/b.bin/in-the-way"]) scratch.Write(name, "old"u8);
-        using AtomicFolder folder = AtomicFolder.Create(scratch.PathOf("m"));
+        using AtomicFolder folder = AtomicFolder.Create(scratch.File("m"));
         foreach (string name in (string[])["config.json", "a.bin", "b.bin"]) File.WriteAllText(folder.PathOf(name), "new");
         Assert.ThrowsAny<IOException>(() => folder.Commit(key: "config.json"));
-        Assert.False(File.Exists(scratch.PathOf("m/config.json")));
+        Assert.False(File.Exists(scratch.File("m/config.json")));
     }
 
     [Theory]
@@ -186,8 +186,8 @@ public class AtomicFileTests
     [InlineData("")]
     public void Names_that_leave_the_folder_are_refused(string name)
     {
-        using var scratch = new Scratch();
-        using AtomicFolder folder = AtomicFolder.Create(scratch.PathOf("m"));
+        using var scratch = new TemporaryFolder();
+        using AtomicFolder folder = AtomicFolder.Create(scratch.File("m"));
         Assert.Throws<ArgumentException>(() => folder.PathOf(name));
     }
 }

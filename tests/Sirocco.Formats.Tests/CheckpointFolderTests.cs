@@ -2,7 +2,7 @@ namespace Sirocco.Formats.Tests;
 
 public class CheckpointFolderTests
 {
-    private static void Touch(Scratch scratch, params string[] names)
+    private static void Touch(TemporaryFolder scratch, params string[] names)
     {
         foreach (string name in names) scratch.Write(name, "{}"u8);
     }
@@ -14,9 +14,9 @@ public class CheckpointFolderTests
     [InlineData("x.gguf", "x.gguf", "mmproj-x.gguf", "config.json", ".model.safetensors.0123.partial")]
     public void The_weights_of_a_folder_are_found(string expected, params string[] names)
     {
-        using var scratch = new Scratch();
+        using var scratch = new TemporaryFolder();
         Touch(scratch, names);
-        Assert.Equal(scratch.PathOf(expected), CheckpointFolder.FindWeights(scratch.Folder));
+        Assert.Equal(scratch.File(expected), CheckpointFolder.FindWeights(scratch.Path));
     }
 
     [Theory]
@@ -26,8 +26,8 @@ public class CheckpointFolderTests
     [InlineData("holds 2 GGUF files (a.gguf, b.gguf, …); name the one to use", "a.gguf", "b.gguf")]
     public void A_folder_without_one_form_of_weights_says_what_to_do(string expected, params string[] names)
     {
-        using var scratch = new Scratch();
+        using var scratch = new TemporaryFolder();
         Touch(scratch, names);
-        Assert.Equal($"{scratch.Folder}: {expected}", Assert.Throws<FileNotFoundException>(() => TensorArchive.Open(scratch.Folder)).Message);
+        Assert.Equal($"{scratch.Path}: {expected}", Assert.Throws<FileNotFoundException>(() => TensorArchive.Open(scratch.Path)).Message);
     }
 }

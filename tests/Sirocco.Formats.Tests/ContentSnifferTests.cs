@@ -15,9 +15,9 @@ public class ContentSnifferTests
     [InlineData("arrow/stream.arrow", ContentKind.Arrow)]
     public void A_file_is_recognised_under_any_name(string golden, ContentKind expected)
     {
-        using var scratch = new Scratch();
-        File.Copy(Golden.PathOf(golden), scratch.PathOf("x"));
-        Assert.Equal(expected, ContentSniffer.Identify(scratch.PathOf("x")));
+        using var scratch = new TemporaryFolder();
+        File.Copy(Golden.PathOf(golden), scratch.File("x"));
+        Assert.Equal(expected, ContentSniffer.Identify(scratch.File("x")));
     }
 
     [Theory]
@@ -36,7 +36,7 @@ public class ContentSnifferTests
     [InlineData("{\"\\ud800\": 1}", ContentKind.Json)]
     public void A_text_file_is_recognised_by_its_keys(string content, ContentKind expected)
     {
-        using var scratch = new Scratch();
+        using var scratch = new TemporaryFolder();
         Assert.Equal(expected, ContentSniffer.Identify(scratch.Write("x", Encoding.UTF8.GetBytes(content))));
     }
 }

@@ -9,11 +9,11 @@ public class DatasetFolderTests
     [Fact]
     public void Numbered_parts_are_read_in_order_and_split_by_their_names()
     {
-        using var scratch = new Scratch();
-        Directory.CreateDirectory(scratch.PathOf("data"));
+        using var scratch = new TemporaryFolder();
+        Directory.CreateDirectory(scratch.File("data"));
         foreach ((string part, string golden) in (ReadOnlySpan<(string, string)>)[("train-00001-of-00002", "one-row"), ("train-00000-of-00002", "required"), ("dev_set-00000-of-00001-0a1b2c", "required")])
-            File.Copy(Golden.PathOf($"parquet/{golden}.parquet"), scratch.PathOf($"data/{part}.parquet"));
-        DatasetFolder folder = DatasetFolder.Open(scratch.Folder);
+            File.Copy(Golden.PathOf($"parquet/{golden}.parquet"), scratch.File($"data/{part}.parquet"));
+        DatasetFolder folder = DatasetFolder.Open(scratch.Path);
         Assert.Equal(["dev_set", "train"], folder.Splits);
         Assert.Equal(61, folder.ReadBatches("train", ["id"]).Sum(batch => batch.RowCount));
     }
@@ -28,18 +28,18 @@ public class DatasetFolderTests
     [InlineData("latest.parquet", "train")]
     public void A_file_name_says_its_split(string name, string split)
     {
-        using var scratch = new Scratch();
-        Directory.CreateDirectory(Path.GetDirectoryName(scratch.PathOf(name))!);
-        File.WriteAllBytes(scratch.PathOf(name), []);
-        Assert.Equal([split], DatasetFolder.Open(scratch.Folder).Splits);
+        using var scratch = new TemporaryFolder();
+        Directory.CreateDirectory(Path.GetDirectoryName(scratch.File(name))!);
+        File.WriteAllBytes(scratch.File(name), []);
+        Assert.Equal([split], DatasetFolder.Open(scratch.Path).Splits);
     }
 
     [Fact]
     public void A_split_in_two_formats_is_refused()
     {
-        using var scratch = new Scratch();
-        foreach (string name in (string[])["train.jsonl", "train.parquet", "merlin_metadata.json"]) File.WriteAllBytes(scratch.PathOf(name), []);
-        Assert.Equal($"{scratch.Folder}: holds the split 'train' in several formats (train.jsonl, train.parquet); keep one", Assert.Throws<InvalidDataException>(() => DatasetFolder.Open(scratch.Folder)).Message);
+        using var scratch = new TemporaryFolder();
+        foreach (string name in (string[])["train.jsonl", "train.parquet", "merlin_metadata.json"]) File.WriteAllBytes(scratch.File(name), []);
+        Assert.Equal($"{scratch.Path}: holds the split 'train' in several formats (train.jsonl, train.parquet); keep one", Assert.Throws<InvalidDataException>(() => DatasetFolder.Open(scratch.Path)).Message);
     }
 
     [Fact]
@@ -60,9 +60,9 @@ public class DatasetFolderTests
     [InlineData("{\"_data_files\": [{\"filename\": \"gone.arrow\"}]}")]
     public void A_saved_folder_that_describes_impossible_files_is_refused(string state)
     {
-        using var scratch = new Scratch();
-        File.WriteAllText(scratch.PathOf("state.json"), state);
-        Assert.Contains("state.json", Assert.Throws<InvalidDataException>(() => DatasetFolder.Open(scratch.Folder)).Message, StringComparison.Ordinal);
+        using var scratch = new TemporaryFolder();
+        File.WriteAllText(scratch.File("state.json"), state);
+        Assert.Contains("state.json", Assert.Throws<InvalidDataException>(() => DatasetFolder.Open(scratch.Path)).Message, StringComparison.Ordinal);
     }
 
     public static TheoryData<string, string> Published()

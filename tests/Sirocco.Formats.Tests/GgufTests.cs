@@ -114,7 +114,7 @@ public class GgufTests
     [Fact]
     public void Damaged_files_that_the_reference_refuses_are_refused_with_one_line()
     {
-        using var scratch = new Scratch();
+        using var scratch = new TemporaryFolder();
         foreach (JsonElement golden in Golden.Json("gguf/index.json").GetProperty("damaged").GetProperty("cases").EnumerateArray())
         {
             string name = golden.GetProperty("name").GetString()!;

@@ -2,7 +2,7 @@ namespace Sirocco.Formats.Tests;
 
 public sealed class HubTests : IDisposable
 {
-    private readonly Scratch scratch = new();
+    private readonly TemporaryFolder scratch = new();
     private readonly HubServer server = new();
 
     public void Dispose()
@@ -11,11 +11,11 @@ public sealed class HubTests : IDisposable
         scratch.Dispose();
     }
 
-    private HubOptions Options => new() { CacheFolder = scratch.PathOf("hub"), Endpoint = server.Address, FirstRetryDelay = TimeSpan.FromMilliseconds(1), StallTimeout = TimeSpan.FromSeconds(20) };
+    private HubOptions Options => new() { CacheFolder = scratch.File("hub"), Endpoint = server.Address, FirstRetryDelay = TimeSpan.FromMilliseconds(1), StallTimeout = TimeSpan.FromSeconds(20) };
 
-    private string Snapshot => Path.Combine(scratch.PathOf("hub"), "models--org--name", "snapshots", HubServer.Commit);
+    private string Snapshot => Path.Combine(scratch.File("hub"), "models--org--name", "snapshots", HubServer.Commit);
 
-    private string Partial => Assert.Single(Directory.GetFiles(scratch.PathOf("hub"), "*.incomplete", SearchOption.AllDirectories));
+    private string Partial => Assert.Single(Directory.GetFiles(scratch.File("hub"), "*.incomplete", SearchOption.AllDirectories));
 
     private async Task<string> Download(HubOptions? options = null, CancellationToken cancellation = default) => await HubModel.ResolveAsync("org/name", options ?? Options, null, cancellation);
 
@@ -23,7 +23,7 @@ public sealed class HubTests : IDisposable
     {
         Assert.Equal(server.Files["model.safetensors"], File.ReadAllBytes(Path.Combine(Snapshot, "model.safetensors")));
         Assert.Equal(server.Files["config.json"], File.ReadAllBytes(Path.Combine(Snapshot, "config.json")));
-        Assert.Empty(Directory.GetFiles(scratch.PathOf("hub"), "*.incomplete", SearchOption.AllDirectories));
+        Assert.Empty(Directory.GetFiles(scratch.File("hub"), "*.incomplete", SearchOption.AllDirectories));
     }
 
     [Fact]
@@ -31,7 +31,7 @@ public sealed class HubTests : IDisposable
     {
         Assert.Equal(Snapshot, await Download());
         AssertWhole();
-        string folder = Path.Combine(scratch.PathOf("hub"), "models--org--name");
+        string folder = Path.Combine(scratch.File("hub"), "models--org--name");
         Assert.Equal(HubServer.Commit, File.ReadAllText(Path.Combine(folder, "refs", "main")));
         Assert.Equal(2, Directory.GetFiles(Path.Combine(folder, "blobs")).Length);
         Assert.Equal(["config.json", "model.safetensors"], Directory.GetFiles(Snapshot).Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal));
@@ -46,13 +46,13 @@ public sealed class HubTests : IDisposable
         HubOptions options = Options with { Endpoint = hub.Address };
         Task<string> Fetch(HubOptions from) => HubDataset.ResolveAsync("org/name", file => file == "README.md", snapshot => File.Exists(Path.Combine(snapshot, "README.md")), from);
         string folder = await Fetch(options);
-        Assert.Equal(Path.Combine(scratch.PathOf("hub"), "datasets--org--name", "snapshots", HubServer.Commit), folder);
+        Assert.Equal(Path.Combine(scratch.File("hub"), "datasets--org--name", "snapshots", HubServer.Commit), folder);
         Assert.Equal("README.md", Path.GetFileName(Assert.Single(Directory.GetFiles(folder))));
         int requests = hub.Requests.Count;
         Assert.Equal(folder, await Fetch(options));
         Assert.Equal(folder, await Fetch(options with { Offline = true }));
         Assert.Equal(requests, hub.Requests.Count);
-        await Assert.ThrowsAsync<FileNotFoundException>(() => Fetch(options with { Offline = true, CacheFolder = scratch.PathOf("empty") }));
+        await Assert.ThrowsAsync<FileNotFoundException>(() => Fetch(options with { Offline = true, CacheFolder = scratch.File("empty") }));
     }
 
     [Fact]
@@ -162,7 +162,7 @@ public sealed class HubTests : IDisposable
         Assert.False(File.Exists(Path.Combine(Snapshot, "model.safetensors")));
 
         server.Corrupt = name => name == "config.json" ? """{"model_type": "LLAMA"}"""u8.ToArray() : null;
-        await Assert.ThrowsAsync<InvalidDataException>(() => Download(Options with { CacheFolder = scratch.PathOf("other") }));
+        await Assert.ThrowsAsync<InvalidDataException>(() => Download(Options with { CacheFolder = scratch.File("other") }));
     }
 
     [Fact]
@@ -228,7 +228,7 @@ public sealed class HubTests : IDisposable
     {
         foreach (string model in new[] { "no/such/folder", "./model", "name", "org/name@../x", "org/na--me" })
             await Assert.ThrowsAsync<DirectoryNotFoundException>(() => HubModel.ResolveAsync(model, Options));
-        Assert.Equal(scratch.Folder, await HubModel.ResolveAsync(scratch.Folder, Options));
+        Assert.Equal(scratch.Path, await HubModel.ResolveAsync(scratch.Path, Options));
         Assert.Empty(server.Requests);
     }
 
@@ -266,7 +266,7 @@ public sealed class HubTests : IDisposable
     [InlineData("", "LATEST", false)]
     public void A_checkpoint_that_a_text_names_in_place_of_a_link_is_found(string text, string tracker, bool isFound)
     {
-        string run = scratch.PathOf("run"), model = Path.Combine(run, "epoch_0_step_3", "model", "consolidated");
+        string run = scratch.File("run"), model = Path.Combine(run, "epoch_0_step_3", "model", "consolidated");
         Directory.CreateDirectory(model);
         File.WriteAllText(Path.Combine(run, tracker + ".txt"), text);
         string? found = HubModel.FindLocal(Path.Combine(run, tracker, "model", "consolidated"));

@@ -5,7 +5,7 @@ public unsafe class MappedFileTests
     [Fact]
     public void An_empty_file_maps_to_nothing()
     {
-        using var scratch = new Scratch();
+        using var scratch = new TemporaryFolder();
         using MappedFile file = MappedFile.Open(scratch.Write("x", []));
         Assert.Equal(0, file.Length);
         Assert.True(file.Pointer is null);
@@ -15,8 +15,8 @@ public unsafe class MappedFileTests
     [Fact]
     public void Bytes_beyond_four_gigabytes_are_reached()
     {
-        using var scratch = new Scratch();
-        string path = scratch.PathOf("x");
+        using var scratch = new TemporaryFolder();
+        string path = scratch.File("x");
         using (var sparse = new FileStream(path, FileMode.CreateNew))
         {
             sparse.Seek(5L << 30, SeekOrigin.Begin);   // a hole: takes no room on the disk
@@ -31,7 +31,7 @@ public unsafe class MappedFileTests
     [Fact]
     public void Ranges_outside_the_file_are_refused()
     {
-        using var scratch = new Scratch();
+        using var scratch = new TemporaryFolder();
         using MappedFile file = MappedFile.Open(scratch.Write("x", [1, 2, 3]));
         Assert.Throws<ArgumentOutOfRangeException>(() => _ = file.Span(2, 2).Length);
         Assert.Throws<ArgumentOutOfRangeException>(() => _ = file.Span(-1, 2).Length);
@@ -41,7 +41,7 @@ public unsafe class MappedFileTests
     [Fact]
     public void A_disposed_mapping_gives_no_spans()
     {
-        using var scratch = new Scratch();
+        using var scratch = new TemporaryFolder();
         MappedFile file = MappedFile.Open(scratch.Write("x", [1, 2, 3]));
         file.Dispose();
         file.Dispose();
@@ -51,7 +51,7 @@ public unsafe class MappedFileTests
     [Fact]
     public void A_file_that_is_mapped_can_be_replaced_by_a_new_save()
     {
-        using var scratch = new Scratch();
+        using var scratch = new TemporaryFolder();
         string path = scratch.Write("x", [1, 2, 3]);
         using MappedFile file = MappedFile.Open(path);
         if (OperatingSystem.IsWindows()) return;   // Windows keeps a mapped file's name

@@ -34,7 +34,7 @@ public class NpyTests
     public void A_header_is_judged_as_numpy_judges_it(string name)
     {
         JsonElement golden = Golden.Json("numpy/verdicts.json").GetProperty("cases").EnumerateArray().Single(c => c.GetProperty("name").GetString() == name);
-        using var scratch = new Scratch();
+        using var scratch = new TemporaryFolder();
         string path = scratch.Write("x.npy", golden.GetProperty("bytes").GetBytesFromBase64());
         if (golden.GetProperty("verdict").GetString() == "reject" || name == "structured")
         {
@@ -50,32 +50,32 @@ public class NpyTests
     [Fact]
     public void A_matrix_written_row_by_row_is_byte_for_byte_numpys_file()
     {
-        using var scratch = new Scratch();
+        using var scratch = new TemporaryFolder();
         using NpyFile golden = NpyFile.Open(Golden.PathOf("numpy/dtype-le-f4.npy"));
         float[] values = golden.Array.ToSingleArray();
-        using (var writer = new NpyWriter(scratch.PathOf("x.npy"), 4))
+        using (var writer = new NpyWriter(scratch.File("x.npy"), 4))
         {
             writer.Append(values.AsSpan(0, 8));
             writer.Append(values.AsSpan(8));
             writer.Commit();
         }
-        Assert.Equal(File.ReadAllBytes(Golden.PathOf("numpy/dtype-le-f4.npy")), File.ReadAllBytes(scratch.PathOf("x.npy")));
+        Assert.Equal(File.ReadAllBytes(Golden.PathOf("numpy/dtype-le-f4.npy")), File.ReadAllBytes(scratch.File("x.npy")));
     }
 
     [Fact]
     public void Integers_written_in_one_go_are_byte_for_byte_numpys_file()
     {
-        using var scratch = new Scratch();
+        using var scratch = new TemporaryFolder();
         using NpyFile golden = NpyFile.Open(Golden.PathOf("numpy/dtype-le-i8.npy"));
-        NpyWriter.Write<long>(scratch.PathOf("x.npy"), [3, 4], golden.Array.ToInt64Array());
-        Assert.Equal(File.ReadAllBytes(Golden.PathOf("numpy/dtype-le-i8.npy")), File.ReadAllBytes(scratch.PathOf("x.npy")));
+        NpyWriter.Write<long>(scratch.File("x.npy"), [3, 4], golden.Array.ToInt64Array());
+        Assert.Equal(File.ReadAllBytes(Golden.PathOf("numpy/dtype-le-i8.npy")), File.ReadAllBytes(scratch.File("x.npy")));
     }
 
     [Fact]
     public void A_matrix_that_is_not_committed_leaves_nothing()
     {
-        using var scratch = new Scratch();
-        using (var writer = new NpyWriter(scratch.PathOf("x.npy"), 4)) writer.Append(new float[4]);
+        using var scratch = new TemporaryFolder();
+        using (var writer = new NpyWriter(scratch.File("x.npy"), 4)) writer.Append(new float[4]);
         Assert.Empty(scratch.Files());
     }
 }

@@ -112,8 +112,8 @@ public class SafetensorsReadTests
     public async Task A_pipe_is_not_waited_for()
     {
         Skip.If(OperatingSystem.IsWindows(), "Windows keeps pipes elsewhere");
-        using var scratch = new Scratch();
-        string pipe = scratch.PathOf("model.safetensors"), link = scratch.PathOf("link.safetensors");
+        using var scratch = new TemporaryFolder();
+        string pipe = scratch.File("model.safetensors"), link = scratch.File("link.safetensors");
         using (var mkfifo = System.Diagnostics.Process.Start("mkfifo", [pipe])) mkfifo.WaitForExit();
         File.CreateSymbolicLink(link, pipe);
         foreach (string path in (string[])[pipe, link])

@@ -12,7 +12,7 @@ public class SafetensorsVerdictTests
     public void A_header_is_judged_as_the_reference_library_judges_it(string name)
     {
         JsonElement golden = Golden.Json("safetensors/verdicts.json").GetProperty("cases").EnumerateArray().Single(c => c.GetProperty("name").GetString() == name);
-        using var scratch = new Scratch();
+        using var scratch = new TemporaryFolder();
         string path = scratch.Write("x.safetensors", golden.GetProperty("bytes").GetBytesFromBase64());
 
         if (golden.GetProperty("verdict").GetString() == "reject")

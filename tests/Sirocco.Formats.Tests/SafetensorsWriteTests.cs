@@ -12,13 +12,13 @@ public class SafetensorsWriteTests
     public void A_file_copied_tensor_by_tensor_is_byte_for_byte_what_the_reference_wrote(string name)
     {
         string golden = Golden.PathOf($"safetensors/{name}.safetensors");
-        using var scratch = new Scratch();
+        using var scratch = new TemporaryFolder();
         using SafetensorsFile file = SafetensorsFile.Open(golden);
         byte[] expected = File.ReadAllBytes(golden);
         bool hasMetadata = expected.AsSpan().IndexOf("__metadata__"u8) >= 0;
-        SafetensorsWriter.Write(scratch.PathOf("copy"), file.Tensors.Select(t => OutgoingTensor.Copy(t)), hasMetadata ? file.Metadata : null);
+        SafetensorsWriter.Write(scratch.File("copy"), file.Tensors.Select(t => OutgoingTensor.Copy(t)), hasMetadata ? file.Metadata : null);
 
-        byte[] actual = File.ReadAllBytes(scratch.PathOf("copy"));
+        byte[] actual = File.ReadAllBytes(scratch.File("copy"));
         Assert.Equal(expected, actual);
     }
 
@@ -32,7 +32,7 @@ public class SafetensorsWriteTests
 
         Prop.ForAll(tensors.ToArbitrary(), list =>
         {
-            using var scratch = new Scratch();
+            using var scratch = new TemporaryFolder();
             var random = new Random(list.Length);
             var contents = list.ToDictionary(t => t.Item1.Item1, t =>
             {
@@ -40,8 +40,8 @@ public class SafetensorsWriteTests
                 random.NextBytes(bytes);
                 return bytes;
             });
-            SafetensorsWriter.Write(scratch.PathOf("x"), list.Select(t => OutgoingTensor.Create<byte>(t.Item1.Item1, t.Item2, t.Item1.Item2, contents[t.Item1.Item1])));
-            using SafetensorsFile file = SafetensorsFile.Open(scratch.PathOf("x"));
+            SafetensorsWriter.Write(scratch.File("x"), list.Select(t => OutgoingTensor.Create<byte>(t.Item1.Item1, t.Item2, t.Item1.Item2, contents[t.Item1.Item1])));
+            using SafetensorsFile file = SafetensorsFile.Open(scratch.File("x"));
             Assert.Equal(list.Length, file.Tensors.Count);
             foreach (var ((name, shape), type) in list)
             {
@@ -54,18 +54,18 @@ public class SafetensorsWriteTests
     [Fact]
     public void Data_starts_at_a_multiple_of_eight()
     {
-        using var scratch = new Scratch();
-        SafetensorsWriter.Write(scratch.PathOf("x"), [OutgoingTensor.Create<float>("x", [3], new float[] { 1, 2, 3 })]);
-        using SafetensorsFile file = SafetensorsFile.Open(scratch.PathOf("x"));
+        using var scratch = new TemporaryFolder();
+        SafetensorsWriter.Write(scratch.File("x"), [OutgoingTensor.Create<float>("x", [3], new float[] { 1, 2, 3 })]);
+        using SafetensorsFile file = SafetensorsFile.Open(scratch.File("x"));
         Assert.Equal(0, file["x"].FileOffset % 8);
     }
 
     [Fact]
     public void A_tensor_that_writes_too_little_or_too_much_leaves_no_file()
     {
-        using var scratch = new Scratch();
+        using var scratch = new TemporaryFolder();
         foreach (int written in new[] { 3, 5 })
-            Assert.Throws<InvalidOperationException>(() => SafetensorsWriter.Write(scratch.PathOf("x"), [new OutgoingTensor("x", StorageType.U8, [4], s => s.Write(new byte[written]))]));
+            Assert.Throws<InvalidOperationException>(() => SafetensorsWriter.Write(scratch.File("x"), [new OutgoingTensor("x", StorageType.U8, [4], s => s.Write(new byte[written]))]));
         Assert.Empty(scratch.Files());
     }
 

@@ -274,10 +274,7 @@ public class RetrievalDatasetTests
         using TemporaryFolder folder = new();
         Corpus(folder, """{"id": 1, "text": "one"}""", """{"id": 2, "text": "two"}""");
         byte[] bytes = System.Text.Encoding.UTF8.GetBytes(content);
-        double seconds = double.TryParse(Environment.GetEnvironmentVariable("SIROCCO_FUZZ_SECONDS"), out double given) ? given : 0;
-        System.Diagnostics.Stopwatch clock = System.Diagnostics.Stopwatch.StartNew();
-        Random random = new(1);
-        for (int i = 0; i < 300 || clock.Elapsed.TotalSeconds < seconds; i++)
+        FuzzRounds.Run(300, random =>
         {
             byte[] damaged = Damage(bytes, random);
             string path = folder.File(name);
@@ -291,7 +288,7 @@ public class RetrievalDatasetTests
             {
                 Assert.Contains(folder.Path, e.Message, StringComparison.Ordinal);
             }
-        }
+        });
     }
 
     [Fact]

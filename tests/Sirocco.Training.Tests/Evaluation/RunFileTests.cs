@@ -72,16 +72,13 @@ public sealed class RunFileTests : IDisposable
     public void Damaged_files_give_one_line_or_a_result()
     {
         byte[] run = "q1 Q0 d1 1 0.5 t\nq1 Q0 d2 2 0.25 t\nq2 Q0 d1 1 -1e3 t\n"u8.ToArray(), qrels = "q1 0 d1 1\nq2 0 d2 0\n"u8.ToArray();
-        Random random = new(9);
-        double seconds = double.Parse(Environment.GetEnvironmentVariable("SIROCCO_FUZZ_SECONDS") ?? "0", System.Globalization.CultureInfo.InvariantCulture);
-        System.Diagnostics.Stopwatch clock = System.Diagnostics.Stopwatch.StartNew();
-        for (int round = 0; round < 400 || clock.Elapsed.TotalSeconds < seconds; round++)
+        FuzzRounds.Run(400, random =>
         {
-            Attempt(path => RetrievalRun.Load(path), run);
-            Attempt(path => RelevanceJudgements.Load(path), qrels);
-        }
+            Attempt(path => RetrievalRun.Load(path), run, random);
+            Attempt(path => RelevanceJudgements.Load(path), qrels, random);
+        });
 
-        void Attempt(Func<string, object> load, byte[] content)
+        void Attempt(Func<string, object> load, byte[] content, Random random)
         {
             byte[] damaged = [.. content];
             for (int i = random.Next(4); i >= 0; i--) damaged[random.Next(damaged.Length)] = (byte)random.Next(256);

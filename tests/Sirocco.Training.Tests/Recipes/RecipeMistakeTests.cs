@@ -106,12 +106,9 @@ public sealed class RecipeMistakeTests
     [Fact]
     public void Damaged_recipes_are_refused_in_one_line_or_read()
     {
-        string[] texts = [.. ((string[])[GoldenFile.Path("recipes"), GoldenFile.Retrieval]).SelectMany(folder => Directory.GetFiles(folder, "*.yaml", SearchOption.AllDirectories)).Select(File.ReadAllText)];
+        string[] texts = [.. ((string[])[GoldenFile.Path("recipes"), GoldenFile.Retrieval]).SelectMany(folder => Directory.GetFiles(folder, "*.yaml", SearchOption.AllDirectories)).Order(StringComparer.Ordinal).Select(File.ReadAllText)];
         const string Characters = "\n\t :-[]{}&*!|>'\"%@`#,?~<=0a\u00e9";
-        double seconds = double.TryParse(Environment.GetEnvironmentVariable("SIROCCO_FUZZ_SECONDS"), out double given) ? given : 1.5;
-        Random random = new(int.TryParse(Environment.GetEnvironmentVariable("SIROCCO_FUZZ_SEED"), out int seed) ? seed : 1);
-        System.Diagnostics.Stopwatch watch = System.Diagnostics.Stopwatch.StartNew();
-        while (watch.Elapsed.TotalSeconds < seconds)
+        FuzzRounds.Run(500, random =>
         {
             char[] text = texts[random.Next(texts.Length)].ToCharArray();
             for (int i = random.Next(1, 6); i > 0; i--) text[random.Next(text.Length)] = Characters[random.Next(Characters.Length)];
@@ -126,7 +123,7 @@ public sealed class RecipeMistakeTests
             {
                 Assert.True(refusal.Message.StartsWith("t.yaml:", StringComparison.Ordinal) && !refusal.Message.Contains('\n', StringComparison.Ordinal), refusal.Message);
             }
-        }
+        });
     }
 
     private static string Refusal(string yaml) => Assert.Throws<InvalidDataException>(() => YamlReader.Read(yaml, "t.yaml")).Message;

@@ -34,7 +34,7 @@ internal sealed class PairTemplate
                 int end = c == '{' ? template.IndexOf('}', i) : -1;
                 if (end < 0) throw new InvalidDataException($"prompt_template has a lone '{c}' at character {i}; write '{c}{c}' for a literal brace");
                 string field = template[(i + 1)..end];
-                if (field is not (QueryField or PassageField)) throw new InvalidDataException($"prompt_template has the field '{{{field}}}'; only {{{QueryField}}} and {{{PassageField}}} exist");
+                if (field is not (QueryField or PassageField)) throw new InvalidDataException($"prompt_template has the field '{{{Visible.Short(field)}}}'; only {{{QueryField}}} and {{{PassageField}}} exist");
                 parts.Add((literal.ToString(), false));
                 parts.Add((field, true));
                 literal.Clear();
