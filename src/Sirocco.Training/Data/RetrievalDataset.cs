@@ -34,8 +34,8 @@ public sealed class RetrievalDataset
     /// <summary>The corpora that records name.</summary>
     public IReadOnlyCollection<Corpus> Corpora => rows.Corpora.Values;
 
-    /// <summary>Records of each source by its path, before any of them are chosen.</summary>
-    public IReadOnlyDictionary<string, int> RowsOf { get; private init; } = new Dictionary<string, int>();
+    /// <summary>What was read for each source, by the path that the options name it by.</summary>
+    internal IReadOnlyDictionary<string, SourceReading> Readings { get; private init; } = new Dictionary<string, SourceReading>();
 
     /// <summary>What a user should know: sources smaller than the sample asked for, negatives that repeat.</summary>
     public IReadOnlyList<string> Warnings { get; }
@@ -50,10 +50,10 @@ public sealed class RetrievalDataset
         ArgumentNullException.ThrowIfNull(options);
         options.Validate();
         List<string> warnings = [];
-        (RetrievalRows rows, int[] order, IReadOnlyDictionary<string, int> rowsOf) = DatasetSources.Read(options, hub ?? HubOptions.FromEnvironment(), warnings);
+        (RetrievalRows rows, int[] order, IReadOnlyDictionary<string, SourceReading> readings) = DatasetSources.Read(options, hub ?? HubOptions.FromEnvironment(), warnings);
         int[] chosen = Choose(options, order);
         RowCheck.Run(options, rows, chosen, warnings);
-        return new RetrievalDataset(options, rows, chosen, warnings) { RowsOf = rowsOf };
+        return new RetrievalDataset(options, rows, chosen, warnings) { Readings = readings };
     }
 
     /// <summary>The example of a row.</summary>

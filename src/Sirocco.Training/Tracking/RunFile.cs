@@ -134,17 +134,27 @@ internal sealed class RunFile : TrainingObserver
     /// <summary>What JSON has no number for is null.</summary>
     private static JsonValue? Number(double value) => double.IsFinite(value) ? JsonValue.Create(value) : null;
 
-    private static IEnumerable<JsonNode> Describe(string use, RetrievalDatasetOptions options, RetrievalDataset dataset)
+    /// <summary>Sources and corpora of a data set: rows, and fingerprints of what was read.</summary>
+    internal static IEnumerable<JsonNode> Describe(string use, RetrievalDatasetOptions options, RetrievalDataset dataset)
     {
         foreach (RetrievalSource source in options.Sources)
-            yield return Describe($"{use}", source.Path, dataset.RowsOf.TryGetValue(source.Path, out int rows) ? rows : null);
-        foreach (Corpus corpus in dataset.Corpora) yield return Describe($"{use} corpus", corpus.Description.Path, corpus.Count);
+        {
+            dataset.Readings.TryGetValue(source.Path, out SourceReading? read);
+            yield return Describe(use, source.Path, read?.Rows, read?.Place ?? source.Path);
+        }
+
+        foreach (Corpus corpus in dataset.Corpora) yield return Describe($"{use} corpus", corpus.Description.Path, corpus.Count, corpus.Description.Path);
     }
 
-    private static JsonObject Describe(string use, string path, int? rows)
+    /// <param name="use">What the data are for.</param>
+    /// <param name="path">As the recipe names them.</param>
+    /// <param name="rows">Records.</param>
+    /// <param name="place">Where they lie on this machine; a snapshot of the hub is named after its revision.</param>
+    private static JsonObject Describe(string use, string path, int? rows, string place)
     {
         JsonObject described = new() { ["use"] = use, ["path"] = path, ["rows"] = rows };
-        if (DataFingerprint.Of(path) is not { } fingerprint) return described;
+        if (path.StartsWith(HubSource.Prefix, StringComparison.Ordinal) && place != path) described["revision"] = Path.GetFileName(place);
+        if (DataFingerprint.Of(place) is not { } fingerprint) return described;
         described["files"] = fingerprint.Files;
         described["bytes"] = fingerprint.Bytes;
         described["sha256"] = fingerprint.Sha256;

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Sirocco.Formats;
 
 namespace Sirocco.Training.Tests;
@@ -32,15 +33,7 @@ public class RecordedExampleTests
     public void A_hub_source_is_read_from_the_cache_without_a_network()
     {
         using TemporaryFolder temporary = new();
-        string hub = GoldenFile.Path("datasets/retrieval/hub"), snapshot = temporary.File("datasets--org--set/snapshots/abc");
-        temporary.Write("datasets--org--set/refs/main", "abc");
-        foreach (string file in Directory.GetFiles(hub, "*", SearchOption.AllDirectories))
-        {
-            string target = Path.Combine(snapshot, Path.GetRelativePath(hub, file));
-            Directory.CreateDirectory(Path.GetDirectoryName(target)!);
-            File.WriteAllBytes(target, File.ReadAllBytes(file));
-        }
-
+        string snapshot = HubCache(temporary);
         HubOptions options = new() { CacheFolder = temporary.Path, Offline = true };
         Same(GoldenFile.Path("datasets/retrieval/DebianInteger"), Load("hf://org/set/DebianInteger", options), hasIds: true);
 
@@ -50,6 +43,27 @@ public class RecordedExampleTests
         Assert.Equal("DebianInteger", all.Corpora.First().Description.Id);
         Assert.Contains("HF_HUB_OFFLINE", Assert.Throws<FileNotFoundException>(() => Load("hf://org/other/set", options)).Message, StringComparison.Ordinal);
         Assert.Contains("hf://org", Assert.Throws<InvalidDataException>(() => Load("hf://org", options)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_run_names_the_revision_of_a_hub_source_and_what_it_held()
+    {
+        using TemporaryFolder temporary = new();
+        string snapshot = HubCache(temporary);
+        RetrievalDatasetOptions options = new() { Sources = [new RetrievalSource("hf://org/set/DebianInteger")], PassagesPerQuery = 4 };
+        JsonNode described = RunFile.Describe("train", options, RetrievalDataset.Load(options, new HubOptions { CacheFolder = temporary.Path, Offline = true })).First();
+        Assert.Equal(Path.GetFileName(snapshot), (string?)described["revision"]);
+        Assert.Equal(DataFingerprint.Of(snapshot)!.Sha256, (string?)described["sha256"]);
+        Assert.True((int?)described["rows"] > 0);
+    }
+
+    /// <summary>The recorded collection as a download leaves it; returns the snapshot's folder.</summary>
+    private static string HubCache(TemporaryFolder temporary)
+    {
+        string hub = GoldenFile.Path("datasets/retrieval/hub"), snapshot = "datasets--org--set/snapshots/abc";
+        temporary.Write("datasets--org--set/refs/main", "abc");
+        foreach (string file in Directory.GetFiles(hub, "*", SearchOption.AllDirectories)) temporary.Write(Path.Combine(snapshot, Path.GetRelativePath(hub, file)), File.ReadAllBytes(file));
+        return temporary.File(snapshot);
     }
 
     private static RetrievalDataset Load(string path, HubOptions? hub = null) =>

@@ -18,21 +18,21 @@ internal static class DatasetSources
         Inline,
     }
 
-    /// <returns>The rows, the order of those that are kept, and how many each source has.</returns>
-    public static (RetrievalRows Rows, int[] Order, IReadOnlyDictionary<string, int> RowsOf) Read(RetrievalDatasetOptions options, HubOptions hub, List<string> warnings)
+    /// <returns>The rows, the order of those that are kept, and what each source had.</returns>
+    public static (RetrievalRows Rows, int[] Order, IReadOnlyDictionary<string, SourceReading> Readings) Read(RetrievalDatasetOptions options, HubOptions hub, List<string> warnings)
     {
         RetrievalRows rows = new();
         List<int> order = [];
-        Dictionary<string, int> rowsOf = new(StringComparer.Ordinal);
+        Dictionary<string, SourceReading> readings = new(StringComparer.Ordinal);
         foreach ((RetrievalSource source, SourceForm form) in options.Sources.Select(source => (source, Form(options.Kind, source))).OrderBy(pair => pair.Item2))
         {
             int first = rows.Rows.Count;
-            Read(source, form, rows, hub);
-            rowsOf[source.Path] = rows.Rows.Count - first;
+            string place = Read(source, form, rows, hub);
+            readings[source.Path] = new SourceReading(rows.Rows.Count - first, place);
             order.AddRange(Sample(source, form, first, rows.Rows.Count - first, options, warnings));
         }
 
-        return (rows, [.. order], rowsOf);
+        return (rows, [.. order], readings);
     }
 
     private static SourceForm Form(RetrievalDatasetKind kind, RetrievalSource source)
@@ -48,14 +48,14 @@ internal static class DatasetSources
         return isCorpus ? SourceForm.Corpus : SourceForm.Inline;
     }
 
-    private static void Read(RetrievalSource source, SourceForm form, RetrievalRows rows, HubOptions hub)
+    /// <returns>The file or folder that was read.</returns>
+    private static string Read(RetrievalSource source, SourceForm form, RetrievalRows rows, HubOptions hub)
     {
         string path = source.Path;
         switch (form)
         {
             case SourceForm.Hub:
-                HubSource.Read(path, rows, hub);
-                break;
+                return HubSource.Read(path, rows, hub);
             case SourceForm.Bundle:
                 NormalizedBundle.Read(NormalizedBundle.Find(path) ?? throw new InvalidDataException($"{path}: is no normalised bundle; its metadata.json should have the format nemo_automodel_normalized_vl_retrieval_arrow"), rows);
                 break;
@@ -72,6 +72,8 @@ internal static class DatasetSources
                 InlineRecords.Read(path, rows);
                 break;
         }
+
+        return path;
     }
 
     private static IEnumerable<int> Sample(RetrievalSource source, SourceForm form, int first, int count, RetrievalDatasetOptions options, List<string> warnings)
@@ -88,3 +90,8 @@ internal static class DatasetSources
         return places.Select(place => first + place);
     }
 }
+
+/// <summary>What was read for a source.</summary>
+/// <param name="Rows">Records, before any of them are chosen.</param>
+/// <param name="Place">File or folder; of a hub source its snapshot, which is named after the revision.</param>
+internal sealed record SourceReading(int Rows, string Place);

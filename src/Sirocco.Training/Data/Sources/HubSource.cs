@@ -8,7 +8,8 @@ internal static class HubSource
 {
     public const string Prefix = "hf://";
 
-    public static void Read(string uri, RetrievalRows rows, HubOptions options)
+    /// <returns>The snapshot's folder.</returns>
+    public static string Read(string uri, RetrievalRows rows, HubOptions options)
     {
         string[] parts = uri[Prefix.Length..].Trim('/').Split('/', 3);
         if (parts.Length < 2 || parts[1].Length == 0) throw new InvalidDataException($"{uri}: names no data set; write hf://org/name or hf://org/name/subset");
@@ -20,6 +21,7 @@ internal static class HubSource
             snapshot => subset is not null && new HubLayout(snapshot).Has(subset),
             options).GetAwaiter().GetResult();
         ReadFolder(folder, Prefix + repository, subset, rows);
+        return folder;
     }
 
     /// <summary>Reads one subset, or all of them in the order of their names.</summary>
