@@ -35,6 +35,17 @@ public sealed class EvalTests : IDisposable
         Assert.Equal((1, 0.5), (skipped.GetProperty("queries").GetInt32(), skipped.GetProperty("metrics").GetProperty("mrr@10").GetDouble()));
     }
 
+    [Theory]
+    [InlineData("--output", "-")]
+    [InlineData("--output", "missing/run.trec")]
+    [InlineData("--per-query", "missing/values.jsonl")]
+    public void A_place_that_cannot_be_written_is_refused_before_the_work(string option, string place)
+    {
+        Outcome result = SiroccoProcess.Run("eval", folder.File("no-model"), "--corpus", corpus, "--queries", queries, option, place);
+        Assert.NotEqual(0, result.Status);
+        Assert.Contains(option, result.Error, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void A_model_its_cuts_and_stores_its_index_bm25_and_a_reranker_are_rows_of_one_table()
     {

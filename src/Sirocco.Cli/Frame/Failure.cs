@@ -7,7 +7,7 @@ internal static class Failure
 {
     public static int Report(Exception failure, Terminal terminal, bool debug, bool interrupted)
     {
-        while (failure is AggregateException { InnerExceptions.Count: 1 } or TypeInitializationException { InnerException: not null }) failure = failure.InnerException!;
+        while (failure is AggregateException or TypeInitializationException && failure.InnerException is { } inner) failure = inner; // of several that failed side by side the first
         if (interrupted || failure is OperationCanceledException)
         {
             terminal.ErrorWriter.WriteLine(Interruption.Message);

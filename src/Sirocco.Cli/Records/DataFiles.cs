@@ -37,4 +37,12 @@ internal static class DataFiles
     /// <summary>Refuses "-" for results that are written in places, which a stream does not have.</summary>
     public static string RequirePlace(string argument, string path, string kind) => path != Standard ? path
         : throw new UsageException($"{argument} takes a {kind}, not -: the result cannot go to standard output");
+
+    /// <summary>Refuses before long work a file for its results that could not be written after it: "-", and one in a folder that is missing.</summary>
+    public static void RequireFolder(string argument, string? path)
+    {
+        if (path is null) return;
+        string folder = Path.GetDirectoryName(Path.GetFullPath(RequirePlace(argument, path, "file")))!;
+        if (!Directory.Exists(folder)) throw new DirectoryNotFoundException($"{argument} {path}: there is no folder {folder}; make it, or name another file");
+    }
 }

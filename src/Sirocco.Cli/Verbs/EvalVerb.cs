@@ -60,6 +60,9 @@ internal sealed class EvalVerb : Verb
         RetrievalMetric[] measured = [.. invocation.Get(metrics)!.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Select(name => Invocation.Load(() => RetrievalMetric.Parse(name))).DistinctBy(metric => metric.Name)];
         if (measured.Length == 0) throw new UsageException("--metrics names no metric; leave the option out or name one, such as ndcg@10");
         if (given.Length == 0 && !invocation.Get(bm25)) throw new UsageException("name a MODEL, an index or a run file to evaluate, or give --bm25");
+        string? ranking = invocation.Get(output), values = invocation.Get(perQuery);
+        DataFiles.RequireFolder("--output", ranking);
+        DataFiles.RequireFolder("--per-query", values);
         Subject[] subjects = [.. given.Select(Subject.Of)];
         EvaluationData data = Read(invocation, subjects);
         EvaluationRuns runs = new(invocation, data, new ModelSearchOptions
@@ -74,10 +77,10 @@ internal sealed class EvalVerb : Verb
         if (invocation.Get(rerank) is { } judge) runs.AddReranked(judge, invocation.Get(candidates), options);
 
         EvaluationReport report = new(runs.Rows, data, measured, invocation.Get(missing) == "skip" ? MissingQueries.LeftOut : MissingQueries.Zero);
-        if (invocation.Get(output) is { } path) WriteRuns(invocation, path, runs.Rows);
-        if (invocation.Get(perQuery) is { } values) report.WriteQueries(values, invocation.Terminal);
         if (invocation.Json) report.WriteJson(invocation.Terminal);
         else report.WriteTable(invocation.Terminal, invocation.Get(compare));
+        if (values is not null) report.WriteQueries(values, invocation.Terminal);
+        if (ranking is not null) WriteRuns(invocation, ranking, runs.Rows);
         return ExitStatus.Success;
     }
 
@@ -102,7 +105,6 @@ internal sealed class EvalVerb : Verb
 
     private static void WriteRuns(Invocation invocation, string path, IReadOnlyList<EvaluationRow> rows)
     {
-        DataFiles.RequirePlace("--output", path, "file");
         for (int i = 0; i < rows.Count; i++)
         {
             string name = rows.Count == 1 ? path : Path.ChangeExtension(path, $"{(i + 1).ToString(CultureInfo.InvariantCulture)}{Path.GetExtension(path)}");

@@ -24,7 +24,7 @@ internal sealed class TrainVerb : Verb, ITakesOverrides
             new Example("the same for a program", "./sirocco train --config llama3_2_1b.yaml --explain --json --step_scheduler.max_steps 20 --lr_scheduler.lr_warmup_steps=2"))
     {
         Add(recipe);
-        foreach (Option option in (Option[])[config, explain, initialWeights, processes, CommonOptions.Threads, deterministic, Overrides]) Add(option);
+        foreach (Option option in (Option[])[config, explain, initialWeights, processes, CommonOptions.Threads, CommonOptions.Device, deterministic, Overrides]) Add(option);
     }
 
     public Option<string[]> Overrides { get; } = new("--override")

@@ -24,6 +24,7 @@ internal sealed partial record CheckpointLayout(string Body, string Head, bool I
         new("model.", "lm_head.weight"),                                // causal models and classifiers
         new("", "lm_head.weight"),                                      // bare encoders
         new("base_model.model.", "lm_head.weight"),
+        new("student.model.", "lm_head.weight"),                        // model/consolidated of a distillation
         new("", "output.weight", IsNative: true),
     ];
 

@@ -48,7 +48,7 @@ internal static class CheckpointChoice
             {
                 if (mustMatch)
                 {
-                    warn($"{path} was made with another {key}; the run starts anew");
+                    warn($"{path} was made with another {key}; the run starts anew, and moves the checkpoints that are there to {folder.NextEarlier} when it saves its first");
                     return null;
                 }
 

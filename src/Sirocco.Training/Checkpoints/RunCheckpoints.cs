@@ -21,6 +21,7 @@ internal sealed class RunCheckpoints
     private readonly EarlyStopping? stopping;
     private readonly string? configuration;
     private readonly RunFolder folder;
+    private bool startsAnew;
 
     /// <param name="folder">The run's.</param>
     /// <param name="recipe">The run.</param>
@@ -51,6 +52,8 @@ internal sealed class RunCheckpoints
     {
         if (checkpoint is not null) Restore(checkpoint, warn);
         Last = checkpoint;
+        startsAnew = checkpoint is null;
+        if (checkpoint is not null) PointToBest(); // a run that was killed while it saved may not have come so far
         AbandonedRecords.Move(folder.Path, scheduler.Step);
     }
 
@@ -63,7 +66,10 @@ internal sealed class RunCheckpoints
     {
         CheckpointName name = new(record.Epoch, record.Step);
         bool export = recipe.Checkpoint.Export == ConsolidatedExport.Every || (recipe.Checkpoint.Export == ConsolidatedExport.Final && isLast);
+        if (startsAnew) folder.SetAside(); // another model's, which this run would otherwise replace and prune
+        startsAnew = false;
         CheckpointState state = State(validation);
+        if (projection is not null) ModelArtifacts.WriteStudent(recipe, (BiEncoder)model, projection, folder.StudentOf(name), name, cancellation);
         folder.Publish(name, staged =>
         {
             Directory.CreateDirectory(Path.Combine(staged, "optim"));
@@ -74,11 +80,16 @@ internal sealed class RunCheckpoints
             AtomicFile.WriteAllText(Path.Combine(staged, "losses.json"), Losses(record, validation));
             state.Write(staged);
         });
-        if (projection is not null) ModelArtifacts.WriteStudent(recipe, (BiEncoder)model, projection, folder.StudentOf(name), name, cancellation);
         Last = folder.PathOf(name);
+        BestCheckpoints best = PointToBest();
+        if (recipe.Checkpoint.KeepLast is { } recent) folder.Prune(recent, best.Kept);
+    }
+
+    private BestCheckpoints PointToBest()
+    {
         BestCheckpoints best = BestCheckpoints.Of(folder, recipe.Checkpoint);
         if (best.Best is { } lowest) folder.LowestValidation.PointTo(lowest);
-        if (recipe.Checkpoint.KeepLast is { } recent) folder.Prune(recent, best.Kept);
+        return best;
     }
 
     private IReadOnlyList<(string Prefix, ArenaSlice Values)> WeightBlocks => [("", optimizer.Arena.Masters)];

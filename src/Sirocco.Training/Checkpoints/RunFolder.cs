@@ -9,7 +9,7 @@ namespace Sirocco.Training;
 /// </summary>
 internal sealed class RunFolder : IDisposable
 {
-    private const string Marker = ".incomplete", Reserving = ".reserving-", Replaced = ".replaced-", LockFile = ".training";
+    private const string Marker = ".incomplete", Reserving = ".reserving-", Replaced = ".replaced-", Earlier = "earlier-", LockFile = ".training";
     private readonly FileStream held;
 
     private RunFolder(string path, FileStream held)
@@ -91,6 +91,31 @@ internal sealed class RunFolder : IDisposable
             if (Directory.Exists(replaced) && !IsComplete(made)) TryRestore(replaced, made);
             if (e is IOException or UnauthorizedAccessException) throw WriteFailure.Explain(made, e);
             throw;
+        }
+    }
+
+    /// <summary>Where <see cref="SetAside"/> moves checkpoints to.</summary>
+    public string NextEarlier => Enumerable.Range(1, int.MaxValue).Select(n => System.IO.Path.Combine(Path, string.Create(CultureInfo.InvariantCulture, $"{Earlier}{n}"))).First(folder => !Directory.Exists(folder));
+
+    /// <summary>Moves the checkpoints that are there, and the students beside them, into <see cref="NextEarlier"/>, where no run looks for its own.</summary>
+    /// <exception cref="IOException">They cannot be moved.</exception>
+    public void SetAside()
+    {
+        string earlier = NextEarlier;
+        try
+        {
+            foreach (CheckpointName name in Complete())
+            {
+                Directory.CreateDirectory(earlier);
+                Directory.Move(PathOf(name), System.IO.Path.Combine(earlier, name.ToString()));
+                if (Directory.Exists(StudentOf(name))) Directory.Move(StudentOf(name), System.IO.Path.Combine(earlier, System.IO.Path.GetFileName(StudentOf(name))));
+            }
+
+            LowestValidation.Remove();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw WriteFailure.Explain(earlier, e);
         }
     }
 

@@ -34,6 +34,15 @@ internal sealed class Tracker(string folder, string name)
         AtomicFile.WriteAllText(text, target + "\n");
     }
 
+    /// <summary>Names none any more.</summary>
+    public void Remove()
+    {
+        File.Delete(text);
+        if (new DirectoryInfo(link).LinkTarget is null) return;
+        if (OperatingSystem.IsWindows()) Directory.Delete(link);
+        else File.Delete(link);
+    }
+
     private bool TryLink(string target)
     {
         if (OperatingSystem.IsWindows()) return TryLinkOnWindows(target);

@@ -41,7 +41,7 @@ public sealed class CorpusEvaluation
     /// <summary>Reads and tokenizes what the options name.</summary>
     /// <param name="options">Corpus, queries, judgements, metrics, limits.</param>
     /// <param name="tokenizer">The recipe's.</param>
-    /// <param name="texts">Lengths and prefixes of queries and passages, as in training.</param>
+    /// <param name="texts">Prefixes of queries and passages, and their lengths where the options give none, as in training.</param>
     /// <exception cref="InvalidDataException">A file is damaged, or a query names a document that the corpus lacks.</exception>
     /// <exception cref="ArgumentException">There is no metric of a name.</exception>
     public static CorpusEvaluation Load(CorpusEvaluationOptions options, TrainingTokenizer tokenizer, BiEncoderCollatorOptions texts)
@@ -62,9 +62,9 @@ public sealed class CorpusEvaluation
             metrics,
             asked.Judgements,
             [.. asked.Judged.Select(query => query.Id)],
-            Tokenize(asked.Judged.Count, i => asked.Judged[i].Text, queryPrefix, texts.QueryLength, i => $"{options.Queries}: query '{asked.Judged[i].Id}'"),
+            Tokenize(asked.Judged.Count, i => asked.Judged[i].Text, queryPrefix, options.QueryLength ?? texts.QueryLength, i => $"{options.Queries}: query '{asked.Judged[i].Id}'"),
             [.. rows.Select(corpus.IdOf)],
-            Tokenize(rows.Length, i => corpus.TextOf(rows[i]), passagePrefix, texts.PassageLength, i => $"{options.Corpus}: document '{corpus.IdOf(rows[i])}'"));
+            Tokenize(rows.Length, i => corpus.TextOf(rows[i]), passagePrefix, options.PassageLength ?? texts.PassageLength, i => $"{options.Corpus}: document '{corpus.IdOf(rows[i])}'"));
 
         TokenizedTexts Tokenize(int count, Func<int, string> text, string prefix, int length, Func<int, string> place) => TokenizedTexts.From([.. Enumerable.Range(0, count).AsParallel().AsOrdered().Select(i =>
         {

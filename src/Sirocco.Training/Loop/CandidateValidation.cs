@@ -11,6 +11,7 @@ public static class CandidateValidation
     /// <param name="epoch">Its epoch.</param>
     /// <param name="progress">Told how many queries are done.</param>
     /// <param name="cancellation">Stops between layers.</param>
+    /// <exception cref="TrainingDivergedException">The model gives scores that are not finite.</exception>
     public static ValidationRecord Run<TBatch>(TrainingObjective<TBatch> objective, RetrievalDataLoader<TBatch> loader, int step, int epoch, Action<int>? progress = null, CancellationToken cancellation = default)
         where TBatch : ExampleBatch
     {
@@ -27,6 +28,7 @@ public static class CandidateValidation
                 ReadOnlySpan<float> row = scores[query];
                 double most = double.NegativeInfinity, total = 0;
                 int better = 0;
+                if (row.ContainsAnyExceptInRange(float.MinValue, float.MaxValue)) throw new TrainingDivergedException($"validation after step {step}: a score is no finite number; lower the learning rate or train in f32");
                 foreach (float score in row) most = Math.Max(most, score);
                 foreach (float score in row) total += Math.Exp(score - most);
                 foreach (float score in row[1..])

@@ -46,6 +46,7 @@ public sealed class RecipeRunner
         ArgumentNullException.ThrowIfNull(recipe);
         recipe.Validate(); // before anything is downloaded
         recipe = Located(recipe);
+        StopAfterStep.ThrowIfCancellationRequested(); // before the first step nothing is there to be saved
         recipe.Validate(); // with what the model's own configuration adds
         return recipe switch
         {
@@ -186,6 +187,7 @@ public sealed class RecipeRunner
         RunCheckpoints? checkpoints = setup.Folder is { } folder
             ? new RunCheckpoints(folder, recipe, model, objective.Projection, optimizer, scheduler, stopping, Origin?.Configuration) { Schedule = setup.Schedule }
             : null;
+        StopAfterStep.ThrowIfCancellationRequested();
         checkpoints?.Resume(setup.Source, observer.Warned);
         using RetrievalTrainer<TBatch> trainer = new(
             context, objective, optimizer, checkpoints?.Schedule ?? setup.Schedule, scheduler, setup.Loader, recipe.ClipNorm, (ulong)recipe.Seed, recipe.StepScheduler.LossWindowSteps);

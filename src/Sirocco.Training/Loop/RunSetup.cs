@@ -53,6 +53,8 @@ internal sealed class RunSetup<TBatch> : IDisposable
             ? ParameterSchedule.Resolve(section, recipe.Optimizer.LearningRate, recipe.Optimizer.WeightDecay, scheduler.TotalSteps)
             : ParameterSchedule.Constant(recipe.Optimizer.LearningRate, recipe.Optimizer.WeightDecay);
         RetrievalDataLoader<TBatch>? validation = recipe.ValidationDataset is { } heldOut ? Loaded(heldOut, recipe.ValidationDataLoader, validationCollator, recipe, warn) : null;
+        if (validation is { Count: 0 })
+            throw new ArgumentException($"validation_dataset: {validation.Dataset.Count} rows make no batch for each of {validation.Ranks} ranks; give more, or set validation_dataloader.drop_last to false");
         CorpusEvaluation? corpus = recipe.Evaluation is { } evaluation ? CorpusEvaluation.Load(evaluation, validationCollator.Tokenizer, TextsOf(recipe)) : null;
         RunFolder? folder = recipe.Checkpoint.Enabled ? RunFolder.Open(recipe.Checkpoint.Folder) : null;
         try

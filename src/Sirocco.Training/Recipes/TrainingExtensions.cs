@@ -61,6 +61,12 @@ public sealed record CorpusEvaluationOptions
 
     /// <summary>How many documents are searched, relevant ones and the first others (max_documents); null searches all.</summary>
     public int? MaximumDocuments { get; init; }
+
+    /// <summary>Tokens of a question that are read (q_max_len); null: as in training.</summary>
+    public int? QueryLength { get; init; }
+
+    /// <summary>Tokens of a document that are read (p_max_len); null: as in training. An encoder trained on the beginnings of passages finds more when it reads them whole.</summary>
+    public int? PassageLength { get; init; }
 }
 
 /// <summary>Which passages of other queries are no negatives of a query.</summary>

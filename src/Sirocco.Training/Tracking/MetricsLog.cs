@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 
@@ -32,7 +33,7 @@ public sealed class MetricsLog : TrainingObserver, IDisposable
         line.Add("loss_avg_window", record.LossWindow);
         line.Add("grad_norm", record.GradientNorm);
         line.Add("lr", record.LearningRate);
-        line.Add("mem", Environment.WorkingSet / 1e9);
+        line.Add("mem", PeakMemory() / 1e9);
         line.Add("time_per_step", record.Seconds);
         foreach ((string name, double value) in record.Measures) line.Add(name, value);
         line.Add("tokens", record.Tokens);
@@ -68,9 +69,15 @@ public sealed class MetricsLog : TrainingObserver, IDisposable
     {
         double.PositiveInfinity => "Infinity",
         double.NegativeInfinity => "-Infinity",
-        _ when value == Math.Floor(value) && Math.Abs(value) < 1e15 => value.ToString("F1", CultureInfo.InvariantCulture),
-        _ => value.ToString("R", CultureInfo.InvariantCulture),
+        double.NaN => "NaN",
+        _ => PythonText.Real(value),
     };
+
+    private static long PeakMemory()
+    {
+        using Process own = Process.GetCurrentProcess();
+        return own.PeakWorkingSet64;
+    }
 
     private static StreamWriter Open(string path) =>
         new(new FileStream(path, FileMode.Append, FileAccess.Write, FileShare.Read), new UTF8Encoding(false)) { AutoFlush = true, NewLine = "\n" };

@@ -41,6 +41,7 @@ internal sealed class RunFile : TrainingObserver
     {
         path = Path.Combine(recipe.Checkpoint.Folder, Name);
         this.clock = clock ?? TimeProvider.System;
+        JsonObject? earlier = firstStep > 0 ? Earlier(path) : null;
         part = new JsonObject { ["started"] = Time(), ["ended"] = null, ["first_step"] = firstStep, ["status"] = "running" };
         content = new JsonObject
         {
@@ -71,7 +72,8 @@ internal sealed class RunFile : TrainingObserver
             },
             ["data"] = new JsonArray([.. data.SelectMany(set => Describe(set.Use, set.Options, set.Dataset))]),
             ["configuration"] = configuration?.DeepClone(),
-            ["parts"] = new JsonArray([.. firstStep > 0 ? Earlier(path) : [], part]),
+            ["parts"] = new JsonArray([.. earlier?["parts"] is JsonArray parts ? parts.OfType<JsonObject>().Select(one => one.DeepClone()) : [], part]),
+            ["metrics"] = earlier?["metrics"]?.DeepClone(), // until this part has some
         };
     }
 
@@ -161,17 +163,16 @@ internal sealed class RunFile : TrainingObserver
         return described;
     }
 
-    /// <summary>The parts that an earlier run.json tells of; a damaged one is no reason not to go on.</summary>
-    private static IEnumerable<JsonNode> Earlier(string path)
+    /// <summary>An earlier run.json; a damaged one is no reason not to go on.</summary>
+    private static JsonObject? Earlier(string path)
     {
-        if (!File.Exists(path)) return [];
         try
         {
-            return JsonNode.Parse(File.ReadAllText(path))?["parts"] is JsonArray parts ? [.. parts.OfType<JsonObject>().Select(earlier => earlier.DeepClone())] : [];
+            return File.Exists(path) ? JsonNode.Parse(File.ReadAllText(path)) as JsonObject : null;
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        catch (JsonException)
         {
-            return [];
+            return null;
         }
     }
 

@@ -70,13 +70,17 @@ public sealed class CheckpointChoiceTests : IDisposable
     public void A_run_that_starts_anew_in_an_old_folder_keeps_what_it_saves_itself()
     {
         run.Run();
+        string[] before = [.. Checkpoints()];
         Directory.Move(run.File("model"), run.File("other"));
         string[] other = ["--model.pretrained_model_name_or_path", run.File("other"), "--tokenizer.pretrained_model_name_or_path", run.File("other"), "--checkpoint.max_recent_checkpoints", "1", "--validation_dataset", "none"];
         TinyRun.Recorder anew = run.Run(other, dieAt: 2);
         Assert.Equal(0, anew.Steps[0].Step);
-        Assert.Contains("was made with another model.pretrained_model_name_or_path; the run starts anew", Assert.Single(anew.Warnings), StringComparison.Ordinal);
+        string earlier = Path.Combine(run.Folder, "earlier-1");
+        Assert.Contains($"was made with another model.pretrained_model_name_or_path; the run starts anew, and moves the checkpoints that are there to {earlier}", Assert.Single(anew.Warnings), StringComparison.Ordinal);
         Assert.Equal("epoch_0_step_1", new DirectoryInfo(Path.Combine(run.Folder, "LATEST")).LinkTarget);
-        Assert.Contains("epoch_0_step_1", Checkpoints());
+        Assert.Equal(["epoch_0_step_1"], Checkpoints());
+        Assert.Equal(before, Directory.GetDirectories(earlier).Select(Path.GetFileName).Order());
+        Assert.All(before, name => Assert.True(RunFolder.IsComplete(Path.Combine(earlier, name))));
         Assert.Equal(2, run.Run(other, dieAt: 2).Steps[0].Step);
     }
 
@@ -161,7 +165,7 @@ public sealed class CheckpointChoiceTests : IDisposable
     public void A_loss_that_is_no_number_names_step_questions_and_the_last_good_checkpoint()
     {
         run.Run(dieAt: 4);
-        TrainingDivergedException diverged = Assert.Throws<TrainingDivergedException>(() => run.Run(["--optimizer.lr", "1e30", "--lr_scheduler", "none"]));
+        TrainingDivergedException diverged = Assert.Throws<TrainingDivergedException>(() => run.Run(["--optimizer.lr", "1e30", "--lr_scheduler", "none", "--validation_dataset", "none"]));
         Assert.Matches("^step [0-9]+: .*questions .*; the last good checkpoint is .*epoch_", diverged.Message);
         Assert.Contains(nameof(RetrievalTrainer<RetrievalBatch>), diverged.InnerException!.StackTrace, StringComparison.Ordinal);
     }

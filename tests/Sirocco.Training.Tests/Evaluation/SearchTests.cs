@@ -92,6 +92,20 @@ public sealed class SearchTests : IDisposable
     }
 
     [Fact]
+    public void Texts_are_cut_as_in_training_unless_the_search_has_lengths_of_its_own()
+    {
+        TrainingTokenizer tokenizer = TrainingTokenizer.Load(new TokenizerOptions { Path = Llama });
+        using BiEncoder model = Model(tokenizer);
+        using ComputeContext context = new(new ComputeOptions { Threads = 2 });
+        CorpusEvaluationOptions options = new() { Corpus = corpus, Queries = queries, Metrics = ["ndcg@10", "map"] };
+        IReadOnlyDictionary<string, double> own = Measure(options with { QueryLength = 5, PassageLength = 4 }, new()), trained = Measure(options, new() { QueryLength = 5, PassageLength = 4 });
+        Assert.Equal(trained, own);
+        Assert.NotEqual(Measure(options, new()), own);
+
+        IReadOnlyDictionary<string, double> Measure(CorpusEvaluationOptions search, BiEncoderCollatorOptions texts) => CorpusEvaluation.Load(search, tokenizer, texts).Evaluate(model, context, Precision.F32);
+    }
+
+    [Fact]
     public void Limits_keep_the_relevant_documents()
     {
         TrainingTokenizer tokenizer = TrainingTokenizer.Load(new TokenizerOptions { Path = Llama });

@@ -31,6 +31,22 @@ public class TrainingValidationTests
     }
 
     [Fact]
+    public void A_validation_set_without_a_batch_is_refused_before_training()
+    {
+        using TinyRun run = new();
+        ArgumentException refused = Assert.Throws<ArgumentException>(() => run.Run(["--validation_dataloader.drop_last", "true", "--validation_dataloader.batch_size", "64"]));
+        Assert.Contains("validation_dataset: 22 rows make no batch", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Scores_that_are_no_numbers_end_a_run_before_it_saves_them_as_its_best()
+    {
+        using TinyRun run = new();
+        TrainingDivergedException diverged = Assert.Throws<TrainingDivergedException>(() => run.Run(["--optimizer.lr", "1e30", "--lr_scheduler", "none"]));
+        Assert.False(Directory.Exists(Path.Combine(run.Folder, "LOWEST_VAL")), diverged.Message);
+    }
+
+    [Fact]
     public void A_reranker_has_no_vectors_to_search_with()
     {
         using TinyRun run = new("CrossEncoder");

@@ -42,6 +42,19 @@ public sealed class RecipeRunnerTests : IDisposable
     }
 
     [Fact]
+    public void A_run_that_is_asked_to_end_before_its_first_step_takes_none()
+    {
+        TinyRun.Recorder observer = new(null);
+        RecipeRunner runner = new(observer: observer) { StopAfterStep = new CancellationToken(canceled: true) };
+        Assert.Throws<OperationCanceledException>(() => runner.Run(RecipeFile.ReadTraining(run.Recipe, []).Recipe));
+        Assert.Empty(observer.Steps);
+    }
+
+    [Fact]
+    public void A_precision_of_auto_is_that_of_the_weights() =>
+        Assert.Null(RecipeFile.ReadTraining(run.Recipe, ["--precision", "auto"]).Recipe.Precision);
+
+    [Fact]
     public void Missing_initial_weights_are_named_before_the_model_is_read()
     {
         File.Delete(run.File("model/model.safetensors"));

@@ -8,6 +8,8 @@ public sealed class RecipeMistakeTests
     [Theory]
     [InlineData("dataset.npassages=3", "'dataset' has no key 'npassages'; did you mean n_passages?")]
     [InlineData("temprature=1", "a recipe has no key 'temprature'; did you mean temperature?")]
+    [InlineData("model.subfolder=encoder", "model.subfolder is text 'encoder'; give no subfolder, and name its folder in pretrained_model_name_or_path")]
+    [InlineData("packed.size=3", "a recipe has no key 'packed'")]
     [InlineData("model.pool=avg", "'model' has no key 'pool'; did you mean pooling?")]
     [InlineData("dataloader.collate_fn.q_max_length=3", "'dataloader.collate_fn' has no key 'q_max_length'; did you mean q_max_len?")]
     [InlineData("step_scheduler.max_steps=many", "step_scheduler.max_steps is 'many'; give a whole number from 1 up")]
@@ -43,6 +45,18 @@ public sealed class RecipeMistakeTests
         Assert.Contains(message, refusal.Message, StringComparison.Ordinal);
         Assert.Contains(mistake.Split('=')[0], refusal.Message, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', refusal.Message);
+    }
+
+    [Fact]
+    public void Sections_of_a_file_that_belong_to_other_programs_are_without_effect_but_misspelt_ones_are_named()
+    {
+        string text = File.ReadAllText(Recipe);
+        using TemporaryFolder folder = new();
+        ResolvedRecipe<RetrievalRecipe> foreign = RecipeFile.ReadTraining(folder.Write("foreign.yaml", text + "\npacked_sequence: {size: 0}\nrng: {ranked: true}\n"), []);
+        Assert.Equal(["packed_sequence", "rng"], foreign.IgnoredKeys.Where(key => key is "packed_sequence" or "rng").Order());
+        InvalidDataException refusal = Assert.Throws<InvalidDataException>(() => RecipeFile.ReadTraining(folder.Write("misspelt.yaml", text + "\noptimiser: {lr: 1}\n"), []));
+        Assert.Contains("a recipe has no key 'optimiser'; did you mean optimizer?", refusal.Message, StringComparison.Ordinal);
+        Assert.Contains("is a folder; give a recipe in it", Assert.Throws<InvalidDataException>(() => RecipeFile.ReadTraining(folder.Path, [])).Message, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -38,6 +38,25 @@ public class RunFileTests
     }
 
     [Fact]
+    public void A_run_that_is_at_its_end_keeps_its_last_metrics_when_it_is_started_again()
+    {
+        using TinyRun run = new();
+        run.Run();
+        string metrics = Read(run).GetProperty("metrics").GetRawText();
+        Assert.Empty(run.Run().Steps);
+        Assert.Equal(metrics, Read(run).GetProperty("metrics").GetRawText());
+        Assert.Equal(2, Read(run).GetProperty("parts").GetArrayLength());
+    }
+
+    [Theory]
+    [InlineData(2e-6, "2e-06")]
+    [InlineData(0.5, "0.5")]
+    [InlineData(3, "3.0")]
+    [InlineData(double.NaN, "NaN")]
+    [InlineData(double.NegativeInfinity, "-Infinity")]
+    public void Records_spell_numbers_as_Python_does(double value, string expected) => Assert.Equal(expected, MetricsLog.Number(value));
+
+    [Fact]
     public void The_fingerprint_of_a_folder_is_that_of_sha256sum_over_its_files()
     {
         using TemporaryFolder folder = new();

@@ -65,7 +65,7 @@ internal sealed class EvaluationReport
 
     public void WriteQueries(string path, Terminal terminal)
     {
-        using OutputFile file = OutputFile.Open(DataFiles.RequirePlace("--per-query", path, "file"), terminal);
+        using OutputFile file = OutputFile.Open(path, terminal);
         using RecordWriter writer = new(file.Stream);
         foreach ((string name, RetrievalScores scores) in rows)
         {

@@ -15,7 +15,7 @@ internal static class NormalizedBundle
     {
         string folder = Path.GetFileName(path) == MetadataName ? Path.GetDirectoryName(Path.GetFullPath(path))! : path;
         string file = Path.Combine(folder, MetadataName);
-        return File.Exists(file) && CorpusMetadata.Parse(file) is { } metadata && metadata.TryGetProperty("format", out JsonElement format) && format.ValueEquals(Format) ? folder : null;
+        return File.Exists(file) && CorpusMetadata.Parse(file) is { } metadata && metadata.TryGetProperty("format", out JsonElement format) && format.ValueKind == JsonValueKind.String && format.ValueEquals(Format) ? folder : null;
     }
 
     public static void Read(string folder, RetrievalRows rows)

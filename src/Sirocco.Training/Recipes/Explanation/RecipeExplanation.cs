@@ -84,7 +84,7 @@ public sealed record RecipeExplanation
         };
         long parameters = config.ParameterCount + head;
         long trained = recipe.Adapter is { } options ? AdapterSize(folder, options) : parameters;
-        Precision precision = recipe.Precision ?? (recipe.Encoder.WeightType == ElementType.F32 || (recipe.Encoder.WeightType is null && config.StoredType is null or "float32") ? Precision.F32 : Precision.BF16);
+        Precision precision = recipe.Precision ?? ((recipe.FrozenType ?? recipe.Encoder.WeightType) is var type && type == ElementType.F32 || (type is null && config.StoredType is null or "float32") ? Precision.F32 : Precision.BF16);
         return this with
         {
             Parameters = parameters,

@@ -31,6 +31,7 @@ internal sealed class YamlReader
     /// <exception cref="InvalidDataException">It is no YAML, or none that a recipe can be; the message begins with file and line.</exception>
     public static RecipeMapping ReadFile(string path)
     {
+        if (Directory.Exists(path)) throw new InvalidDataException($"{path}: is a folder; give a recipe in it, a .yaml file");
         using FileStream stream = File.OpenRead(path);
         if (stream.Length > SizeLimit) throw new InvalidDataException($"{path}: has {stream.Length} bytes, more than the {SizeLimit} that a recipe may have; is it a recipe?");
         byte[] bytes = new byte[stream.Length];

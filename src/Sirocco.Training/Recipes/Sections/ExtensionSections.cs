@@ -6,7 +6,9 @@ namespace Sirocco.Training;
 /// <summary>Sections that the original does not have; all may be left out.</summary>
 internal static class ExtensionSections
 {
-    public static Precision? Precision(SectionReader top) => top.OptionalChoice<Precision>("precision", null, ("f32", Compute.Precision.F32), ("bf16", Compute.Precision.BF16));
+    /// <summary>Of matrix products; null, or auto, follows from the weights.</summary>
+    public static Precision? Precision(SectionReader top) =>
+        top.OptionalChoice<(Precision? Value, bool)>("precision", null, ("auto", (null, true)), ("f32", (Compute.Precision.F32, true)), ("bf16", (Compute.Precision.BF16, true)))?.Value;
 
     public static PositionCount Positions(SectionReader top)
     {
@@ -72,6 +74,8 @@ internal static class ExtensionSections
             Judgements = section.OptionalText("qrels"),
             MaximumQueries = section.OptionalInt("max_queries", null, 1),
             MaximumDocuments = section.OptionalInt("max_documents", null, 1),
+            QueryLength = section.OptionalInt("q_max_len", null, 1),
+            PassageLength = section.OptionalInt("p_max_len", null, 1),
         };
         options = options with { Metrics = section.Texts("metrics", options.Metrics) };
         foreach (string metric in options.Metrics)

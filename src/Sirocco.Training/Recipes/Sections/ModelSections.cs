@@ -96,7 +96,8 @@ internal static class ModelSections
             TruncationSide = Side(section, "truncation_side"),
             MaxLength = section.OptionalInt("model_max_length", null, 1),
         };
-        section.Ignore("use_fast", "trust_remote_code", "cache_dir", "subfolder", "token", "local_files_only", "force_download", "mode", "clean_up_tokenization_spaces", "model_input_names");
+        RefuseSubfolder(section);
+        section.Ignore("use_fast", "trust_remote_code", "cache_dir", "token", "local_files_only", "force_download", "mode", "clean_up_tokenization_spaces", "model_input_names");
         section.Finish();
         return options;
     }
@@ -193,10 +194,18 @@ internal static class ModelSections
         Finish(section);
     }
 
+    /// <summary>A key that would mean other weights is not passed over in silence.</summary>
+    private static void RefuseSubfolder(SectionReader section)
+    {
+        const string Key = "subfolder";
+        if (section.OptionalText(Key) is { Length: > 0 }) throw section.Wrong(Key, "no subfolder, and name its folder in pretrained_model_name_or_path");
+    }
+
     private static void Finish(SectionReader section)
     {
+        RefuseSubfolder(section);
         section.Ignore(
-            "attn_implementation", "use_liger_kernel", "use_sdpa_patching", "sdpa_method", "trust_remote_code", "cache_dir", "subfolder", "token", "local_files_only",
+            "attn_implementation", "use_liger_kernel", "use_sdpa_patching", "sdpa_method", "trust_remote_code", "cache_dir", "token", "local_files_only",
             "force_download", "tp_size", "cp_size", "has_packed_sequence", "low_cpu_mem_usage", "device_map");
         section.Finish();
     }

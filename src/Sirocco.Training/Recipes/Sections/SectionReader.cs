@@ -157,14 +157,21 @@ internal sealed class SectionReader(RecipeMapping node, string path, RecipeReadi
         return node[key];
     }
 
-    /// <summary>Refuses keys that nobody read.</summary>
+    /// <summary>Refuses keys that nobody read. Sections of a whole recipe's file are without effect instead, as in the original, unless they look misspelt.</summary>
     public void Finish()
     {
         foreach (string key in node.Keys)
         {
             if (known.Contains(key)) continue;
+            string? near = NearestWord.Find(key, known);
+            if (near is null && Path.Length == 0 && node[key] is RecipeMapping { Origin.Source: ValueSource.File })
+            {
+                Reading.Ignored.Add(key);
+                continue;
+            }
+
             string where = Path.Length == 0 ? "a recipe has" : $"'{Path}' has";
-            string remedy = NearestWord.Find(key, known) is { } near ? $"did you mean {near}?" : $"it takes {string.Join(", ", known.Where(name => name != "_target_").Order(StringComparer.Ordinal))}";
+            string remedy = near is not null ? $"did you mean {near}?" : $"it takes {string.Join(", ", known.Where(name => name != "_target_").Order(StringComparer.Ordinal))}";
             throw new InvalidDataException($"{node[key]!.Origin}: {where} no key '{Visible.Short(key)}'; {remedy}");
         }
     }

@@ -14,6 +14,13 @@ public sealed class StudentExportTests : IDisposable
 
     public void Dispose() => temporary.Dispose();
 
+    private static float[] Values(Parameter parameter)
+    {
+        float[] values = new float[parameter.Count];
+        parameter.CopyTo(values);
+        return values;
+    }
+
     [Fact]
     public void The_consolidated_weights_have_the_wrappers_names_and_the_students_their_own()
     {
@@ -26,6 +33,8 @@ public sealed class StudentExportTests : IDisposable
         Assert.Equal([.. student.Parameters.Select(parameter => "student.model." + parameter.Name).Concat(["projection.weight", "projection.bias"]).Order(StringComparer.Ordinal)], Names(consolidated));
         Assert.Equal([.. student.Parameters.Select(parameter => parameter.Name).Order(StringComparer.Ordinal)], Names(alone));
         Assert.False(File.Exists(Path.Combine(consolidated, "modules.json")));
+        using BiEncoder whole = BiEncoder.FromBackbone(consolidated, new BackboneOptions());
+        Assert.Equal(student.Parameters.Select(Values), whole.Parameters.Select(Values));
         using BiEncoder read = (BiEncoder)EncoderModel.FromPretrained(alone);
         Assert.False(read.IsCausal);
 
