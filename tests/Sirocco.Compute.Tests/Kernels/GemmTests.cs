@@ -34,6 +34,41 @@ public sealed unsafe class GemmTests
         }
     }
 
+    [Theory]
+    [InlineData(ElementType.F32)]
+    [InlineData(ElementType.BF16)]
+    [InlineData(ElementType.F16)]
+    [InlineData(ElementType.F8E4M3)]
+    public void A_bf16_product_rounds_both_factors_however_few_its_rows(ElementType weightType)
+    {
+        const int N = 70, K = 333;
+        Random random = new(3);
+        Stored weight = Stored.Draw(random, K, N, weightType, transposed: true);
+        float[] w = [.. weight.Elements(K, N).Select(Rounded)];
+        using CpuBackend backend = Machines.Create(Machines.ReferenceOfAvx512);
+        foreach (int m in new[] { 1, 4, 40 })
+        {
+            float[] x = [.. Enumerable.Range(0, m * K).Select(_ => (random.NextSingle() * 2) - 1)], y = new float[m * N];
+            fixed (float* from = x, to = y)
+            fixed (byte* bytes = weight.Bytes)
+                Gemm.Multiply(backend, Operand.Dense(from, ElementType.F32, m, K), weight.Operand(bytes), to, N, Precision.BF16);
+            for (int i = 0; i < y.Length; i++)
+            {
+                double sum = 0, magnitude = 0;
+                for (int k = 0; k < K; k++)
+                {
+                    double term = (double)Rounded(x[(i / N * K) + k]) * w[(k * N) + (i % N)];
+                    sum += term;
+                    magnitude += Math.Abs(term);
+                }
+
+                Assert.True(Math.Abs(sum - y[i]) <= magnitude * Math.Pow(2, -18), $"{m} rows, [{i / N}, {i % N}]: {y[i]} instead of {sum}");
+            }
+        }
+
+        static float Rounded(float value) => BitConverter.UInt32BitsToSingle((uint)Widening.ToBF16(value) << 16);
+    }
+
     [Fact]
     public void An_empty_inner_dimension_gives_the_residual_and_empty_sides_nothing()
     {

@@ -5,7 +5,7 @@ namespace Sirocco.Compute.Tests.Kernels;
 /// <summary>Processors to test on, by name: this one at every tier and level, and the references of kernels that this one may not have.</summary>
 internal static unsafe class Machines
 {
-    private const string ReferenceOfAvx512 = "reference of AVX-512 VNNI and BF16";
+    public const string ReferenceOfAvx512 = "reference of AVX-512 VNNI and BF16";
 
     public static readonly string[] Names =
     [

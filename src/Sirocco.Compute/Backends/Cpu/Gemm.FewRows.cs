@@ -15,7 +15,7 @@ internal static unsafe partial class Gemm
             rows = Operand.Dense(floats, ElementType.F32, m, k);
         }
 
-        FewRows work = new(backend, backend.Kernels.Dot(kernel, products->Weight.Type), m, k, products, count, gated);
+        FewRows work = new(backend, backend.Kernels.Dot(kernel, products->Weight.Type)!, m, k, products, count, gated);
         work.Prepare(rows, caller);
         backend.Team.Run(ref work, work.Items);
     }
@@ -55,7 +55,7 @@ internal static unsafe partial class Gemm
 
         public static bool Serves(CpuBackend backend, PanelKernel kernel, int m, Product* products, int count)
         {
-            if (backend.Deterministic || kernel.IsInteger || m > backend.Kernels.Dot(kernel, products->Weight.Type).MostRows)
+            if (backend.Deterministic || kernel.IsInteger || backend.Kernels.Dot(kernel, products->Weight.Type) is not { } dot || m > dot.MostRows)
                 return false;
             for (int i = 0; i < count; i++)
             {

@@ -84,7 +84,7 @@ internal sealed class KernelTable
 
     /// <summary>For people: instruction set, the kernel of each precision (for few rows that of bf16 weights), and why machine code is not emitted where it was wanted.</summary>
     public string Description =>
-        $"{features.InstructionSet}; f32 {F32.Name}; bf16 {BF16.Name}, few rows {Dot(BF16, ElementType.BF16).Name}; int8 {Int8.Name}" + (refusal == null ? "" : $"; emitted kernels off: {refusal}");
+        $"{features.InstructionSet}; f32 {F32.Name}; bf16 {BF16.Name}, few rows {Dot(BF16, ElementType.BF16)?.Name ?? "the same"}; int8 {Int8.Name}" + (refusal == null ? "" : $"; emitted kernels off: {refusal}");
 
     public PanelKernel this[Precision precision] => precision switch
     {
@@ -96,12 +96,13 @@ internal sealed class KernelTable
     public static KernelTable For(CpuFeatures features) => Tables.GetOrAdd(features, static f => new KernelTable(f));
 
     /// <summary>The kernel for few rows that stands in for <paramref name="kernel"/> (f32 or bf16) where weights are of <paramref name="weightType"/>; 8-bit floats come to it decoded.</summary>
-    public DotKernel Dot(PanelKernel kernel, ElementType weightType)
+    /// <returns>Null where none rounds the factors as <paramref name="kernel"/> does, so that a row would depend on how many rows it shares a product with.</returns>
+    public DotKernel? Dot(PanelKernel kernel, ElementType weightType)
     {
         if (weightType.IsFloat8())
             weightType = ElementType.BF16;
-        if (kernel.Format == PanelFormat.BF16 && weightType == ElementType.BF16 && bf16Dot.Value is { } dot)
-            return dot;
+        if (kernel.Format == PanelFormat.BF16)
+            return weightType == ElementType.BF16 ? bf16Dot.Value : null;
         DotKernel[] kernels = features.Tier == KernelTier.Scalar ? ScalarDots : SimdDots;
         return kernels[(int)weightType];
     }

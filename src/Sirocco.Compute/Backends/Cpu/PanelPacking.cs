@@ -83,7 +83,7 @@ internal static unsafe class PanelPacking
             {
                 int ks = Math.Min(KBlock, count - k0);
                 for (int i = 0; i < height; i++)
-                    RowConversion.ToBF16(source, column + j + i, k + k0, ks, rows + (i * KBlock));
+                    RowConversion.ToBF16Pairs(source, column + j + i, k + k0, ks, rows + (i * KBlock));
                 uint* to = destination + (kernel.Steps(k0) * kernel.PanelWidth) + j;
                 if (kernel.Format == PanelFormat.F32)
                     UnitTranspose.Run<FloatUnits<LoadBF16>, WholeUnits>((byte*)rows, KBlock * sizeof(ushort), (byte*)to, 4L * kernel.PanelWidth, height, ks);

@@ -35,7 +35,7 @@ internal static unsafe class RowConversion
             if (format == PanelFormat.F32)
                 ToF32(source, row + i, k, count, (float*)(destination + (i * stride)));
             else
-                ToBF16(source, row + i, k, count, (ushort*)(destination + (i * stride)));
+                ToBF16Pairs(source, row + i, k, count, (ushort*)(destination + (i * stride)));
         }
     }
 
@@ -63,18 +63,21 @@ internal static unsafe class RowConversion
         }
     }
 
-    /// <summary>Rounds a run of stored elements, of any type, to bf16 and pads an odd count with a zero.</summary>
-    public static void ToBF16(in Operand source, long row, long column, int count, ushort* destination)
+    /// <summary>Rounds a run of stored elements, of any type, to whole units of <see cref="PanelFormat.BF16"/>: an odd count is padded with a zero.</summary>
+    public static void ToBF16Pairs(in Operand source, long row, long column, int count, ushort* destination)
     {
-        if (!source.Type.IsFloat8())
-        {
+        if (source.Type.IsFloat8())
+            Float8Decoding.ToBF16(source.Type, source.At(row, column), count, source.Scale, destination);
+        else
             ToBF16(source.Type, source.At(row, column), count, destination);
-            return;
-        }
+        Pad(count, destination);
+    }
 
-        Float8Decoding.ToBF16(source.Type, source.At(row, column), count, source.Scale, destination);
-        if (count % 2 != 0)
-            destination[count] = 0;
+    /// <summary>Rounds <paramref name="count"/> elements of f32 to whole units of <see cref="PanelFormat.BF16"/>: an odd count is padded with a zero.</summary>
+    public static void ToBF16Pairs(float* source, int count, ushort* destination)
+    {
+        ToBF16(ElementType.F32, source, count, destination);
+        Pad(count, destination);
     }
 
     /// <summary>Widens <paramref name="count"/> elements to f32.</summary>
@@ -96,7 +99,7 @@ internal static unsafe class RowConversion
         }
     }
 
-    /// <summary>Rounds <paramref name="count"/> elements to bf16 and pads an odd count with a zero.</summary>
+    /// <summary>Rounds <paramref name="count"/> elements to bf16 and writes no more than those: what follows may be the next row.</summary>
     public static void ToBF16(ElementType type, void* source, int count, ushort* destination)
     {
         switch (type)
@@ -113,7 +116,10 @@ internal static unsafe class RowConversion
             default:
                 throw NeedsScale(type);
         }
+    }
 
+    private static void Pad(int count, ushort* destination)
+    {
         if (count % 2 != 0)
             destination[count] = 0;
     }
@@ -170,7 +176,7 @@ internal static unsafe class RowConversion
         }
 
         UnitTranspose.Run<FloatUnits<TLoad>, BFloat16Units>(from, fromStride, destination, stride, count, rows);
-        for (int i = 0; i < rows && count % 2 != 0; i++)
-            ((ushort*)(destination + (i * stride)))[count] = 0;
+        for (int i = 0; i < rows; i++)
+            Pad(count, (ushort*)(destination + (i * stride)));
     }
 }

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using Sirocco.Compute.Backends.Cpu;
 
@@ -77,8 +78,11 @@ internal static unsafe class AttentionBackward
             int d = shape.HeadSize, kvColumns = shape.KvHeads * d;
             Buffers b = new(backend, kernel, shape, worker, keys);
             PrepareKeys(b, key, keys, kvHead);
-            new Span<float>(b.DK, keys * b.Width).Clear();
-            new Span<float>(b.DV, keys * b.Width).Clear();
+
+            // Longer than a span can be where one sequence has some 2³¹ features of keys.
+            nuint accumulatorBytes = (nuint)keys * (nuint)b.Width * sizeof(float);
+            NativeMemory.Clear(b.DK, accumulatorBytes);
+            NativeMemory.Clear(b.DV, accumulatorBytes);
             for (int first = 0; first < queries; first += shape.BackwardQueryBlock)
             {
                 int tokens = Math.Min(shape.BackwardQueryBlock, queries - first), rows = tokens * shape.Group;
@@ -140,7 +144,7 @@ internal static unsafe class AttentionBackward
             {
                 // In place: half the size, from the front.
                 for (int row = 0; row < rows; row++)
-                    RowConversion.ToBF16(ElementType.F32, b.Turned + (row * Buffers.KeyRowStride), count, (ushort*)(b.Turned + (row * Buffers.KeyRowStride)));
+                    RowConversion.ToBF16Pairs(b.Turned + (row * Buffers.KeyRowStride), count, (ushort*)(b.Turned + (row * Buffers.KeyRowStride)));
             }
 
             byte* keyPanels = b.KeyPanels + (start / KeyBlock * b.KeyPanelBytes);

@@ -218,7 +218,7 @@ internal static unsafe class AttentionForward
                 float* from = Q + ((((long)(token + t) * shape.Heads) + (kvHead * shape.Group) + head) * d);
                 byte* to = buffers.Queries + (row * kernel.RowBytes(d));
                 VectorRow.Scale(from, factor, rounds ? buffers.Scores : (float*)to, d);
-                if (rounds) RowConversion.ToBF16(ElementType.F32, buffers.Scores, d, (ushort*)to);
+                if (rounds) RowConversion.ToBF16Pairs(buffers.Scores, d, (ushort*)to);
             }
         }
 
@@ -229,7 +229,7 @@ internal static unsafe class AttentionForward
                 (int t, int head) = Math.DivRem(row, shape.Group);
                 long place = ((long)(token + t) * shape.Heads) + (kvHead * shape.Group) + head;
                 float sum = buffers.Sums[row];
-                VectorRow.Scale(buffers.Output + (row * buffers.OutputStride), sum == 0 ? 0 : 1 / sum, O + (place * shape.HeadSize), shape.HeadSize);
+                VectorRow.Scale(buffers.Output + (row * buffers.OutputStride), 1 / sum, O + (place * shape.HeadSize), shape.HeadSize);
                 if (LogSums != null) LogSums[place] = buffers.Largest[row] + MathF.Log2(sum);
             }
         }

@@ -103,7 +103,8 @@ public static unsafe partial class Operations
     /// <summary>Whether products round their factors to bf16.</summary>
     private static bool Rounds(CpuBackend backend, Precision precision) => precision == Precision.BF16 && backend.Kernels.BF16.Format == PanelFormat.BF16;
 
-    private static Tensor Rounded(Scope f, Tensor x)
+    /// <summary>x in bf16, row after row without a gap.</summary>
+    internal static Tensor Rounded(this Scope f, Tensor x)
     {
         Tensor rounded = f.New(x.Rows, x.Columns, ElementType.BF16);
         RoundToBF16 round = new() { X = x.Data, Y = (ushort*)rounded.Pointer, Columns = x.Columns };

@@ -10,7 +10,7 @@ internal static unsafe partial class ExecutableMemory
 {
     private const int Read = 1, Write = 2, Execute = 4;
     private const int Private = 2;
-    private const uint CommitAndReserve = 0x3000, PageReadWrite = 0x04, PageExecuteRead = 0x20;
+    private const uint CommitAndReserve = 0x3000, Release = 0x8000, PageReadWrite = 0x04, PageExecuteRead = 0x20;
 
     /// <summary>Places <paramref name="code"/> on executable pages.</summary>
     /// <param name="code">Position-independent machine code.</param>
@@ -56,6 +56,7 @@ internal static unsafe partial class ExecutableMemory
         if (VirtualProtect(pages, size, PageExecuteRead, out _) == 0)
         {
             refusal = $"the system refuses executable memory: {Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError())}";
+            _ = VirtualFree(pages, 0, Release);
             return null;
         }
 
@@ -74,6 +75,9 @@ internal static unsafe partial class ExecutableMemory
 
     [LibraryImport("kernel32", SetLastError = true)]
     private static partial void* VirtualAlloc(void* address, nuint size, uint type, uint protection);
+
+    [LibraryImport("kernel32", SetLastError = true)]
+    private static partial int VirtualFree(void* address, nuint size, uint type);
 
     [LibraryImport("kernel32", SetLastError = true)]
     private static partial int VirtualProtect(void* address, nuint size, uint protection, out uint before);

@@ -87,6 +87,15 @@ internal sealed record PanelInstructions(
 /// The 6×16 tile of AVX2: 12 multiply-adds for 8 loads, 6 cycles against 4.
 /// The end of a group of integers is a conversion, two multiplications and a store for each sum: 48 instructions beside 1,536 in AVX2, and measured on one Zen 3 machine
 /// with two threads 0.96 to 0.99 of the speed that one scale for a whole row had (512×3072×9216), 1.02 to 1.04 at 512×576×1536, where there is no epilogue any more.
+///
+/// What the general registers hold; r11 is the argument throughout, and rdx and r8 are three and five times rcx while rcx is the stride of A.
+/// <code>
+/// phase                       rax (A)             r9 (B)                r10 (Count)             rcx (Stride)
+/// BeginResult (integers)      row of C            row of the addend     addend − C              —
+/// Steps                       A at this step      B at this step        steps left              stride of A
+/// end of a group (integers)   A at row scales     B at column scales    row of C                stride of A
+/// Store (floats)              row of C            row of the addend     stride of the addend    stride of C
+/// </code>
 /// </remarks>
 internal static class PanelEmitter
 {
