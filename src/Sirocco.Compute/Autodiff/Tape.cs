@@ -12,6 +12,7 @@ public sealed class Tape : IDisposable
     private readonly HashSet<Tensor> watched = [];
     private readonly Dictionary<Parameter, int> uses = [];
     private readonly Dictionary<Tensor, Tensor> gradients = [];
+    private bool ran;
 
     /// <summary>Called when the last contribution to a parameter's gradient has been added, in backward order.</summary>
     public Action<Parameter>? ParameterGradientComplete { get; set; }
@@ -27,12 +28,15 @@ public sealed class Tape : IDisposable
     /// <param name="output">Where to start: a tensor computed under this tape.</param>
     /// <param name="seed">dLoss/d<paramref name="output"/>, of the same shape; null means 1 and needs a [1, 1] output.</param>
     /// <param name="cancellation">Stops between operations. Gradients of parameters then hold a part of the sum: see <see cref="ParameterArena.ZeroGradients"/>.</param>
+    /// <exception cref="InvalidOperationException">The tape has run backwards before, to its end or not.</exception>
     public void Backward(Tensor output, Tensor? seed = null, CancellationToken cancellation = default)
     {
         if (seed is null && output.Count != 1) throw new ArgumentException($"an output of {output.Rows} x {output.Columns} needs a seed gradient", nameof(seed));
         if (seed is not null && (seed.Rows != output.Rows || seed.Columns != output.Columns))
             throw new ArgumentException($"the seed gradient is {seed.Rows} x {seed.Columns}, the output {output.Rows} x {output.Columns}", nameof(seed));
         if (!tracked.Contains(output)) throw new ArgumentException("the output does not depend on anything this tape tracks", nameof(output));
+        if (ran) throw new InvalidOperationException("a tape runs backwards once: record the computation again, on a tape of its own");
+        ran = true;
 
         using BackwardPass pass = new(this, output.Context, cancellation);
         pass.Seed(output, seed);

@@ -119,13 +119,14 @@ public sealed unsafe class Parameter
         return new Parameter(name, shape, ElementType.F32, (void*)block.Pointer, block);
     }
 
-    /// <summary>Replaces the values: of the master, or of a parameter that <see cref="FromValues"/> made.</summary>
+    /// <summary>Replaces the values: of the master, or of a parameter that holds f32 values of its own, such as one that <see cref="FromValues"/> made.</summary>
     /// <exception cref="ArgumentException">The number of values is not that of the parameter.</exception>
-    /// <exception cref="InvalidOperationException">The parameter reads a file and has no master.</exception>
+    /// <exception cref="InvalidOperationException">The parameter has no master and reads a file or holds another type than f32.</exception>
     public void SetValues(ReadOnlySpan<float> values)
     {
         if (values.Length != Count) throw new ArgumentException($"{Name}: {values.Length} values for {Count}", nameof(values));
-        if (Master is null && owner is not NativeBlock) throw new InvalidOperationException($"{Name} reads a file; give it a place in a ParameterArena before it is changed");
+        if (Master is null && (owner is not NativeBlock || StoredType != ElementType.F32))
+            throw new InvalidOperationException($"{Name} has no f32 values of its own; give it a place in a ParameterArena before it is changed");
         values.CopyTo(Master is { } master ? master.Span(0, values.Length) : new Span<float>(stored, values.Length));
         Version++;
     }

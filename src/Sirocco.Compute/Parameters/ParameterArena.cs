@@ -11,13 +11,17 @@ public sealed class ParameterArena
     private readonly NativeBlock masters;
     private readonly NativeBlock gradients;
 
-    /// <summary>Gives every parameter a master (a copy of its present values) and a gradient of zeros.</summary>
+    /// <summary>Gives every parameter a master (a copy of its present values) and a gradient of zeros; none where one of them cannot be read.</summary>
+    /// <exception cref="ArgumentException">A parameter is there twice.</exception>
+    /// <exception cref="InvalidOperationException">A parameter has no values: it is held in int8 only.</exception>
     public ParameterArena(IEnumerable<Parameter> parameters)
     {
         Parameters = [.. parameters];
         long[] offsets = new long[Parameters.Count];
+        HashSet<Parameter> distinct = [];
         for (int i = 0; i < offsets.Length; i++)
         {
+            if (!distinct.Add(Parameters[i])) throw new ArgumentException($"{Parameters[i].Name} is there twice", nameof(parameters));
             offsets[i] = Length;
             Length += (Parameters[i].Count + Alignment - 1) / Alignment * Alignment;
         }
@@ -28,9 +32,14 @@ public sealed class ParameterArena
         for (int i = 0; i < offsets.Length; i++)
         {
             Parameter parameter = Parameters[i];
-            ArenaSlice master = new(masters, offsets[i], parameter.Count);
-            for (int row = 0; row < parameter.Rows; row++) parameter.CopyRowTo(row, master.Span((long)row * parameter.Columns, parameter.Columns));
-            parameter.Master = master;
+            ArenaSlice master = Masters;
+            for (int row = 0; row < parameter.Rows; row++) parameter.CopyRowTo(row, master.Span(offsets[i] + ((long)row * parameter.Columns), parameter.Columns));
+        }
+
+        for (int i = 0; i < offsets.Length; i++)
+        {
+            Parameter parameter = Parameters[i];
+            parameter.Master = new ArenaSlice(masters, offsets[i], parameter.Count);
             parameter.Gradient = new ArenaSlice(gradients, offsets[i], parameter.Count);
             parameter.MasterChanged();
         }

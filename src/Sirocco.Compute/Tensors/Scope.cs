@@ -63,6 +63,7 @@ public sealed class Scope : IDisposable
     public Tensor Recomputed(Tensor x, Func<Scope, Tensor, Tensor> block)
     {
         if (Tape is not { } tape) return Block(x, block);
+        Cancellation.ThrowIfCancellationRequested();
         Tensor y;
         RecomputedBlock reads = new(tape, x);
         using (Scope inner = new(Context, this, Precision, null, reads) { Cancellation = Cancellation, DropoutDraw = DropoutDraw })

@@ -64,6 +64,25 @@ public sealed class LowRankTests
     }
 
     [Fact]
+    public void A_recomputed_block_keeps_the_row_norms_that_it_reads_from_a_scope_that_has_ended()
+    {
+        using ComputeContext context = new();
+        Parameter magnitude = Parameter.FromValues("m", [2], [3, 4]);
+        using Tape tape = new();
+        using Scope f = context.BeginScope(Precision.F32, tape);
+        Tensor x = f.Upload([1, 1], 1, 2), y;
+        tape.Watch(x);
+        using (Scope inner = f.BeginScope())
+        {
+            Tensor norms = inner.Upload([2, 8], 1, 2);
+            y = inner.Keep(inner.Recomputed(x, (g, z) => g.Magnitude(z, magnitude, norms)));
+        }
+
+        tape.Backward(y, f.Upload([1, 1], 1, 2));
+        Assert.Equal([1.5f, 0.5f], tape.Gradient(x)!.ToArray());
+    }
+
+    [Fact]
     public void Row_norms_are_those_of_the_weight_with_its_update_and_follow_a_weight_that_moves()
     {
         Random random = new(3);

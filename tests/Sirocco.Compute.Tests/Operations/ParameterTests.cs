@@ -64,4 +64,58 @@ public sealed unsafe class ParameterTests
         using Scope wide = context.BeginScope();
         Assert.Throws<InvalidOperationException>(() => wide.Linear(x, narrow));
     }
+
+    [Fact]
+    public void Values_of_a_parameter_that_is_not_held_in_f32_are_not_replaced_without_a_master()
+    {
+        NativeBlock block = new(3 * sizeof(ushort));
+        Parameter parameter = Parameter.FromMemory("weight", [3], ElementType.BF16, block.Pointer, block);
+        Assert.Throws<InvalidOperationException>(() => parameter.SetValues([1, 2, 3]));
+        Assert.Equal(0, parameter.Version);
+        _ = new ParameterArena([parameter]);
+        parameter.SetValues([1, 2, 3]);
+        float[] values = new float[3];
+        parameter.CopyTo(values);
+        Assert.Equal([1, 2, 3], values);
+    }
+
+    [Fact]
+    public void An_arena_takes_all_its_parameters_or_none()
+    {
+        using ComputeContext context = new();
+        Parameter first = Parameter.FromValues("first", [2], [1, 2]);
+        Parameter narrow = Parameter.FromQuantized(context.Backend, "narrow", [3, 2], ElementType.F32, new NativeBlock(6 * sizeof(float)), ShardAxis.Rows);
+        Assert.Throws<InvalidOperationException>(() => new ParameterArena([first, narrow]));
+        Assert.Throws<ArgumentException>(() => new ParameterArena([first, first]));
+        Assert.Null(first.Master);
+        Assert.False(first.Trainable);
+    }
+
+    [Fact]
+    public void Updates_of_ranges_that_lie_outside_their_arena_are_refused()
+    {
+        using ComputeContext context = new();
+        ParameterArena arena = new([Parameter.FromValues("weight", [20], new float[20]), Parameter.FromValues("bias", [4], new float[4])]);
+        AdamCoefficients adam = new()
+        {
+            OneMinusBeta1 = 0.1f,
+            Beta2 = 0.999f,
+            OneMinusBeta2 = 0.001f,
+            Keep = 1,
+            CoupledDecay = 0,
+            StepSize = 0.1f,
+            RootOfSecondCorrection = 1,
+            Epsilon = 1e-8f,
+            Active = true,
+        };
+        SgdCoefficients sgd = new() { LearningRate = 0.1f, Decay = 0, Keep = 0, Take = 1, LookAhead = 0, Active = true };
+        ArenaRange[] outside = [new(0, 0, 21), new(0, -1, 2), new(0, 0, -1), new(1, 0, 4), new(1, 33, 4), new(0, long.MaxValue, 1), new(2, 0, 1), new(-1, 0, 1)];
+        foreach (ArenaRange range in outside)
+        {
+            Assert.Throws<ArgumentException>(() => context.Adam(arena, arena.NewBlock(), arena.NewBlock(), null, [range], [adam, adam], 1));
+            Assert.Throws<ArgumentException>(() => context.Sgd(arena, null, [range], [sgd, sgd], 1));
+        }
+
+        context.Sgd(arena, null, ArenaRange.Of(arena), [sgd, sgd], 1);
+    }
 }

@@ -1,3 +1,5 @@
+using Sirocco.Compute.Backends.Cpu;
+
 namespace Sirocco.Compute.Tests.Operations;
 
 /// <summary>The tape on a small transformer: what it keeps, what it frees, what it reports and when.</summary>
@@ -180,6 +182,53 @@ public sealed class TapeTests
     }
 
     [Fact]
+    public void A_recomputed_block_does_not_begin_when_asked_to_stop()
+    {
+        using ComputeContext context = new();
+        using CancellationTokenSource stop = new();
+        using Tape tape = new();
+        using Scope f = context.BeginScope(Precision.F32, tape, stop.Token);
+        Tensor x = f.Upload([1], 1, 1);
+        stop.Cancel();
+        Assert.Throws<OperationCanceledException>(() => f.Recomputed(x, (_, _) => throw new InvalidOperationException("the block ran")));
+    }
+
+    [Fact]
+    public void The_backward_pass_of_a_head_stops_between_its_chunks_when_asked_to()
+    {
+        // One operation of two chunks of tokens: the tape itself looks at the token only before it.
+        const int Tokens = 1500, Hidden = 3;
+        using CancellationTokenSource stop = new();
+        StoppingKernel kernel = new(stop);
+        using ComputeContext context = new(new CpuBackend(1, kernels: new KernelTable(kernel, kernel, new ScalarPanelKernel(PanelFormat.S16S8), null)));
+        using (Tape tape = new())
+        {
+            using Scope f = context.BeginScope(Precision.F32, tape);
+            Tensor hidden = f.Upload(new float[Tokens * Hidden], Tokens, Hidden);
+            tape.Watch(hidden);
+            Tensor loss = f.HeadCrossEntropy(hidden, Parameter.FromValues("head", [2, Hidden], new float[2 * Hidden]), new int[Tokens]);
+            kernel.Stops = true;
+            Assert.Throws<OperationCanceledException>(() => tape.Backward(loss, cancellation: stop.Token));
+        }
+
+        Assert.Equal(0, context.BytesInUse);
+    }
+
+    [Fact]
+    public void A_tape_runs_backwards_once()
+    {
+        using ComputeContext context = new();
+        using Tape tape = new();
+        using Scope f = context.BeginScope(Precision.F32, tape);
+        Tensor x = f.Upload([1], 1, 1);
+        tape.Watch(x);
+        Tensor y = f.Scale(x, 2);
+        tape.Backward(y);
+        Assert.Throws<InvalidOperationException>(() => tape.Backward(y));
+        Assert.Equal(2, tape.Gradient(x)!.Scalar());
+    }
+
+    [Fact]
     public void A_recomputed_block_that_reads_a_second_tracked_tensor_is_refused()
     {
         using ComputeContext context = new();
@@ -194,4 +243,20 @@ public sealed class TapeTests
     }
 
     private static float[] Copy(Parameter parameter) => parameter.Gradient!.ToArray();
+
+    /// <summary>Asks to stop while a product runs.</summary>
+    private sealed unsafe class StoppingKernel(CancellationTokenSource stop) : PanelKernel(PanelFormat.F32, 4, 16)
+    {
+        private readonly ScalarPanelKernel kernel = new(PanelFormat.F32, 4, 16);
+
+        public bool Stops { get; set; }
+
+        public override string Name => kernel.Name;
+
+        public override void Run(int rows, PanelArguments* arguments)
+        {
+            if (Stops) stop.Cancel();
+            kernel.Run(rows, arguments);
+        }
+    }
 }

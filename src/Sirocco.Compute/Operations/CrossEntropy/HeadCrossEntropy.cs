@@ -104,6 +104,7 @@ public static unsafe partial class Operations
             int tokens = Math.Min(HeadTokens, x.Rows - token);
             foreach ((int first, int classes) in new HeadChunks(tokens, head.Rows))
             {
+                f.Cancellation.ThrowIfCancellationRequested();
                 HeadProduct(x, token, tokens, head, first, classes, logits.Data, precision);
                 HeadGradient gradient = new()
                 {

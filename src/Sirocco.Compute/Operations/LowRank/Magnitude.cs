@@ -19,7 +19,7 @@ public static unsafe partial class Operations
         for (int i = 0; i < z.Columns; i++) ratios.Data[i] = magnitude.Vector[i] / norms.Data[i];
         MagnitudeForward forward = new() { Z = z.Data, Ratios = ratios.Data, Residual = residual is null ? null : residual.Data, Y = y.Data, Columns = z.Columns };
         RowDriver.Rows(f.Context.Backend, z.Rows, z.Columns, forward);
-        bool recorded = residual is null ? f.Records([z], [magnitude]) : f.Records([z, residual], [magnitude]);
+        bool recorded = residual is null ? f.Records([z, norms], [magnitude]) : f.Records([z, norms, residual], [magnitude]);
         if (recorded) Record(f.Tape!, z, magnitude, norms, ratios, residual, y);
         return y;
 

@@ -59,8 +59,10 @@ public static unsafe partial class Operations
                 RowDriver.Rows(x.Context.Backend, rows.Columns, y.Columns, new RowsFrom { X = dy.Data, Rows = at, Y = dvalues.Data, Columns = y.Columns, Accumulate = add });
             }
 
-            for (int i = 0; i < rows.Columns; i++) dy.Row(at[i]).Clear();
-            pass.PassOn(y, x);
+            if (!pass.Wants(x)) return;
+            Tensor dx = pass.Target(x, out bool addToX);
+            RowsBeside beside = new() { X = dy.Data, Rows = at, Y = dx.Data, Count = rows.Columns, Columns = y.Columns, Accumulate = addToX };
+            RowDriver.Rows(x.Context.Backend, y.Rows, y.Columns, beside);
         });
     }
 
@@ -112,6 +114,22 @@ public static unsafe partial class Operations
         public int Columns;
 
         public readonly void Row(int row) => VectorRow.Copy(X + ((long)row * Columns), Y + ((long)Rows[row] * Columns), Columns);
+    }
+
+    /// <summary>y (+)= x, with zeros for the rows[i], which ascend.</summary>
+    private struct RowsBeside : IRowKernel
+    {
+        public float* X, Y;
+        public int* Rows;
+        public int Count, Columns;
+        public bool Accumulate;
+
+        public readonly void Row(int row)
+        {
+            long first = (long)row * Columns;
+            if (new ReadOnlySpan<int>(Rows, Count).BinarySearch(row) < 0) VectorRow.Copy(X + first, Y + first, Columns, Accumulate);
+            else if (!Accumulate) new Span<float>(Y + first, Columns).Clear();
+        }
     }
 
     /// <summary>y[rows[i]] += x[i].</summary>

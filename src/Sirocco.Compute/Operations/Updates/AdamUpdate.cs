@@ -20,7 +20,7 @@ public readonly record struct AdamCoefficients
     /// <summary>Weight decay where it joins the gradient (Adam), else 0.</summary>
     public required float CoupledDecay { get; init; }
 
-    /// <summary>lr / (1 − β1ᵗ); 0 leaves a parameter as it is, moments included (it had no gradient).</summary>
+    /// <summary>lr / (1 − β1ᵗ). With 0 the moments still move; a parameter without a gradient is one that is not <see cref="Active"/>.</summary>
     public required float StepSize { get; init; }
 
     /// <summary>√(1 − β2ᵗ).</summary>
@@ -29,7 +29,7 @@ public readonly record struct AdamCoefficients
     /// <summary>Added to the root of the second moment.</summary>
     public required float Epsilon { get; init; }
 
-    /// <summary>Whether the parameter takes part in this step.</summary>
+    /// <summary>Whether the parameter takes part in this step; one that does not stays as it is, moments included.</summary>
     public required bool Active { get; init; }
 }
 
@@ -49,6 +49,7 @@ public static class AdamUpdates
     /// <param name="ranges">From <see cref="ArenaRange.Of"/>.</param>
     /// <param name="coefficients">One for each parameter of the arena.</param>
     /// <param name="gradientScale">The factor of gradient clipping.</param>
+    /// <exception cref="ArgumentException">A range does not lie in the arena, or there are more or fewer coefficients or states than parameters.</exception>
     /// <remarks>Reads and writes 32 bytes a parameter (zeroing the gradients included), so it runs at the speed of memory.</remarks>
     public static unsafe void Adam(
         this ComputeContext context,

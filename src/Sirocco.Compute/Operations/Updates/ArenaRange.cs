@@ -21,4 +21,9 @@ public readonly record struct ArenaRange(int Parameter, long Start, int Length)
 
         return [.. ranges];
     }
+
+    /// <summary>Whether it is a part of that parameter in <paramref name="arena"/>.</summary>
+    internal bool LiesIn(ParameterArena arena) =>
+        (uint)Parameter < (uint)arena.Parameters.Count && Length >= 0
+        && Start >= arena.Offsets[Parameter] && Start - arena.Offsets[Parameter] <= arena.Parameters[Parameter].Count - Length;
 }

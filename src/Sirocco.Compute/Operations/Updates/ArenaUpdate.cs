@@ -21,6 +21,11 @@ internal static unsafe class ArenaUpdate
     public static void Run<TUpdate>(ComputeContext context, ParameterArena arena, ArenaRange[] ranges, in TUpdate update)
         where TUpdate : struct, IArenaUpdate
     {
+        foreach (ArenaRange range in ranges)
+        {
+            if (!range.LiesIn(arena)) throw new ArgumentException($"{range} does not lie in this arena: its ranges are those of ArenaRange.Of", nameof(ranges));
+        }
+
         Work<TUpdate> work = new() { Update = update, Ranges = ranges, Parameters = arena.Masters.Pointer, Gradients = arena.Gradients.Pointer };
         context.Backend.Team.Run(ref work, ranges.Length);
         arena.MastersChanged();

@@ -37,6 +37,7 @@ public static class SgdUpdates
     /// <param name="ranges">From <see cref="ArenaRange.Of"/>.</param>
     /// <param name="coefficients">One for each parameter of the arena.</param>
     /// <param name="gradientScale">The factor of gradient clipping.</param>
+    /// <exception cref="ArgumentException">A range does not lie in the arena, or there are more or fewer coefficients or states than parameters.</exception>
     public static unsafe void Sgd(this ComputeContext context, ParameterArena arena, ArenaSlice? buffers, ArenaRange[] ranges, SgdCoefficients[] coefficients, float gradientScale)
     {
         if (buffers is not null) ArgumentOutOfRangeException.ThrowIfNotEqual(buffers.Length, arena.Length, nameof(buffers));
