@@ -64,13 +64,19 @@ public sealed class Segments
     /// <param name="lengths">New tokens of each sequence.</param>
     /// <param name="pastLengths">Cached tokens of each sequence; their keys lie before the new ones in the key matrix.</param>
     /// <param name="positions">One for each new token.</param>
+    /// <exception cref="ArgumentException">The lengths do not add up to the positions, or a length or a position is negative.</exception>
     public static Segments Continuing(ReadOnlySpan<int> lengths, ReadOnlySpan<int> pastLengths, ReadOnlySpan<int> positions)
     {
         if (lengths.Length != pastLengths.Length) throw new ArgumentException($"{pastLengths.Length} cached lengths for {lengths.Length} sequences", nameof(pastLengths));
         int[] starts = Starts(lengths);
         CheckPositions(starts, positions);
         int[] keyLengths = new int[lengths.Length];
-        for (int s = 0; s < lengths.Length; s++) keyLengths[s] = checked(lengths[s] + pastLengths[s]);
+        for (int s = 0; s < lengths.Length; s++)
+        {
+            ArgumentOutOfRangeException.ThrowIfNegative(pastLengths[s], nameof(pastLengths));
+            keyLengths[s] = checked(lengths[s] + pastLengths[s]);
+        }
+
         return new Segments(starts, Starts(keyLengths), positions.ToArray());
     }
 

@@ -119,6 +119,23 @@ public sealed class OperationTests
     });
 
     [Fact]
+    public void Scattering_leaves_the_gradient_of_a_watched_result_as_it_is()
+    {
+        using ComputeContext context = new();
+        using Tape tape = new();
+        using Scope f = context.BeginScope(Precision.F32, tape);
+        Tensor x = f.Upload([1, 2, 3], 3, 1), values = f.Upload([9], 1, 1);
+        tape.Watch(x);
+        tape.Watch(values);
+        Tensor y = f.ScatterRows(x, values, [1]);
+        tape.Watch(y);
+        tape.Backward(y, f.Upload([4, 5, 6], 3, 1));
+        Assert.Equal([4, 5, 6], tape.Gradient(y)!.ToArray());
+        Assert.Equal([4, 0, 6], tape.Gradient(x)!.ToArray());
+        Assert.Equal([5], tape.Gradient(values)!.ToArray());
+    }
+
+    [Fact]
     public void Rows_are_brought_to_unit_length() => ForShapes((c, rows, columns) =>
     {
         Variable x = c.Input(rows, columns);
@@ -279,6 +296,20 @@ public sealed class OperationTests
                 v => RotaryReference.Forward(v[k], cosines, sines, null, Tokens, headSize),
                 (f, b) => f.Rotary(b.Tensor(q), b.Tensor(k), f.RotaryTable(rope, positions), headSize).K);
         }
+    }
+
+    [Theory]
+    [InlineData(-2)]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(3)]
+    public void Heads_that_have_no_two_halves_are_not_rotated(int headSize)
+    {
+        using ComputeContext context = new();
+        using Scope f = context.BeginScope();
+        Tensor x = f.Upload([1, 2, 3], 1, 3);
+        RotaryTable table = f.RotaryTable(new RotaryEmbedding(new float[Math.Max(headSize / 2, 0)]), [1]);
+        Assert.Throws<ArgumentOutOfRangeException>(() => f.Rotary(x, x, table, headSize));
     }
 
     [Fact]

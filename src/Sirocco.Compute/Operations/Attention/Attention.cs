@@ -6,7 +6,7 @@ public static unsafe partial class Operations
 {
     /// <summary>
     /// o_i = Σ_j p_ij v_j, p_ij = exp(s · q_i·k_j) / Σ over the keys j that query i may see, for each head and each sequence by itself (Vaswani et al. 2017). Query
-    /// heads are shared out evenly over key/value heads, in order (Ainslie et al. 2023). A query that sees no key gives zeros.
+    /// heads are shared out evenly over key/value heads, in order (Ainslie et al. 2023).
     /// </summary>
     /// <remarks>
     /// Blocks of keys with a running maximum and sum, so that no matrix of all scores exists (Milakov and Gimelshein 2018, Dao et al. 2022). The tape keeps q, k, v, o and
@@ -22,9 +22,12 @@ public static unsafe partial class Operations
     /// <param name="headSize">Features of a head.</param>
     /// <param name="scale">s, usually 1 / √headSize.</param>
     /// <returns>[tokens, heads · headSize]</returns>
+    /// <exception cref="ArgumentException">The window or the head size is not above 0, or shapes do not go together.</exception>
     public static Tensor Attention(this Scope f, Tensor q, Tensor k, Tensor v, Segments segments, AttentionMask mask, int headSize, float scale)
     {
         Expect.SameShape(k, v);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(headSize);
+        if (mask.Window is <= 0) throw new ArgumentOutOfRangeException(nameof(mask), mask.Window, "a window holds the query's own key at least");
         Expect.Length(q.Rows, segments.Tokens, "rows of queries");
         Expect.Length(k.Rows, segments.KeyTokens, "rows of keys");
         if (q.Columns % headSize != 0 || k.Columns % headSize != 0 || k.Columns == 0 || q.Columns % k.Columns != 0)

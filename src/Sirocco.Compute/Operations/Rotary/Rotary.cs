@@ -14,8 +14,11 @@ public static unsafe partial class Operations
     /// <param name="table">Of the same tokens.</param>
     /// <param name="headSize">d, twice the table's width.</param>
     /// <returns>Turned q and k, of the same shapes.</returns>
+    /// <exception cref="ArgumentException">The head size is odd or not above 0, or shapes do not go together.</exception>
     public static (Tensor Q, Tensor K) Rotary(this Scope f, Tensor q, Tensor k, RotaryTable table, int headSize)
     {
+        if (headSize <= 0 || headSize % 2 != 0)
+            throw new ArgumentOutOfRangeException(nameof(headSize), headSize, "the halves of a head turn with each other: its size must be even and above 0");
         Expect.Columns(table.Cosines, headSize / 2, "the rotary table");
         Expect.Length(table.Cosines.Rows, q.Rows, "tokens in the rotary table");
         return (Turn(f, q, table, table.QueryScales, headSize), Turn(f, k, table, null, headSize));
