@@ -178,6 +178,21 @@ public sealed partial class Tokenizer
         return cut;
     }
 
+    /// <summary>Appends the ids of a pair of texts, special tokens included, without what is cut off.</summary>
+    /// <param name="text">The first text; unpaired surrogates count as U+FFFD.</param>
+    /// <param name="pair">The second.</param>
+    /// <param name="ids">Where ids are appended.</param>
+    /// <param name="truncation">How they are cut; its stride has no meaning here.</param>
+    /// <returns>Whether a text was cut.</returns>
+    /// <exception cref="InvalidOperationException">The truncation cannot be satisfied.</exception>
+    public bool EncodePairInto(string text, string pair, List<int> ids, Truncation truncation)
+    {
+        List<EncodedSequence> sequences = [Detailed(text, 0), Detailed(pair, 1)];
+        List<EncodedSequence>? kept = BatchRules.Kept(sequences, truncation, parts.PostProcessor?.AddedTokens(isPair: true) ?? 0);
+        ids.AddRange(PostProcessor.Run(parts.PostProcessor, kept ?? sequences, addSpecialTokens: true).Ids);
+        return kept is not null;
+    }
+
     /// <summary>Ids of a text; see <see cref="EncodeInto"/>.</summary>
     public int[] EncodeIds(ReadOnlySpan<char> text, bool addSpecialTokens = true)
     {

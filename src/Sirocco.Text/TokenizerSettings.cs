@@ -27,10 +27,13 @@ public sealed record TokenizerSettings
     /// <summary>Most tokens that the model takes; null where not said or absurdly large, which means the same.</summary>
     public int? MaxLength { get; init; }
 
-    /// <summary>add_bos_token; null where not said. If either flag is there, both replace the special tokens of the tokenizer file's own post-processor.</summary>
+    /// <summary>
+    /// add_bos_token; null where not said, and beside a tokenizer.json, whose own post-processor says what stands around a text: there transformers 5 heeds these flags as arguments
+    /// of a call only, not in the file. Where either is not null, both replace the special tokens of the tokenizer file.
+    /// </summary>
     public bool? AddBegin { get; init; }
 
-    /// <summary>add_eos_token; null where not said.</summary>
+    /// <summary>add_eos_token; null as <see cref="AddBegin"/>.</summary>
     public bool? AddEnd { get; init; }
 
     /// <summary>The chat template, where it is kept in this file.</summary>
@@ -59,8 +62,12 @@ public sealed record TokenizerSettings
             {
                 throw new InvalidDataException($"{path}: {error.Message}", error);
             }
+            catch (InvalidOperationException error)
+            {
+                throw new InvalidDataException($"{path}: {JsonField.HalfPair}", error);
+            }
         }
-        return settings;
+        return File.Exists(Path.Combine(folder, "tokenizer.json")) ? settings with { AddBegin = null, AddEnd = null } : settings;
     }
 
     private TokenizerSettings With(JsonField file)

@@ -80,6 +80,28 @@ public class AtomicFileTests
         Assert.Equal("", File.ReadAllText("/dev/null"));
     }
 
+    [SkippableFact]
+    public void A_file_in_memory_under_dev_is_an_ordinary_file()
+    {
+        Skip.IfNot(Directory.Exists("/dev/shm"), "/dev/shm exists on Linux only");
+        string path = $"/dev/shm/sirocco-test-{Guid.NewGuid():N}";
+        try
+        {
+            AtomicFile.WriteAllText(path, "first");
+            using (AtomicFile file = AtomicFile.Create(path))
+            {
+                file.Stream.Write("second"u8);
+                Assert.Equal("first", File.ReadAllText(path));
+            }
+
+            Assert.Equal("first", File.ReadAllText(path));
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+
     [Fact]
     public void A_folder_appears_whole_or_not_at_all()
     {

@@ -107,7 +107,8 @@ internal sealed class HubServer : IDisposable
     {
         if (Busy-- > 0) return Response(503, [], []);
         if (Gate is { } gate && authorization != "Bearer " + gate.Token) return Response(gate.Status, gate.Code is null ? [] : [$"X-Error-Code: {gate.Code}"], []);
-        if (path == $"/api/{(HoldsDataset ? "datasets" : "models")}/org/name/revision/main")
+        string revision = $"/api/{(HoldsDataset ? "datasets" : "models")}/org/name/revision/";
+        if (path == revision + "main" || path == revision + Commit)
         {
             string files = string.Join(",", (Listed ?? [.. Files.Keys]).Select(name => $$"""{"rfilename":"{{name.Replace("\\", "\\\\", StringComparison.Ordinal)}}"}"""));
             return Response(200, ["Content-Type: application/json"], Encoding.UTF8.GetBytes($$"""{"sha":"{{Commit}}","siblings":[{{files}}]}"""));

@@ -15,7 +15,7 @@ public sealed class HubTests : IDisposable
 
     private string Snapshot => Path.Combine(scratch.File("hub"), "models--org--name", "snapshots", HubServer.Commit);
 
-    private string Partial => Assert.Single(Directory.GetFiles(scratch.File("hub"), "*.incomplete", SearchOption.AllDirectories));
+    private string Partial => Assert.Single(Directory.GetFiles(scratch.File("hub"), "*.sirocco-partial", SearchOption.AllDirectories));
 
     private async Task<string> Download(HubOptions? options = null, CancellationToken cancellation = default) => await HubModel.ResolveAsync("org/name", options ?? Options, null, cancellation);
 
@@ -23,7 +23,7 @@ public sealed class HubTests : IDisposable
     {
         Assert.Equal(server.Files["model.safetensors"], File.ReadAllBytes(Path.Combine(Snapshot, "model.safetensors")));
         Assert.Equal(server.Files["config.json"], File.ReadAllBytes(Path.Combine(Snapshot, "config.json")));
-        Assert.Empty(Directory.GetFiles(scratch.File("hub"), "*.incomplete", SearchOption.AllDirectories));
+        Assert.Empty(Directory.GetFiles(scratch.File("hub"), "*.sirocco-partial", SearchOption.AllDirectories));
     }
 
     [Fact]
@@ -64,6 +64,44 @@ public sealed class HubTests : IDisposable
         Assert.Equal(Snapshot, await Download(Options with { Offline = true }));
         Assert.Equal(Snapshot, await HubModel.ResolveAsync($"org/name@{HubServer.Commit}", Options));
         Assert.Equal(requests, server.Requests.Count);
+    }
+
+    /// <summary>A snapshot as huggingface_hub leaves it for a program that asked for some of its files.</summary>
+    private void Cache(params string[] files)
+    {
+        foreach (string file in files) scratch.Write($"hub/models--org--name/snapshots/{HubServer.Commit}/{file}", server.Files[file]);
+        scratch.Write("hub/models--org--name/refs/main", HubServer.Commit);
+    }
+
+    [Fact]
+    public async Task What_another_program_left_out_of_a_snapshot_is_fetched_once_and_its_weights_are_not_fetched_again()
+    {
+        foreach (string file in new[] { "tokenizer.json", "modules.json", "1_Pooling/config.json", "2_Dense/model.safetensors", "x.gguf" }) server.Files[file] = [1, 2, 3];
+        Cache("config.json", "model.safetensors");
+        Assert.Equal(Snapshot, await Download());
+        foreach (string file in new[] { "tokenizer.json", "modules.json", "1_Pooling/config.json", "2_Dense/model.safetensors" }) Assert.Equal([1, 2, 3], File.ReadAllBytes(Path.Combine(Snapshot, file)));
+        Assert.False(File.Exists(Path.Combine(Snapshot, "x.gguf")));
+        Assert.DoesNotContain(server.Requests, request => request.Contains($"{HubServer.Commit}/model.safetensors", StringComparison.Ordinal));
+        int requests = server.Requests.Count;
+        await Download();
+        Assert.Equal(requests, server.Requests.Count);
+
+        File.Delete(Path.Combine(Snapshot, "modules.json"));
+        await Download();
+        Assert.True(File.Exists(Path.Combine(Snapshot, "modules.json")));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_snapshot_of_another_program_is_taken_as_it_is_where_the_hub_cannot_be_asked(bool offline)
+    {
+        server.Files["tokenizer.json"] = [1, 2, 3];
+        Cache("config.json", "model.safetensors");
+        server.Busy = 3;
+        Assert.Equal(Snapshot, await Download(Options with { Offline = offline }));
+        Assert.Equal(offline ? 0 : 1, server.Requests.Count);
+        Assert.Equal(Snapshot, HubModel.FindCached(new HubModelId("org/name"), Options));
     }
 
     [Fact]
@@ -238,6 +276,9 @@ public sealed class HubTests : IDisposable
         HubOptions options = HubOptions.From(name => name switch { "HF_HOME" => "/h", "HF_ENDPOINT" => "http://mirror:8080/hf/", "HF_TOKEN" => " t ", "HF_HUB_OFFLINE" => "1", _ => null });
         Assert.Equal((Path.Combine("/h", "hub"), "http://mirror:8080/hf", "t", true), (options.CacheFolder, options.Endpoint.AbsoluteUri, options.Token, options.Offline));
         Assert.Equal("/c", HubOptions.From(name => name switch { "HF_HOME" => "/h", "HF_HUB_CACHE" => "/c", _ => null }).CacheFolder);
+        string user = Environment.GetFolderPath(Environment.SpecialFolder.UserProfile);
+        Assert.Equal(user + "/fast/it/$LEFT/hub", HubOptions.From(name => name switch { "HF_HUB_CACHE" => "~/$DISK/${JOB}/$LEFT/hub", "DISK" => "fast", "JOB" => "it", _ => null }).CacheFolder);
+        Assert.Equal(Path.Combine("/fast/x", "hub"), HubOptions.From(name => name switch { "HF_HOME" => "$DISK/x", "DISK" => "/fast", _ => null }).CacheFolder);
         Assert.Throws<InvalidDataException>(() => HubOptions.From(name => name == "HF_ENDPOINT" ? "ftp://x" : null));
     }
 
@@ -252,6 +293,9 @@ public sealed class HubTests : IDisposable
         Assert.Equal(
             ["1_Pooling/config.json", "additional_chat_templates/reranking.jinja", "chat_template.jinja", "config.json", "model.safetensors.index.json", "tekken.json",
                 "2_Dense/model.safetensors", "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"], chosen);
+        Assert.Equal(
+            ["params.json", "tekken.json", "consolidated.safetensors"],
+            HubFileFilter.Choose(new HubModelId("org/name"), ["README.md", "config.json", "consolidated.safetensors", "params.json", "tekken.json"]));
         Assert.Equal(["x.gguf"], HubFileFilter.Choose(new HubModelId("org/name"), ["x.gguf", "mmproj-x.gguf"]));
         Assert.Throws<InvalidDataException>(() => HubFileFilter.Choose(new HubModelId("org/name"), ["x.gguf", "y.gguf"]));
         Assert.Throws<InvalidDataException>(() => HubFileFilter.Choose(new HubModelId("org/name"), ["pytorch_model.bin"]));

@@ -47,6 +47,18 @@ public class ParquetTests
     }
 
     [Fact]
+    public void Rows_without_columns_are_refused()
+    {
+        // In Thrift's compact protocol: version 1, a schema of a root without children, 2^62 rows, one group of as many and no columns.
+        byte[] rows = [0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x01];
+        byte[] footer = [0x15, 0x02, 0x19, 0x1C, 0x48, 0x01, (byte)'r', 0x15, 0x00, 0x00, 0x16, .. rows, 0x19, 0x1C, 0x19, 0x0C, 0x16, 0x00, 0x16, .. rows, 0x00, 0x00];
+        using var scratch = new TemporaryFolder();
+        string path = scratch.Write("x.parquet", [.. "PAR1"u8, .. footer, .. BitConverter.GetBytes(footer.Length), .. "PAR1"u8]);
+        var error = Assert.Throws<InvalidDataException>(() => ParquetFile.Open(path).Dispose());
+        Assert.Equal($"{path}: has 4611686018427387904 rows but no column that they could be in; the file is damaged", error.Message);
+    }
+
+    [Fact]
     public void Only_the_chosen_columns_are_read_and_in_the_order_of_the_choice()
     {
         using ParquetFile file = ParquetFile.Open(Golden.PathOf("parquet/row-groups.parquet"));

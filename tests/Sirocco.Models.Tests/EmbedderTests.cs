@@ -219,6 +219,10 @@ public sealed class EmbedderTests : IDisposable
         File.WriteAllText(modules, File.ReadAllText(modules).Replace("\"path\": \"\"", "\"path\": \"0_Transformer\"", StringComparison.Ordinal));
         using Embedder before = Embedder.FromPretrained(folder, F32), after = Embedder.FromPretrained(old, F32);
         Assert.Equal(before.Embed(["a text", ""], promptName: "query"), after.Embed(["a text", ""], promptName: "query"));
+        string fingerprint = after.Fingerprint;
+        File.AppendAllText(modules, "\n");
+        using Embedder changed = Embedder.FromPretrained(old, F32);
+        Assert.NotEqual(fingerprint, changed.Fingerprint);
     }
 
     [SkippableFact]

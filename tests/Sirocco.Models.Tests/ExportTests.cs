@@ -134,6 +134,50 @@ public sealed class ExportTests : IDisposable
         Assert.Equal(Logits(before), Logits(after));
     }
 
+    [SkippableFact]
+    public void A_model_of_a_gguf_with_frequency_divisors_is_saved_with_the_scaling_that_they_came_from()
+    {
+        string gguf = Path.Combine(Golden.Folder("gguf"), "llama3-rope-f16"), copy = temporary.File("copy"), ids = temporary.File("ids");
+        using (CausalModel model = CausalModel.FromPretrained(gguf + ".gguf")) model.Save(copy);
+        Assert.Equal("llama3", JsonNode.Parse(File.ReadAllText(Path.Combine(copy, "config.json")))!["rope_parameters"]!["rope_type"]!.GetValue<string>());
+        using TensorArchive golden = TensorArchive.Open(gguf + ".safetensors");
+        SafetensorsWriter.Write(ids, [OutgoingTensor.Copy(golden["input_ids"])]);
+        using TensorArchive input = TensorArchive.Open(ids);
+        ForwardPassOptions options = new() { Model = new ModelOptions { Precision = Precision.F32, Threads = 2 } };
+        Golden.AssertClose(ForwardPass.Run(copy, input, options).Single(), golden["logits"], 1e-4);
+    }
+
+    [Theory]
+    [InlineData(128, 8)]
+    [InlineData(64, 32)]
+    public void Divisors_of_published_models_are_taken_back_to_their_scaling(int headSize, double factor)
+    {
+        // As llama.cpp's converter computes them, in f32, with low 1, high 4 and 8192 positions.
+        float[] divisors = [.. Enumerable.Range(0, headSize / 2).Select(i =>
+        {
+            float wavelength = (float)(2 * Math.PI) / (1 / MathF.Pow(500_000, 2f * i / headSize)), smooth = ((8192 / wavelength) - 1) / 3;
+            return wavelength < 2048 ? 1 : wavelength > 8192 ? (float)factor : 1 / (((1 - smooth) / (float)factor) + smooth);
+        })];
+        RopeParameters given = new() { Theta = 500_000, Divisors = divisors };
+        Assert.Equal(given with { Divisors = null, Scaling = RopeScaling.Llama3, Factor = factor, OriginalMaxPositions = 8192 }, given.WithoutDivisors(headSize));
+        divisors[^1] *= 1.001f;
+        Assert.Null(given.WithoutDivisors(headSize));
+        using BiEncoder model = new(TinyModels.NewDecoder(TinyModels.Llama with { HeadSize = headSize, Rope = given }), new EncoderSettings());
+        Assert.Contains("rope_freqs.weight", Assert.Throws<NotSupportedException>(() => model.Save(temporary.File("parent/copy"))).Message, StringComparison.Ordinal);
+        Assert.Empty(Directory.GetFileSystemEntries(temporary.Path));
+    }
+
+    [SkippableFact]
+    public void Weights_held_in_int8_only_are_not_saved_and_the_remedy_is_named()
+    {
+        string gguf = Path.Combine(Golden.Folder("gguf"), "mistral3-q8_0.gguf");
+        using CausalModel model = CausalModel.FromPretrained(gguf, Precision.Int8);
+        string message = Assert.Throws<NotSupportedException>(() => model.Save(temporary.File("parent/copy"))).Message;
+        Assert.Contains("is held in int8 only, but its values are needed to save the model; load it with --precision bf16 or f32", message, StringComparison.Ordinal);
+        Assert.Empty(Directory.GetFileSystemEntries(temporary.Path));
+        Assert.Null(model.FirstDamagedParameter());
+    }
+
     [Fact]
     public void A_save_that_is_cancelled_leaves_an_earlier_folder_as_it_was()
     {

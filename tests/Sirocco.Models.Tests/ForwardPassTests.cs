@@ -262,6 +262,18 @@ public sealed class ForwardPassTests : IDisposable
         Assert.Equal(1, Compare(golden, ForwardPass.Run(Path.Combine(folder, name + ".gguf"), input, F32), output => output == "logits", 1e-4));
     }
 
+    [SkippableFact]
+    public void Gradients_of_weights_held_in_int8_only_are_refused_with_the_remedy()
+    {
+        string folder = Golden.Folder("gguf"), model = Path.Combine(folder, "mistral3-q8_0.gguf");
+        string path = temporary.File("input");
+        SafetensorsWriter.Write(path, new[] { "input_ids", "labels", "q_input_ids", "p_input_ids" }.Select(name => OutgoingTensor.Create<long>(name, [1, 2], new long[] { 1, 2 })));
+        using TensorArchive input = TensorArchive.Open(path);
+        ForwardPassOptions options = new() { Model = new ModelOptions { Precision = Precision.Int8, Threads = 2 }, Outputs = ["grads"] };
+        foreach (Action run in (Action[])[() => ForwardPass.Run(model, input, options), () => ContrastiveStep.Run(model, input, 1, true, options)])
+            Assert.Contains("needed to compute gradients; load it with --precision bf16 or f32", Assert.Throws<NotSupportedException>(run).Message, StringComparison.Ordinal);
+    }
+
     [SkippableTheory]
     [InlineData("llama3-rope-f16", null)]
     [InlineData("mistral3-q8_0", null)]

@@ -171,6 +171,31 @@ public sealed class VectorIndexTests : IDisposable
         Assert.Contains("is not there", Assert.Throws<FileNotFoundException>(() => SemanticIndex.Open(folder)).Message, StringComparison.Ordinal);
     }
 
+    [SkippableFact]
+    public void A_fingerprint_is_of_the_files_that_are_loaded()
+    {
+        string model = temporary.Copy(Golden.SentenceTransformers("dense", temporary));
+        string before = ModelFingerprint.Of(model);
+        foreach (string other in (string[])["consolidated.safetensors", "params.json", "adapter_model.safetensors", "model-q8_0.gguf"]) File.WriteAllText(Path.Combine(model, other), "other");
+        Assert.Equal(before, ModelFingerprint.Of(model));
+        foreach (string dense in Directory.GetFiles(model, "model.safetensors", SearchOption.AllDirectories))
+        {
+            byte[] weights = File.ReadAllBytes(dense);
+            weights[^1] ^= 1;
+            File.WriteAllBytes(dense, weights);
+            string now = ModelFingerprint.Of(model);
+            Assert.NotEqual(before, now);
+            before = now;
+        }
+
+        string native = temporary.File("native");
+        temporary.Write("native/consolidated.safetensors", "weights");
+        temporary.Write("native/params.json", "{}");
+        before = ModelFingerprint.Of(native);
+        File.WriteAllText(Path.Combine(native, "params.json"), "{\"dim\": 2}");
+        Assert.NotEqual(before, ModelFingerprint.Of(native));
+    }
+
     private static float[][] Vectors(int count, int dimensions, int seed)
     {
         Random random = new(seed);

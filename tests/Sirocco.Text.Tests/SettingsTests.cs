@@ -6,21 +6,33 @@ public sealed class SettingsTests : IDisposable
     private readonly string folder = Directory.CreateTempSubdirectory().FullName;
 
     [Theory]
-    [InlineData("{}", true, false)]
-    [InlineData("""{"bos_token": "<|begin_of_text|>"}""", true, false)]
-    [InlineData("""{"bos_token": "<|begin_of_text|>", "add_bos_token": false}""", false, false)]
-    [InlineData("""{"bos_token": "<|begin_of_text|>", "add_bos_token": null}""", false, false)]
-    [InlineData("""{"bos_token": "<|begin_of_text|>", "add_eos_token": false}""", false, false)]
-    [InlineData("""{"bos_token": "<|begin_of_text|>", "eos_token": "<|end_of_text|>", "add_eos_token": true}""", false, true)]
-    [InlineData("""{"bos_token": "<|begin_of_text|>", "eos_token": "<|end_of_text|>", "add_bos_token": true, "add_eos_token": true}""", true, true)]
-    [InlineData("""{"add_bos_token": true, "add_eos_token": true}""", false, false)]
-    public void Flags_that_are_there_replace_the_special_tokens_of_the_file(string config, bool begins, bool ends)
+    [InlineData("{}")]
+    [InlineData("""{"bos_token": "<|begin_of_text|>"}""")]
+    [InlineData("""{"bos_token": "<|begin_of_text|>", "add_bos_token": false}""")]
+    [InlineData("""{"bos_token": "<|begin_of_text|>", "add_bos_token": null}""")]
+    [InlineData("""{"bos_token": "<|begin_of_text|>", "eos_token": "<|end_of_text|>", "add_eos_token": true}""")]
+    [InlineData("""{"bos_token": "<|begin_of_text|>", "eos_token": "<|end_of_text|>", "add_bos_token": true, "add_eos_token": true}""")]
+    public void Beside_a_tokenizer_json_its_post_processor_counts_and_not_the_flags(string config)
+    {
+        Tokenizer tokenizer = Load(config);
+        Assert.Equal([1400, .. tokenizer.EncodeIds("Hello world", addSpecialTokens: false)], tokenizer.EncodeIds("Hello world"));
+        Assert.Equal((null, null), (tokenizer.Settings.AddBegin, tokenizer.Settings.AddEnd));
+    }
+
+    [Theory]
+    [InlineData("""{"bos_token": "\ud800"}""", "bos_token: a string holds half of a surrogate pair")]
+    [InlineData("""{"bos_to\ud800": 1}""", "a string holds half of a surrogate pair")]
+    public void Half_a_surrogate_pair_is_named(string config, string message)
+    {
+        InvalidDataException error = Assert.Throws<InvalidDataException>(() => Load(config));
+        Assert.Contains("tokenizer_config.json: " + message, error.Message, StringComparison.Ordinal);
+    }
+
+    private Tokenizer Load(string config)
     {
         File.Copy(GoldenFiles.Local("small_llama3.tokenizer.json"), Path.Combine(folder, "tokenizer.json"));
         File.WriteAllText(Path.Combine(folder, "tokenizer_config.json"), config);
-        Tokenizer tokenizer = Tokenizer.Load(folder);
-        int[] plain = tokenizer.EncodeIds("Hello world", addSpecialTokens: false);
-        Assert.Equal([.. begins ? [1400] : Array.Empty<int>(), .. plain, .. ends ? [1401] : Array.Empty<int>()], tokenizer.EncodeIds("Hello world"));
+        return Tokenizer.Load(folder);
     }
 
     public void Dispose() => Directory.Delete(folder, recursive: true);

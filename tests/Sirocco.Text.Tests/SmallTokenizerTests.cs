@@ -56,6 +56,50 @@ public class SmallTokenizerTests
         }
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(7)]
+    [InlineData(1000)]
+    public void A_pairs_ids_without_what_is_cut_off_are_those_of_the_whole_encoding(int words)
+    {
+        Tokenizer tokenizer = Tokenizer.Load(GoldenFiles.Local("small_added_nfc.tokenizer.json"));
+        string first = string.Join(' ', Enumerable.Repeat("one", words)), second = string.Join(' ', Enumerable.Repeat("other", 7));
+        foreach (TextSide side in Enum.GetValues<TextSide>())
+        {
+            Truncation rule = new(24, Side: side);
+            TokenEncoding whole = tokenizer.Encode(first, second, truncation: rule);
+            List<int> ids = [];
+            Assert.Equal(whole.Overflowing.Count > 0, tokenizer.EncodePairInto(first, second, ids, rule));
+            Assert.Equal(whole.Ids, ids);
+        }
+    }
+
+    [Fact]
+    public void Two_long_texts_are_cut_to_a_pair_without_the_memory_of_all_their_parts()
+    {
+        Tokenizer tokenizer = Tokenizer.Load(GoldenFiles.Local("small_added_nfc.tokenizer.json"));
+        string text = string.Join(' ', Enumerable.Repeat("one", 20_000));
+        List<int> ids = [];
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        Assert.True(tokenizer.EncodePairInto(text, text, ids, new Truncation(64)));
+        Assert.Equal(64, ids.Count);
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 64 << 20);
+    }
+
+    [Theory]
+    [InlineData("""content":"<s>""", """content":"\ud800""", "added_tokens[0].content: ")]
+    [InlineData("\"added_tokens\"", "\"\\ud800\"", "")]
+    [InlineData("""vocab":{""", """vocab":{"\ud800":1,""", "model: ")]
+    public void Half_a_surrogate_pair_in_a_tokenizer_json_is_named(string there, string damaged, string key)
+    {
+        string json = File.ReadAllText(GoldenFiles.Local("small_added_nfc.tokenizer.json")), path = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
+        int at = json.IndexOf(there, StringComparison.Ordinal);
+        File.WriteAllText(path, json[..at] + damaged + json[(at + there.Length)..]);
+        InvalidDataException error = Assert.Throws<InvalidDataException>(() => Tokenizer.Load(path));
+        File.Delete(path);
+        Assert.Equal($"{path}: {key}a string holds half of a surrogate pair, which is no text; the file is damaged", error.Message);
+    }
+
     [Fact]
     public void Batches_are_cut_and_padded_like_the_reference()
     {

@@ -74,6 +74,9 @@ public sealed unsafe class Parameter
     /// <summary>Whether a tape records gradients for it. Needs a place in a <see cref="ParameterArena"/>.</summary>
     public bool Trainable => Gradient is not null;
 
+    /// <summary>Whether there are values to be read: a weight that is held in int8 only has none.</summary>
+    internal bool HasValues => Master is not null || stored != null;
+
     /// <summary>Rises each time the master is changed; operands made from it carry the version they were made at.</summary>
     public int Version { get; private set; }
 

@@ -8,7 +8,7 @@ namespace Sirocco.Formats;
 /// so a full disk, a cancellation or an exception leaves an earlier file of that name as it was. What a killed process left the next
 /// writer of the same file removes.
 /// </summary>
-/// <remarks>Devices and pipes (<c>/dev/stdout</c>, <c>/dev/fd/3</c>) cannot be renamed over and are written directly.</remarks>
+/// <remarks>Devices and what a process has open (<c>/dev/null</c>, <c>/dev/stdout</c>, <c>/dev/fd/3</c>) cannot be renamed over and are written directly.</remarks>
 public sealed class AtomicFile : IDisposable
 {
     private const int Attempts = 3;
@@ -41,10 +41,9 @@ public sealed class AtomicFile : IDisposable
         string folder = System.IO.Path.GetDirectoryName(full)!;
         if (!Directory.Exists(folder))
             throw new DirectoryNotFoundException($"{path}: cannot be written because the folder {folder} does not exist; create it first");
-        bool direct = !OperatingSystem.IsWindows() && full.StartsWith("/dev/", StringComparison.Ordinal);
         try
         {
-            if (direct) return new AtomicFile(full, null, new FileStream(full, FileMode.Open, FileAccess.Write, FileShare.Read, 1 << 16));
+            if (IsDevice(full)) return new AtomicFile(full, null, new FileStream(full, FileMode.Open, FileAccess.Write, FileShare.Read, 1 << 16));
             FileStream stream = Start(full);
             foreach (string other in TemporaryPath.Others(full)) TemporaryPath.TryDeleteAbandoned(other, stream.Name);
             return new AtomicFile(full, stream.Name, stream);
@@ -85,6 +84,10 @@ public sealed class AtomicFile : IDisposable
         TemporaryPath.TryDeleteFile(temporary);
         TemporaryPath.Forget(temporary);
     }
+
+    /// <summary>Whether a name stands for a device or an open file: whatever is there under /dev, but for the ordinary files that live in memory under /dev/shm.</summary>
+    private static bool IsDevice(string full) =>
+        !OperatingSystem.IsWindows() && full.StartsWith("/dev/", StringComparison.Ordinal) && !full.StartsWith("/dev/shm/", StringComparison.Ordinal) && File.Exists(full);
 
     /// <summary>
     /// A fresh temporary file. Unix opens and locks in two steps, and a writer of the same file that cleans up between them takes ours for abandoned: then another is made.

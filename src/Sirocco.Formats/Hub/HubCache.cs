@@ -8,8 +8,11 @@ internal sealed class HubCache(HubOptions options, HubModelId id)
 {
     internal string Folder { get; } = Path.Combine(options.CacheFolder, id.Kind + "--" + id.Repository.Replace("/", "--", StringComparison.Ordinal));
 
-    /// <summary>The folder of the revision's snapshot when everything that a model needs is there, else null.</summary>
-    internal string? FindComplete() => FindSnapshot() is string snapshot && IsComplete(snapshot) ? snapshot : null;
+    /// <summary>The folder of the revision's snapshot when everything that a model needs is known to be there, else null.</summary>
+    internal string? FindComplete() => FindUsable() is string snapshot && IsMarked(snapshot) ? snapshot : null;
+
+    /// <summary>The folder of the revision's snapshot when it has settings and weights, else null. Of a folder that other programs filled the tokenizer or modules may be missing.</summary>
+    internal string? FindUsable() => FindSnapshot() is string snapshot && HasNetwork(snapshot) ? snapshot : null;
 
     /// <summary>The folder of the revision's snapshot, complete or not.</summary>
     internal string? FindSnapshot()
@@ -57,6 +60,16 @@ internal sealed class HubCache(HubOptions options, HubModelId id)
         File.Move(fresh, path, overwrite: true);   // another process may be doing the same
     }
 
+    /// <summary>
+    /// Records that files of a snapshot are all that a model needs: their names, in a folder that huggingface_hub does not look at. Whether they are still there is asked again each time.
+    /// </summary>
+    internal void MarkComplete(string commit, IEnumerable<string> files)
+    {
+        string mark = MarkOf(commit);
+        Directory.CreateDirectory(Path.GetDirectoryName(mark)!);
+        AtomicFile.WriteAllText(mark, string.Join('\n', files));
+    }
+
     /// <summary>Records what the revision means now; written last, so that an interrupted download is not taken for a whole one.</summary>
     internal void WriteReference(string commit)
     {
@@ -70,16 +83,24 @@ internal sealed class HubCache(HubOptions options, HubModelId id)
 
     private string? ReadReference() => File.Exists(ReferencePath) ? File.ReadAllText(ReferencePath).Trim() : null;
 
-    // huggingface_hub writes the reference first, so a folder of its making may still lack files.
-    private static bool IsComplete(string snapshot)
+    private string MarkOf(string commit) => Path.Combine(Folder, ".sirocco-complete", commit);
+
+    private bool IsMarked(string snapshot)
     {
+        string mark = MarkOf(Path.GetFileName(snapshot));
+        return File.Exists(mark) && File.ReadAllLines(mark).All(file => File.Exists(Path.Combine(snapshot, file)));
+    }
+
+    // huggingface_hub writes the reference first, so a folder of its making may still lack files.
+    private static bool HasNetwork(string snapshot)
+    {
+        if (HubFileFilter.Native.All(file => File.Exists(Path.Combine(snapshot, file))) && !File.Exists(Path.Combine(snapshot, "config.json"))) return true;
         try
         {
             string weights = CheckpointFolder.FindWeights(snapshot);
             if (weights.EndsWith(".gguf", StringComparison.Ordinal)) return true;
             if (!File.Exists(Path.Combine(snapshot, "config.json"))) return false;
-            return !weights.EndsWith(ShardIndex.Suffix, StringComparison.Ordinal)
-                || ShardIndex.Read(weights).Select(entry => entry.Shard).Distinct(StringComparer.Ordinal).All(shard => File.Exists(Path.Combine(snapshot, shard)));
+            return CheckpointFolder.WeightFiles(snapshot).All(File.Exists);
         }
         catch (Exception e) when (e is FileNotFoundException or InvalidDataException)
         {

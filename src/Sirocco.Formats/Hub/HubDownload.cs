@@ -11,6 +11,9 @@ internal sealed class HubDownload : IDisposable
 {
     private const int LongestAnswer = 64 << 20;
 
+    // Not huggingface_hub's own ".incomplete": both would write one file, each behind a lock that the other does not know.
+    private const string Partial = ".sirocco-partial";
+
     private readonly HubOptions options;
     private readonly HubModelId id;
     private readonly HubCache cache;
@@ -31,8 +34,13 @@ internal sealed class HubDownload : IDisposable
     internal async Task<string> RunAsync(Func<IReadOnlyList<string>, List<string>> choose, CancellationToken cancellation)
     {
         (string commit, List<string> listed) = await ListAsync(cancellation).ConfigureAwait(false);
-        HubFileFilter.RequireInside(id, listed);
-        List<string> files = choose(listed);
+        return await FetchAllAsync(commit, choose(listed), cancellation).ConfigureAwait(false);
+    }
+
+    /// <summary>Brings those files of a commit that are not there yet into the cache and returns the folder of its snapshot.</summary>
+    /// <remarks>Of a model it is recorded that all of them are there; a data set's caller knows by itself.</remarks>
+    internal async Task<string> FetchAllAsync(string commit, IReadOnlyList<string> files, CancellationToken cancellation)
+    {
         string snapshot = cache.SnapshotFolder(commit);
         cache.CreateFolders(commit);
         for (int i = 0; i < files.Count; i++)
@@ -41,11 +49,13 @@ internal sealed class HubDownload : IDisposable
             var progress = new HubProgress(files[i], i + 1, files.Count, 0, null);
             await FetchAsync(commit, files[i], progress, cancellation).ConfigureAwait(false);
         }
+        if (!id.IsDataset) cache.MarkComplete(commit, files);
         cache.WriteReference(commit);
         return snapshot;
     }
 
-    private async Task<(string Commit, List<string> Files)> ListAsync(CancellationToken cancellation)
+    /// <summary>The commit that the revision means, and the names of its files, none of which leaves the folder.</summary>
+    internal async Task<(string Commit, List<string> Files)> ListAsync(CancellationToken cancellation)
     {
         Uri address = Address($"api/{id.Kind}/{id.Repository}/revision/{Uri.EscapeDataString(id.Revision)}");
         byte[] body = await WithRetriesAsync("the list of files", async () =>
@@ -67,7 +77,9 @@ internal sealed class HubDownload : IDisposable
             using JsonDocument document = JsonDocument.Parse(body);
             string commit = document.RootElement.GetProperty("sha").GetString()!;
             List<string> files = [.. document.RootElement.GetProperty("siblings").EnumerateArray().Select(file => file.GetProperty("rfilename").GetString()!)];
-            return HubHash.IsTag(commit) ? (commit, files) : throw new InvalidDataException($"{address}: key 'sha' is not a commit");
+            if (!HubHash.IsTag(commit)) throw new InvalidDataException($"{address}: key 'sha' is not a commit");
+            HubFileFilter.RequireInside(id, files);
+            return (commit, files);
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException or KeyNotFoundException or ArgumentNullException)
         {
@@ -110,7 +122,7 @@ internal sealed class HubDownload : IDisposable
 
     private async Task TransferAsync(Uri address, string blob, string hash, HubProgress progress, CancellationToken cancellation)
     {
-        string partial = blob + ".incomplete";
+        string partial = blob + Partial;
         using FileStream stream = await OpenExclusivelyAsync(partial, cancellation).ConfigureAwait(false);
         if (File.Exists(blob))
         {

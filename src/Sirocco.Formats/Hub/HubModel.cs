@@ -4,6 +4,7 @@ namespace Sirocco.Formats;
 public static class HubModel
 {
     private const int LongestName = 1024;
+    private static readonly TimeSpan LongestAsking = TimeSpan.FromSeconds(10);
 
     /// <summary>The folder or file that a MODEL argument means.</summary>
     /// <param name="model">A path, or <c>org/name[@revision]</c>; what exists as a path is a path.</param>
@@ -28,8 +29,33 @@ public static class HubModel
             // Better an incomplete folder, whose missing file the reader will name, than no answer.
             return cache.FindSnapshot() ?? throw new FileNotFoundException($"{model}: no such folder, and not in the hub cache {options.CacheFolder}; unset HF_HUB_OFFLINE to download it");
         }
+        if (cache.FindUsable() is string usable) return await CompletedAsync(usable, id, options, progress, cancellation).ConfigureAwait(false);
         using var download = new HubDownload(options, id, cache, progress);
         return await download.RunAsync(files => HubFileFilter.Choose(id, files), cancellation).ConfigureAwait(false);
+    }
+
+    /// <summary>
+    /// A snapshot of another program's making, which fetched what that program needed, with the rest of what a model needs here. It stays of its commit; where the hub cannot be asked, or the
+    /// cache cannot be written, it is taken as it is.
+    /// </summary>
+    private static async Task<string> CompletedAsync(string snapshot, HubModelId id, HubOptions options, IProgress<HubProgress>? progress, CancellationToken cancellation)
+    {
+        id = id with { Revision = Path.GetFileName(snapshot) };
+        var cache = new HubCache(options, id);
+        // One short attempt: a machine without a network must not wait each time.
+        HubOptions brief = options with { MaximumAttempts = 1, StallTimeout = options.StallTimeout < LongestAsking ? options.StallTimeout : LongestAsking };
+        try
+        {
+            using var asking = new HubDownload(brief, id, cache, null);
+            (string commit, List<string> listed) = await asking.ListAsync(cancellation).ConfigureAwait(false);
+            using var download = new HubDownload(options, id, cache, progress);
+            if (commit == id.Revision) await download.FetchAllAsync(commit, HubFileFilter.ChooseBesideNetwork(listed), cancellation).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException)
+        {
+            return snapshot;
+        }
+        return snapshot;
     }
 
     /// <summary>The folder or file that a model's name means, downloaded without a report where it has to be.</summary>
@@ -56,6 +82,6 @@ public static class HubModel
         return Directory.Exists(found) || File.Exists(found) ? found : null;
     }
 
-    /// <summary>The snapshot's folder when the cache has the whole model, else null; never uses the network.</summary>
-    public static string? FindCached(HubModelId id, HubOptions options) => new HubCache(options, id).FindComplete();
+    /// <summary>The snapshot's folder when the cache has the model's settings and weights, else null; never uses the network.</summary>
+    public static string? FindCached(HubModelId id, HubOptions options) => new HubCache(options, id).FindUsable();
 }

@@ -24,6 +24,7 @@ public sealed class ParquetFile : TableFile
             roots = [.. ArrowNote.Apply(metadata.KeyValues, schema.Roots)];
             for (int i = 0; i < metadata.RowGroups.Count; i++) Check(i, metadata.RowGroups[i]);
             long rows = metadata.RowGroups.Sum(group => group.RowCount);
+            if (rows > 0 && schema.Leaves.Count == 0) throw new InvalidDataException($"has {rows} rows but no column that they could be in; the file is damaged");
             if (rows != metadata.RowCount) throw new InvalidDataException($"the row groups have {rows} rows, the file says {metadata.RowCount}");
         }
         catch (Exception e) when (e is InvalidDataException or OverflowException)

@@ -25,6 +25,13 @@ internal static class CheckpointFolder
         throw new FileNotFoundException($"{folder}: holds no weights: expected model.safetensors, model.safetensors.index.json or a .gguf file{pickled}");
     }
 
+    /// <summary>The files that tensors of a folder are read from: the one that <see cref="FindWeights"/> finds, or the shards that it names.</summary>
+    internal static IReadOnlyList<string> WeightFiles(string folder)
+    {
+        string weights = FindWeights(folder);
+        return weights.EndsWith(ShardIndex.Suffix, StringComparison.Ordinal) ? [.. ShardIndex.Read(weights).Select(entry => entry.Shard).Distinct(StringComparer.Ordinal).Select(shard => Path.Combine(folder, shard))] : [weights];
+    }
+
     private static string[] Names(string folder, string pattern, Func<string, bool> wanted) =>
         [.. Directory.EnumerateFiles(folder, pattern).Select(path => Path.GetFileName(path)).Where(name => !name.StartsWith('.') && wanted(name)).Order(StringComparer.Ordinal)];
 }

@@ -74,6 +74,39 @@ public sealed record RopeParameters
         return new RotaryEmbedding(frequencies, factor, (float)QueryScaleBeta, Math.Max(OriginalMaxPositions, 1));
     }
 
+    /// <summary>
+    /// The same frequencies by a formula that a config.json can name: divisors are taken for those that llama.cpp's converter makes of Llama 3.1's scaling with low 1 and high 4, whose largest
+    /// is the factor and whose blended ones tell the original positions. Null where the formula does not give these divisors.
+    /// </summary>
+    /// <param name="headSize">d: features of one head.</param>
+    public RopeParameters? WithoutDivisors(int headSize)
+    {
+        if (Divisors is not { } divisors) return this;
+        if (QueryScaleBeta != 0) return null; // whose period are the original positions
+        const int Published = 8192; // positions that Llama 3 was trained with
+        const double Rounding = 1e-6; // the converter computes in f32
+        RopeParameters plain = this with { Divisors = null, Scaling = RopeScaling.None };
+        float[] frequencies = plain.Frequencies(headSize);
+        RopeParameters scaled = plain with { Scaling = RopeScaling.Llama3, Factor = divisors.Max(), LowFrequencyFactor = 1, HighFrequencyFactor = 4, OriginalMaxPositions = Published };
+        int blended = Array.FindIndex([.. divisors], divisor => divisor > 1 && divisor < scaled.Factor);
+        if (blended >= 0)
+        {
+            // 1/divisor = (1 − s)/factor + s and s = (N/λ − low)/(high − low), solved for N.
+            double s = ((1 / (double)divisors[blended]) - (1 / scaled.Factor)) / (1 - (1 / scaled.Factor)), wavelength = 2 * Math.PI / frequencies[blended];
+            double positions = wavelength * (scaled.LowFrequencyFactor + (s * (scaled.HighFrequencyFactor - scaled.LowFrequencyFactor)));
+            if (positions is < 1 or > int.MaxValue) return null;
+            scaled = scaled with { OriginalMaxPositions = (int)Math.Round(positions) };
+        }
+
+        float[] given = scaled.Llama3Frequencies(headSize);
+        for (int i = 0; i < given.Length; i++)
+        {
+            if (Math.Abs(((double)frequencies[i] / given[i] / divisors[i]) - 1) > Rounding) return null;
+        }
+
+        return scaled;
+    }
+
     /// <summary>[d/2] f[i] = θ^(−2i/d), rounded to f32 as the reference's tables are.</summary>
     private float[] Frequencies(int headSize)
     {

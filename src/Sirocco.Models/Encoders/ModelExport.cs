@@ -19,11 +19,11 @@ internal static class ModelExport
     public static void Write(BiEncoder encoder, string folder, ExportOptions options, CancellationToken cancellation)
     {
         using SharedReads.Reading reading = encoder.BeginReading();
+        ModelConfig config = Exportable(encoder) with { IsCausal = encoder.IsCausal };
         using AtomicFolder output = AtomicFolder.Create(folder);
         EncoderSettings settings = encoder.Settings;
         string? multiVector = options.AutoModel?.MultiVector;
         bool modules = multiVector is null && !settings.Poolings.Contains(Pooling.Sum) && options.WeightPrefix.Length == 0 && options.AutoModel is null or { HasModules: true };
-        ModelConfig config = encoder.Config with { IsCausal = encoder.IsCausal };
         if (multiVector is not null) config = config with { Pooling = multiVector };
         else if (settings.Poolings.Count == 1 && settings.Poolings[0] is Pooling.Average or Pooling.First or Pooling.Last or Pooling.Sum)
             config = config with { Pooling = PoolingNames.ConfigName(settings.Poolings[0]) };
@@ -48,8 +48,8 @@ internal static class ModelExport
     public static void Write(CrossEncoder encoder, string folder, ExportOptions options, CancellationToken cancellation)
     {
         using SharedReads.Reading reading = encoder.BeginReading();
+        ModelConfig config = Exportable(encoder) with { IsCausal = encoder.IsCausal };
         using AtomicFolder output = AtomicFolder.Create(folder);
-        ModelConfig config = encoder.Config with { IsCausal = encoder.IsCausal };
         if (config.Labels.Count != encoder.Labels) config = config with { Labels = [.. Enumerable.Range(0, encoder.Labels).Select(i => $"LABEL_{i}")] };
         string family = config.Family.ToString();
         if (!encoder.ReadsLastToken) config = config with { Pooling = PoolingNames.ConfigName(encoder.Pooling) };
@@ -65,12 +65,22 @@ internal static class ModelExport
     public static void Write(CausalModel model, string folder, ExportOptions options, CancellationToken cancellation)
     {
         using SharedReads.Reading reading = model.BeginReading();
+        ModelConfig config = Exportable(model);
         using AtomicFolder output = AtomicFolder.Create(folder);
-        string family = model.Config.Family.ToString();
-        WriteConfig(output, model, model.Config with { TieWordEmbeddings = model.Head == model.Decoder.EmbeddingTable }, family.ToLowerInvariant(), family + "ForCausalLM", options);
+        string family = config.Family.ToString();
+        WriteConfig(output, model, config with { TieWordEmbeddings = model.Head == model.Decoder.EmbeddingTable }, family.ToLowerInvariant(), family + "ForCausalLM", options);
         WriteWeights(output, model, "model.", options, cancellation);
         WriteTokenizer(output, model.Config, options, options.MaxLength ?? TokenizerLimit(options) ?? model.Config.MaxPositions);
         ExportedFiles.Commit(output);
+    }
+
+    /// <summary>The settings in a form that transformers loads; what has none, and weights that cannot be read, are refused before anything is written.</summary>
+    private static ModelConfig Exportable(PretrainedModel model)
+    {
+        model.RequireValues("save the model");
+        RopeParameters rope = model.Config.Rope.WithoutDivisors(model.Config.HeadSize)
+            ?? throw new NotSupportedException($"{model.Path}: its rope_freqs.weight are divisors that no rope_type of transformers gives, so a saved model could not be loaded there; save from the model that the GGUF was made of");
+        return model.Config with { Rope = rope };
     }
 
     private static void WriteConfig(AtomicFolder output, PretrainedModel model, ModelConfig config, string type, string architecture, ExportOptions options)

@@ -35,6 +35,7 @@ public static class ContrastiveStep
         if (count == 0 || passages.Shape.Rows == 0 || passages.Shape.Rows % count != 0)
             throw new InvalidDataException($"{input.Path}: tensor 'p_input_ids' has {passages.Shape.Rows} passages, expected a multiple of the {count} queries");
 
+        encoder.RequireValues("compute gradients");
         ParameterArena arena = new(encoder.Parameters);
         using ComputeContext context = options.Model.NewContext();
         using Tape tape = new();

@@ -41,7 +41,7 @@ public sealed class Embedder : IDisposable
         this.normalize = normalize;
         this.options = options;
         precision = options.Precision ?? encoder.NaturalPrecision;
-        fingerprint = new Lazy<string>(() => ModelFingerprint.Of(folder.Directory ?? folder.Path, options.Adapter));
+        fingerprint = new Lazy<string>(() => ModelFingerprint.Of(folder.ModulesDirectory ?? folder.Directory ?? folder.Path, options.Adapter));
         Dimensions = Math.Min(settings.Dimensions ?? int.MaxValue, encoder.Features);
     }
 
@@ -124,6 +124,7 @@ public sealed class Embedder : IDisposable
             throw new NotSupportedException($"{model} is a reranker, which scores pairs and gives no vectors; rerank with it, or embed with another model");
         }
 
+        ComputeContext? context = null;
         try
         {
             // Cutting and unit length come last, outside the network: sentence-transformers cuts what its modules give, any other folder cuts first.
@@ -139,10 +140,12 @@ public sealed class Embedder : IDisposable
             TextEncoder texts = new(folder, settings, options.MaxLength);
             if (options.MaxLength is not null) texts.RequireRoom(pair: false);
             settings.Prompt(options.PromptName, options.Prompt);
-            return new Embedder(model, folder, encoder, texts, loading.NewContext(), settings, normalize, options);
+            context = loading.NewContext();
+            return new Embedder(model, folder, encoder, texts, context, settings, normalize, options);
         }
         catch
         {
+            context?.Dispose();
             encoder.Dispose();
             throw;
         }

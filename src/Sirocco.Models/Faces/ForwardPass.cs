@@ -61,6 +61,7 @@ public static class ForwardPass
             _ => ["last_hidden_state", "embedding"],
         };
         bool differentiate = outputs.Contains("grads");
+        if (differentiate && network.Adapter is null) network.RequireValues("compute gradients");
         ParameterArena? arena = differentiate ? new ParameterArena(network.Adapter?.Parameters ?? network.Parameters) : null;
         using ComputeContext context = options.Model.NewContext();
         using Tape? tape = differentiate ? new Tape() : null;

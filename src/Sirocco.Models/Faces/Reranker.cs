@@ -121,6 +121,7 @@ public sealed class Reranker : IDisposable
             throw new NotSupportedException($"{model} has no score head, so it is no reranker; embed with it, or rerank with another model");
         }
 
+        ComputeContext? context = null;
         try
         {
             string? template = options.Template ?? RerankingTemplate.Read(folder) ?? (encoder.ReadsLastToken ? null : NemotronTemplate);
@@ -128,10 +129,13 @@ public sealed class Reranker : IDisposable
             EncoderSettings settings = SentenceTransformersFolder.OfCrossEncoder(folder);
             TextEncoder texts = new(folder, settings, options.MaxLength);
             texts.RequireRoom(pair: template is null);
-            return new Reranker(encoder, texts, loading.NewContext(), template, activation, settings.Prompt(options.PromptName, options.Prompt), options);
+            string prompt = settings.Prompt(options.PromptName, options.Prompt);
+            context = loading.NewContext();
+            return new Reranker(encoder, texts, context, template, activation, prompt, options);
         }
         catch
         {
+            context?.Dispose();
             encoder.Dispose();
             throw;
         }

@@ -44,9 +44,9 @@ internal sealed class TextEncoder
     public int[] Encode(string text, string pair, out bool cut)
     {
         Truncation truncation = new(MaxLength, 0, TruncationStrategy.LongestFirst, tokenizer.Settings.TruncationSide);
-        TokenEncoding encoding = tokenizer.Encode(text, pair, true, truncation, new Padding(0, 0));
-        cut = encoding.Overflowing.Count > 0;
-        return Checked(encoding.Ids);
+        List<int> ids = [];
+        cut = tokenizer.EncodePairInto(text, pair, ids, truncation);
+        return Checked(ids);
     }
 
     /// <summary>Tokens of a prompt as they stand before a text: with the start token, without an end token.</summary>
@@ -56,7 +56,7 @@ internal sealed class TextEncoder
         return ids.Length > 0 && tokenizer.IsSpecial(ids[^1]) ? ids.Length - 1 : ids.Length;
     }
 
-    private int[] Checked(IReadOnlyList<int> ids)
+    private int[] Checked(List<int> ids)
     {
         if (ids.Count == 0)
         {

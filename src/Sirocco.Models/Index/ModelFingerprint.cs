@@ -6,7 +6,7 @@ namespace Sirocco.Models;
 
 /// <summary>
 /// A digest by which vectors know their model again: SHA-256 over the settings and tokenizer files, and over names, sizes, and first and last 64 KB of the weight
-/// files (whole weights take seconds to read, which is worth it only where encoding takes much longer).
+/// files that are loaded (whole weights take seconds to read, which is worth it only where encoding takes much longer). Other forms of the weights may come and go.
 /// </summary>
 public static class ModelFingerprint
 {
@@ -20,7 +20,7 @@ public static class ModelFingerprint
     public static string Of(string path, string? adapter = null, bool whole = false)
     {
         using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        if (adapter is not null) foreach (string file in Files(adapter).Order(StringComparer.Ordinal)) Append(hash, "adapter/" + Path.GetFileName(file), file, whole);
+        if (adapter is not null) foreach (string file in SettingsOf(adapter).Append(Path.Combine(adapter, AdapterWeights.FileName)).Order(StringComparer.Ordinal)) Append(hash, "adapter/" + Path.GetFileName(file), file, whole);
         if (!Directory.Exists(path)) Append(hash, Path.GetFileName(path), path, whole);
         else foreach (string file in Files(path).Order(StringComparer.Ordinal)) Append(hash, Path.GetRelativePath(path, file).Replace('\\', '/'), file, whole);
         return Convert.ToHexStringLower(hash.GetHashAndReset());
@@ -29,9 +29,11 @@ public static class ModelFingerprint
     /// <summary>Settings and weights of the folder and of its sentence-transformers modules (1_Pooling, 2_Dense, …).</summary>
     private static IEnumerable<string> Files(string folder)
     {
-        IEnumerable<string> modules = Directory.EnumerateDirectories(folder).Where(name => char.IsAsciiDigit(Path.GetFileName(name)[0])).SelectMany(Directory.EnumerateFiles);
-        return Directory.EnumerateFiles(folder).Concat(modules).Where(file => Settings.Contains(Path.GetFileName(file)) || Path.GetExtension(file) is ".safetensors" or ".gguf");
+        IEnumerable<string> modules = Directory.EnumerateDirectories(folder).Where(name => char.IsAsciiDigit(Path.GetFileName(name)[0]));
+        return modules.Prepend(folder).SelectMany(place => SettingsOf(place).Concat(ModelFolder.WeightFiles(place)));
     }
+
+    private static IEnumerable<string> SettingsOf(string folder) => Settings.Select(name => Path.Combine(folder, name)).Where(File.Exists);
 
     private static void Append(IncrementalHash hash, string name, string file, bool whole)
     {

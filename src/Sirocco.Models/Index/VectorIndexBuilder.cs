@@ -78,7 +78,7 @@ public sealed class VectorIndexBuilder : IDisposable
         catch (Exception e)
         {
             failed = true; // its vector may be there without its id or text
-            if (e is IOException or UnauthorizedAccessException) throw WriteFailure.Explain(place.Path, e);
+            if (WriteFailure.Is(e)) throw WriteFailure.Explain(place.Path, e);
             throw;
         }
 
@@ -108,7 +108,7 @@ public sealed class VectorIndexBuilder : IDisposable
                 stream.Dispose();
             }
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (WriteFailure.Is(e))
         {
             throw WriteFailure.Explain(place.Path, e);
         }
@@ -119,9 +119,15 @@ public sealed class VectorIndexBuilder : IDisposable
     /// <summary>Leaves things as they were unless the index was committed.</summary>
     public void Dispose()
     {
-        foreach (FileStream stream in files.Values) Close(stream);
-        folder?.Dispose();
-        writing.Dispose();
+        try
+        {
+            foreach (FileStream stream in files.Values) Close(stream);
+            folder?.Dispose();
+        }
+        finally
+        {
+            writing.Dispose();
+        }
     }
 
     /// <summary>v ≈ scale · codes, scale = max|v| / 127.</summary>
@@ -142,7 +148,7 @@ public sealed class VectorIndexBuilder : IDisposable
         {
             stream.Dispose();
         }
-        catch (IOException)
+        catch (Exception e) when (WriteFailure.Is(e))
         {
             // The rest of its buffer could not be written (a full disk): the file is being thrown away and its handle is closed.
             return;
@@ -155,7 +161,7 @@ public sealed class VectorIndexBuilder : IDisposable
         {
             return new FileStream(folder.PathOf(name), FileMode.CreateNew, FileAccess.Write, FileShare.None, 1 << 16);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (WriteFailure.Is(e))
         {
             throw WriteFailure.Explain(place.Path, e);
         }

@@ -53,9 +53,8 @@ internal sealed class ModelFolder
                 return new ModelFolder(transformer, transformer, ModelConfig.Load(transformer)) { ModulesDirectory = path };
             }
 
-            string native = System.IO.Path.Combine(path, "consolidated.safetensors"), parameters = System.IO.Path.Combine(path, "params.json");
-            if (File.Exists(native) && File.Exists(parameters)) return new ModelFolder(native, path, NativeConfig.Read(parameters));
-            string[] gguf = [.. System.IO.Directory.EnumerateFiles(path, "*.gguf").Where(name => !name.Contains("mmproj", StringComparison.OrdinalIgnoreCase))];
+            if (Native(path) is (string weights, string parameters)) return new ModelFolder(weights, path, NativeConfig.Read(parameters));
+            string[] gguf = Gguf(path);
             if (gguf.Length == 1) return new ModelFolder(gguf[0], path, GgufConfig.Read(gguf[0]));
             throw new FileNotFoundException($"{path}: holds no config.json, no params.json with consolidated.safetensors and no single .gguf file; is this a model folder?", config);
         }
@@ -63,6 +62,30 @@ internal sealed class ModelFolder
         if (!File.Exists(path)) throw new FileNotFoundException($"{path}: no such folder or file; give a model folder, a .gguf file or a hub id", path);
         return new ModelFolder(path, null, GgufConfig.Read(path));
     }
+
+    /// <summary>The files that weights are read from, and the settings that only go with them; nothing where there are no weights, as in a tokenizer's folder.</summary>
+    /// <param name="folder">A model's folder, or a module's in it.</param>
+    public static IReadOnlyList<string> WeightFiles(string folder)
+    {
+        if (!File.Exists(System.IO.Path.Combine(folder, "config.json"))) return Native(folder) is (string weights, string parameters) ? [weights, parameters] : Gguf(folder);
+        try
+        {
+            return CheckpointFolder.WeightFiles(folder);
+        }
+        catch (FileNotFoundException)
+        {
+            return [];
+        }
+    }
+
+    /// <summary>Weights and settings under Mistral's own names.</summary>
+    private static (string Weights, string Parameters)? Native(string folder)
+    {
+        string weights = System.IO.Path.Combine(folder, "consolidated.safetensors"), parameters = System.IO.Path.Combine(folder, "params.json");
+        return File.Exists(weights) && File.Exists(parameters) ? (weights, parameters) : null;
+    }
+
+    private static string[] Gguf(string folder) => [.. System.IO.Directory.EnumerateFiles(folder, "*.gguf").Where(name => !name.Contains("mmproj", StringComparison.OrdinalIgnoreCase))];
 
     /// <summary>What the folder is for, or, where attention is chosen by the caller, what that makes of it.</summary>
     public ModelTask Task(bool? causal)

@@ -6,15 +6,32 @@ namespace Sirocco.Models;
 /// <summary>Finds the tokenizer of whatever a user names: a tokenizer file, a GGUF file that carries one, or a folder with either.</summary>
 public static class ModelTokenizer
 {
-    /// <summary>Loads the tokenizer; a folder's tokenizer.json comes before its tekken.json, and both before what a GGUF carries.</summary>
+    /// <summary>
+    /// Loads the tokenizer; a folder's tokenizer.json comes before its tekken.json, and both before what a GGUF carries. Of a lone GGUF file its own tokenizer is taken, and where that cannot
+    /// be used a tokenizer file beside it.
+    /// </summary>
     /// <param name="path">A tokenizer.json or tekken.json of any name, a .gguf file, or a folder.</param>
     /// <exception cref="FileNotFoundException">There is none.</exception>
     /// <exception cref="InvalidDataException">The file is damaged or asks for something unsupported; the message names file and key.</exception>
     public static Tokenizer Load(string path)
     {
-        if (!Directory.Exists(path)) return ContentSniffer.Identify(path) == ContentKind.Gguf ? FromGguf(path) : Tokenizer.Load(path);
-        bool hasFile = File.Exists(Path.Combine(path, "tokenizer.json")) || File.Exists(Path.Combine(path, "tekken.json"));
-        return !hasFile && Directory.EnumerateFiles(path, "*.gguf").Order(StringComparer.Ordinal).FirstOrDefault() is { } gguf ? FromGguf(gguf) : Tokenizer.Load(path);
+        if (!Directory.Exists(path)) return ContentSniffer.Identify(path) == ContentKind.Gguf ? FromLoneGguf(path) : Tokenizer.Load(path);
+        return !HasFile(path) && Directory.EnumerateFiles(path, "*.gguf").Order(StringComparer.Ordinal).FirstOrDefault() is { } gguf ? FromGguf(gguf) : Tokenizer.Load(path);
+    }
+
+    private static bool HasFile(string folder) => File.Exists(Path.Combine(folder, "tokenizer.json")) || File.Exists(Path.Combine(folder, "tekken.json"));
+
+    private static Tokenizer FromLoneGguf(string path)
+    {
+        string folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
+        try
+        {
+            return FromGguf(path);
+        }
+        catch (InvalidDataException) when (HasFile(folder))
+        {
+            return Tokenizer.Load(folder);
+        }
     }
 
     private static Tokenizer FromGguf(string path)

@@ -69,11 +69,11 @@ public abstract class PretrainedModel : IDisposable
         return folder.Task(options?.IsCausal) == ModelTask.Causal ? Adapter.Attached(CausalModel.Load(folder), options?.Adapter) : EncoderModel.Load(folder, options);
     }
 
-    /// <summary>The first weight that is not a finite number, for messages when a result is not; null where all are finite.</summary>
+    /// <summary>The first weight that is not a finite number, for messages when a result is not; null where all are finite. Weights held in int8 only are left out.</summary>
     public Parameter? FirstDamagedParameter()
     {
         using SharedReads.Reading reading = BeginReading();
-        foreach (Parameter parameter in Parameters.Concat(Adapter?.Parameters ?? []))
+        foreach (Parameter parameter in Parameters.Concat(Adapter?.Parameters ?? []).Where(parameter => parameter.HasValues))
         {
             float[] row = new float[parameter.Columns];
             for (int i = 0; i < parameter.Rows; i++)
@@ -93,6 +93,15 @@ public abstract class PretrainedModel : IDisposable
         throw new InvalidDataException(FirstDamagedParameter() is { } damaged
             ? $"{Path}: {what} is not a finite number because tensor '{damaged.Name}' holds values that are not; download the model again"
             : $"{Path}: {what} is not a finite number although every weight is; the weights are too large for this precision, try --precision f32");
+    }
+
+    /// <summary>Refuses what reads the values of all weights, where some are held in int8 only.</summary>
+    /// <param name="purpose">What is to be done with them.</param>
+    /// <exception cref="NotSupportedException">A weight has no values to be read.</exception>
+    internal void RequireValues(string purpose)
+    {
+        if (Parameters.FirstOrDefault(parameter => !parameter.HasValues) is { } held)
+            throw new NotSupportedException($"{Path}: tensor '{held.Name}' is held in int8 only, but its values are needed to {purpose}; load it with --precision bf16 or f32");
     }
 
     /// <summary>Keeps the weights mapped until the result is disposed.</summary>

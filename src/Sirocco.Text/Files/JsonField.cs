@@ -5,6 +5,9 @@ namespace Sirocco.Text.Files;
 /// <summary>A value of a tokenizer file with the path that leads to it, so that whatever is wrong can be named.</summary>
 internal readonly record struct JsonField(JsonElement Element, string Path)
 {
+    /// <summary>What is wrong with a string of which .NET's reader says no more than that the operation is invalid.</summary>
+    public const string HalfPair = "a string holds half of a surrogate pair, which is no text; the file is damaged";
+
     public bool IsNull => Element.ValueKind is JsonValueKind.Null or JsonValueKind.Undefined;
 
     /// <summary>A key that must be there.</summary>
@@ -21,7 +24,18 @@ internal readonly record struct JsonField(JsonElement Element, string Path)
         return new JsonField(Element.TryGetProperty(name, out JsonElement value) ? value : default, Path.Length == 0 ? name : $"{Path}.{name}");
     }
 
-    public string Text() => Element.ValueKind == JsonValueKind.String ? Element.GetString()! : throw Wrong("expected a string");
+    public string Text()
+    {
+        if (Element.ValueKind != JsonValueKind.String) throw Wrong("expected a string");
+        try
+        {
+            return Element.GetString()!;
+        }
+        catch (InvalidOperationException)
+        {
+            throw Wrong(HalfPair);
+        }
+    }
 
     public string? TextOrNull() => IsNull ? null : Text();
 

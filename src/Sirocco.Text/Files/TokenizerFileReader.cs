@@ -31,6 +31,10 @@ internal static class TokenizerFileReader
         {
             throw new InvalidDataException($"{path}: not valid JSON at line {error.LineNumber + 1}, byte {error.BytePositionInLine}; the file may be cut off or damaged", error);
         }
+        catch (InvalidOperationException error)
+        {
+            throw new InvalidDataException($"{path}: {JsonField.HalfPair}", error);
+        }
         catch (OverflowException error)
         {
             throw new InvalidDataException($"{path}: a list is too long to hold", error);
@@ -53,19 +57,26 @@ internal static class TokenizerFileReader
         {
             string key = reader.GetString()!;
             reader.Read();
-            if (key == "model" && reader.TokenType == JsonTokenType.StartObject)
+            try
             {
-                model = new BpeModelReader();
-                model.Read(ref reader, content.Length);
+                if (key == "model" && reader.TokenType == JsonTokenType.StartObject)
+                {
+                    model = new BpeModelReader();
+                    model.Read(ref reader, content.Length);
+                }
+                else if (key == "vocab" && reader.TokenType == JsonTokenType.StartArray)
+                {
+                    tekken = new TekkenVocabularyReader();
+                    tekken.Read(ref reader, content.Length);
+                }
+                else
+                {
+                    parts[key] = new JsonField(JsonElement.ParseValue(ref reader), key);
+                }
             }
-            else if (key == "vocab" && reader.TokenType == JsonTokenType.StartArray)
+            catch (InvalidOperationException error)
             {
-                tekken = new TekkenVocabularyReader();
-                tekken.Read(ref reader, content.Length);
-            }
-            else
-            {
-                parts[key] = new JsonField(JsonElement.ParseValue(ref reader), key);
+                throw new InvalidDataException($"{key}: {JsonField.HalfPair}", error);
             }
         }
         if (reader.Read()) throw new InvalidDataException("more than one JSON value");

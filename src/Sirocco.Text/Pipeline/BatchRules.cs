@@ -3,15 +3,25 @@ namespace Sirocco.Text.Pipeline;
 /// <summary>Truncation of one text or a pair, and padding of a batch.</summary>
 internal static class BatchRules
 {
+    /// <summary>Cuts sequences; what is cut off becomes their overflowing parts.</summary>
     /// <exception cref="InvalidOperationException">The rule leaves too little.</exception>
-    public static List<EncodedSequence> Truncate(List<EncodedSequence> sequences, Truncation rule, int addedTokens)
+    public static List<EncodedSequence> Truncate(List<EncodedSequence> sequences, Truncation rule, int addedTokens) =>
+        Lengths(sequences, rule, addedTokens) is { } lengths ? [.. sequences.Select((sequence, index) => sequence.Truncate(lengths[index], rule.Stride, rule.Side))] : sequences;
+
+    /// <summary>As <see cref="Truncate"/>, without what is cut off: of a pair every combination of overflowing parts would be one, which for long texts are millions.</summary>
+    /// <returns>Null where nothing has to be cut.</returns>
+    public static List<EncodedSequence>? Kept(List<EncodedSequence> sequences, Truncation rule, int addedTokens) =>
+        Lengths(sequences, rule, addedTokens) is { } lengths ? [.. sequences.Select((sequence, index) => sequence.Kept(lengths[index], rule.Side))] : null;
+
+    /// <summary>How many tokens each sequence keeps; null where nothing has to be cut.</summary>
+    private static int[]? Lengths(List<EncodedSequence> sequences, Truncation rule, int addedTokens)
     {
-        if (rule.MaxLength == int.MaxValue) return sequences;
+        if (rule.MaxLength == int.MaxValue) return null;
         int limit = rule.MaxLength - addedTokens;
         if (limit < 0) throw new InvalidOperationException($"truncation: {addedTokens} special tokens do not fit into a length of {rule.MaxLength}");
-        if (limit == 0) return [.. sequences.Select(sequence => sequence.Truncate(0, rule.Stride, rule.Side))];
         int total = sequences.Sum(sequence => sequence.Count);
-        if (total <= limit) return sequences;
+        if (total <= limit) return null;
+        if (limit == 0) return new int[sequences.Count];
 
         int[] lengths = [.. sequences.Select(sequence => sequence.Count)];
         if (rule.Strategy == TruncationStrategy.LongestFirst)
@@ -27,7 +37,7 @@ internal static class BatchRules
             if (lengths[target] <= excess) throw new InvalidOperationException($"truncation: the text to cut is too short to respect a length of {rule.MaxLength}");
             lengths[target] -= excess;
         }
-        return [.. sequences.Select((sequence, index) => sequence.Truncate(lengths[index], rule.Stride, rule.Side))];
+        return lengths;
     }
 
     public static void Pad(IReadOnlyList<EncodedSequence> batch, Padding rule)

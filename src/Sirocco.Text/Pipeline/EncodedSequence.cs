@@ -65,6 +65,9 @@ internal sealed class EncodedSequence
         Overflowing = combined;
     }
 
+    /// <summary>The tokens that a cut to a length keeps.</summary>
+    public EncodedSequence Kept(int length, TextSide side) => length >= Count ? this : side == TextSide.Right ? Range(0, length) : Range(Count - length, Count);
+
     /// <summary>Cuts to a length; what is cut off goes to <see cref="Overflowing"/> in parts that share <paramref name="stride"/> tokens.</summary>
     /// <exception cref="InvalidOperationException">The stride does not leave room to move on.</exception>
     public EncodedSequence Truncate(int length, int stride, TextSide side)
