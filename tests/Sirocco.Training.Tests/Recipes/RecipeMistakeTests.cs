@@ -8,7 +8,7 @@ public sealed class RecipeMistakeTests
     [Theory]
     [InlineData("dataset.npassages=3", "'dataset' has no key 'npassages'; did you mean n_passages?")]
     [InlineData("temprature=1", "a recipe has no key 'temprature'; did you mean temperature?")]
-    [InlineData("model.subfolder=encoder", "model.subfolder is text 'encoder'; give no subfolder, and name its folder in pretrained_model_name_or_path")]
+    [InlineData("model.subfolder=encoder", "model.subfolder is 'encoder'; give no subfolder, and name its folder in pretrained_model_name_or_path")]
     [InlineData("packed.size=3", "a recipe has no key 'packed'")]
     [InlineData("model.pool=avg", "'model' has no key 'pool'; did you mean pooling?")]
     [InlineData("dataloader.collate_fn.q_max_length=3", "'dataloader.collate_fn' has no key 'q_max_length'; did you mean q_max_len?")]
