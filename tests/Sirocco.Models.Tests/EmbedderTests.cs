@@ -43,7 +43,7 @@ public sealed class EmbedderTests : IDisposable
     {
         string retrieval = Golden.SharedPath("goldens/retrieval");
         using TensorArchive golden = TensorArchive.Open(Path.Combine(retrieval, "embeddings", "embeddings.safetensors"));
-        foreach (StoredTensor expected in golden.Tensors.Where(tensor => tensor.Name.StartsWith(name + ".library", StringComparison.Ordinal) && char.IsAsciiDigit(tensor.Name[^1])))
+        foreach (StoredTensor expected in golden.Tensors.Where(tensor => tensor.Name.Split('.') is [var run, "library", _, _] && run == name))
         {
             string input = temporary.File(expected.Name + ".safetensors");
             SafetensorsWriter.Write(input, new[] { "input_ids", "attention_mask" }.Select(key => OutgoingTensor.Copy(golden[$"{expected.Name}.{key}"], key)));

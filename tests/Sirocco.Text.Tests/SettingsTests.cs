@@ -3,7 +3,7 @@ namespace Sirocco.Text.Tests;
 /// <summary>What tokenizer_config.json changes about a tokenizer.json beside it; expectations are the rules of transformers 5 (TokenizersBackend).</summary>
 public sealed class SettingsTests : IDisposable
 {
-    private readonly string folder = Directory.CreateTempSubdirectory().FullName;
+    private readonly TemporaryFolder folder = new();
 
     [Theory]
     [InlineData("{}")]
@@ -30,10 +30,10 @@ public sealed class SettingsTests : IDisposable
 
     private Tokenizer Load(string config)
     {
-        File.Copy(GoldenFiles.Local("small_llama3.tokenizer.json"), Path.Combine(folder, "tokenizer.json"));
-        File.WriteAllText(Path.Combine(folder, "tokenizer_config.json"), config);
-        return Tokenizer.Load(folder);
+        File.Copy(GoldenFiles.Local("small_llama3.tokenizer.json"), folder.File("tokenizer.json"));
+        folder.Write("tokenizer_config.json", config);
+        return Tokenizer.Load(folder.Path);
     }
 
-    public void Dispose() => Directory.Delete(folder, recursive: true);
+    public void Dispose() => folder.Dispose();
 }

@@ -45,10 +45,8 @@ public class SmallTokenizerTests
     public void Ignore_merges_finds_tokens_that_no_merge_makes()
     {
         Tokenizer with = Tokenizer.Load(GoldenFiles.Local("small_tekken.tokenizer.json"));
-        string path = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
-        File.WriteAllText(path, File.ReadAllText(GoldenFiles.Local("small_tekken.tokenizer.json")).Replace("\"ignore_merges\":true", "\"ignore_merges\":false").Replace("\"ignore_merges\": true", "\"ignore_merges\": false"));
-        Tokenizer without = Tokenizer.Load(path);
-        File.Delete(path);
+        using TemporaryFolder folder = new();
+        Tokenizer without = Tokenizer.Load(folder.Write("tokenizer.json", File.ReadAllText(GoldenFiles.Local("small_tekken.tokenizer.json")).Replace("\"ignore_merges\":true", "\"ignore_merges\":false").Replace("\"ignore_merges\": true", "\"ignore_merges\": false")));
         foreach (JsonElement row in GoldenFiles.Rows(GoldenFiles.Local("small_tekken.ignore_merges.jsonl.gz")))
         {
             Assert.Equal(row.Integers("ignore_merges_true"), with.EncodeIds(row.Text("text"), false));

@@ -21,7 +21,6 @@ internal sealed class RunCheckpoints
     private readonly EarlyStopping? stopping;
     private readonly string? configuration;
     private readonly RunFolder folder;
-    private bool startsAnew;
 
     /// <param name="folder">The run's.</param>
     /// <param name="recipe">The run.</param>
@@ -52,7 +51,6 @@ internal sealed class RunCheckpoints
     {
         if (checkpoint is not null) Restore(checkpoint, warn);
         Last = checkpoint;
-        startsAnew = checkpoint is null;
         if (checkpoint is not null) PointToBest(); // a run that was killed while it saved may not have come so far
         AbandonedRecords.Move(folder.Path, scheduler.Step);
     }
@@ -66,8 +64,7 @@ internal sealed class RunCheckpoints
     {
         CheckpointName name = new(record.Epoch, record.Step);
         bool export = recipe.Checkpoint.Export == ConsolidatedExport.Every || (recipe.Checkpoint.Export == ConsolidatedExport.Final && isLast);
-        if (startsAnew) folder.SetAside(); // another model's, which this run would otherwise replace and prune
-        startsAnew = false;
+        if (Last is null) folder.SetAside(); // another model's, which this run would otherwise replace and prune
         CheckpointState state = State(validation);
         if (projection is not null) ModelArtifacts.WriteStudent(recipe, (BiEncoder)model, projection, folder.StudentOf(name), name, cancellation);
         folder.Publish(name, staged =>

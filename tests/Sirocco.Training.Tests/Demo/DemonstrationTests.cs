@@ -8,9 +8,9 @@ namespace Sirocco.Training.Tests.Demo;
 
 public sealed class DemonstrationTests : IDisposable
 {
-    private readonly string folder = Directory.CreateTempSubdirectory("sirocco-").FullName;
+    private readonly TemporaryFolder folder = new();
 
-    public void Dispose() => Directory.Delete(folder, recursive: true);
+    public void Dispose() => folder.Dispose();
 
     [Fact]
     public void The_shipped_data_is_complete()
@@ -62,7 +62,7 @@ public sealed class DemonstrationTests : IDisposable
         using CancellationTokenSource stop = new();
         Assert.ThrowsAny<OperationCanceledException>(() => Demonstration.Run(options, new DemonstrationObserver { Step = _ => stop.Cancel() }, stop.Token));
         Assert.False(Directory.Exists(options.OutputFolder));
-        Assert.DoesNotContain(Directory.GetDirectories(folder), path => Path.GetFileName(path) != "data");
+        Assert.DoesNotContain(Directory.GetDirectories(folder.Path), path => Path.GetFileName(path) != "data");
 
         Directory.CreateDirectory(options.OutputFolder);
         File.WriteAllText(Path.Combine(options.OutputFolder, "thesis.txt"), "mine");
@@ -83,7 +83,7 @@ public sealed class DemonstrationTests : IDisposable
     private DemonstrationOptions Options(string data, string output = "out") => new()
     {
         DataFolder = data,
-        OutputFolder = Path.Combine(folder, output),
+        OutputFolder = folder.File(output),
         Steps = 4,
         Threads = 2,
         Precision = Precision.F32,
@@ -92,7 +92,7 @@ public sealed class DemonstrationTests : IDisposable
     /// <summary>The first documents and queries of the shipped data.</summary>
     private string SmallData()
     {
-        string small = Path.Combine(folder, "data");
+        string small = folder.File("data");
         Directory.CreateDirectory(small);
         File.Copy(Path.Combine(Shipped, "tokenizer.json"), Path.Combine(small, "tokenizer.json"), overwrite: true);
         string[] train = Lines("queries.train"), documents = Lines("corpus");

@@ -7,7 +7,7 @@ namespace Sirocco.Training.Tests.Loop;
 /// <summary>Recorded runs of NeMo AutoModel's recipes, followed step by step within the tolerances of the recordings.</summary>
 public sealed class RecipeParityTests : IDisposable
 {
-    private readonly string folder = Directory.CreateTempSubdirectory("sirocco-recipe-").FullName;
+    private readonly TemporaryFolder folder = new();
 
     public static TheoryData<string> Cases =>
     [
@@ -16,7 +16,7 @@ public sealed class RecipeParityTests : IDisposable
         "distill",
     ];
 
-    public void Dispose() => Directory.Delete(folder, recursive: true);
+    public void Dispose() => folder.Dispose();
 
     [Theory]
     [MemberData(nameof(Cases))]
@@ -106,9 +106,9 @@ public sealed class RecipeParityTests : IDisposable
     /// <summary>The case's recipe with its paths made absolute and its output in this test's folder.</summary>
     private RetrievalRecipe Recipe(string goldens, string name, params string[] further)
     {
-        string file = Path.Combine(folder, "run.yaml");
+        string file = folder.File("run.yaml");
         File.WriteAllText(file, File.ReadAllText(Path.Combine(goldens, name, "run.yaml")).Replace("common/", Path.Combine(goldens, "common") + "/", StringComparison.Ordinal));
-        List<string> overrides = [.. CommandLineOf(Path.Combine(goldens, name, "README.md")), "--checkpoint.checkpoint_dir", Path.Combine(folder, "out"), .. further];
+        List<string> overrides = [.. CommandLineOf(Path.Combine(goldens, name, "README.md")), "--checkpoint.checkpoint_dir", folder.File("out"), .. further];
         RetrievalRecipe recipe = RecipeFile.ReadTraining(file, overrides).Recipe;
         string start = Path.Combine(goldens, name, "start.safetensors");
         return File.Exists(start) ? recipe with { InitialWeights = start } : recipe;

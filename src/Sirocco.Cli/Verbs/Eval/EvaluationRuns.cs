@@ -98,8 +98,14 @@ internal sealed class EvaluationRuns(Invocation invocation, EvaluationData data,
         if (embedder.Notice is { } notice) invocation.Notice("note: " + notice);
         using ProgressLine progress = invocation.Progress($"embedding with {model}", "texts", (long)data.Queries.Count + data.Corpus!.Count);
         IReadOnlyList<RetrievalRun> runs = Invocation.Load(() => ModelSearch.Run(embedder, data.Corpus, data.Queries, variants.Vectors, options, new Callback<int>(done => progress.Report(done)), invocation.Cancellation));
-        for (int i = 0; i < runs.Count; i++) rows.Add(new EvaluationRow(variants.Name(model, encoder.Precision, variants.Vectors[i]), runs[i]));
+        AddVariants(model, encoder.Precision, variants, runs);
         if (embedder.TextsCut > 0) invocation.Notice($"note: {embedder.TextsCut} texts were longer than {embedder.MaxLength} tokens and were cut");
+    }
+
+    /// <summary>A row for each way of keeping vectors.</summary>
+    private void AddVariants(string name, Precision? precision, EvaluationVariants variants, IReadOnlyList<RetrievalRun> runs)
+    {
+        foreach ((VectorVariant vectors, RetrievalRun run) in variants.Vectors.Zip(runs)) rows.Add(new EvaluationRow(variants.Name(name, precision, vectors), run));
     }
 
     private void AddIndex(string place, EmbedderOptions encoder, EvaluationVariants variants)
@@ -109,7 +115,7 @@ internal sealed class EvaluationRuns(Invocation invocation, EvaluationData data,
         if (variants.ChangeVectors)
         {
             IReadOnlyList<RetrievalRun> runs = Invocation.Load(() => ModelSearch.Run(index, data.Queries, variants.Vectors, options, new Callback<int>(done => progress.Report(done)), invocation.Cancellation));
-            for (int i = 0; i < runs.Count; i++) rows.Add(new EvaluationRow(variants.Name(place, null, variants.Vectors[i]), runs[i]));
+            AddVariants(place, null, variants, runs);
             return;
         }
 

@@ -84,7 +84,9 @@ public sealed record RecipeExplanation
         };
         long parameters = config.ParameterCount + head;
         long trained = recipe.Adapter is { } options ? AdapterSize(folder, options) : parameters;
-        Precision precision = recipe.Precision ?? ((recipe.FrozenType ?? recipe.Encoder.WeightType) is var type && type == ElementType.F32 || (type is null && config.StoredType is null or "float32") ? Precision.F32 : Precision.BF16);
+        ElementType? held = recipe.FrozenType ?? recipe.Encoder.WeightType;
+        bool single = held is null ? config.StoredType is null or "float32" : held == ElementType.F32;
+        Precision precision = recipe.Precision ?? (single ? Precision.F32 : Precision.BF16);
         return this with
         {
             Parameters = parameters,

@@ -8,7 +8,7 @@ internal static class ExtensionSections
 {
     /// <summary>Of matrix products; null, or auto, follows from the weights.</summary>
     public static Precision? Precision(SectionReader top) =>
-        top.OptionalChoice<(Precision? Value, bool)>("precision", null, ("auto", (null, true)), ("f32", (Compute.Precision.F32, true)), ("bf16", (Compute.Precision.BF16, true)))?.Value;
+        top.OptionalChoice<ValueTuple<Precision?>>("precision", null, ("auto", new(null)), ("f32", new(Compute.Precision.F32)), ("bf16", new(Compute.Precision.BF16)))?.Item1;
 
     public static PositionCount Positions(SectionReader top)
     {
