@@ -173,81 +173,8 @@ public sealed class RecipeRunner
         TrainingObjective<TBatch> objective,
         Precision precision,
         CancellationToken cancellation)
-        where TBatch : ExampleBatch
-    {
-        StepScheduler scheduler = setup.Scheduler;
-        TrainingValidation<TBatch>? validation = TrainingValidation<TBatch>.Of(setup, model, context, precision);
-        model.Decoder.Recompute = recipe.Distributed.RecomputeActivations;
-        ParameterArena arena = new(objective.Parameters);
-        IReadOnlyList<Parameter> own = objective.Projection?.Parameters ?? [];
-        if (recipe.InitialWeights is { } start) SetInitialWeights(start, model, own);
-        Optimizer optimizer = Optimizer.Create(
-            context, arena, recipe.Optimizer, parameter => recipe.ParameterSchedule is null ? objective.GroupOf(parameter) : objective.GroupOf(parameter).Scheduled(recipe.Optimizer.WeightDecay));
-        EarlyStopping? stopping = recipe.EarlyStopping is { } options ? new EarlyStopping(options) : null;
-        RunCheckpoints? checkpoints = setup.Folder is { } folder
-            ? new RunCheckpoints(folder, recipe, model, objective.Projection, optimizer, scheduler, stopping, Origin?.Configuration) { Schedule = setup.Schedule }
-            : null;
-        StopAfterStep.ThrowIfCancellationRequested();
-        checkpoints?.Resume(setup.Source, observer.Warned);
-        using RetrievalTrainer<TBatch> trainer = new(
-            context, objective, optimizer, checkpoints?.Schedule ?? setup.Schedule, scheduler, setup.Loader, recipe.ClipNorm, (ulong)recipe.Seed, recipe.StepScheduler.LossWindowSteps);
-        if (setup.Source is { } source) observer.Resumed(source, scheduler.Step);
-        using RunTracking tracking = RunTracking.Open(recipe, Origin, context, setup.Sets, scheduler.Step, observer);
-        tracking.Started(new TrainingPlan(
-            model.Parameters.Concat(own).Sum(parameter => parameter.Count), arena.Parameters.Sum(parameter => parameter.Count), setup.Loader.Dataset.Count, scheduler.TotalSteps, precision, recipe.Checkpoint.Folder));
-        RunOutcome outcome;
-        try
-        {
-            ValidationRecord? lastValidation = null;
-            RunOutcome? ended = stopping?.Verdict is { } verdict ? new RunOutcome(RunStatus.StoppedEarly, verdict) : null;
-            for (; !scheduler.IsDone && ended is null; scheduler.Advance())
-            {
-                // 1. Train.
-                TrainingRecord record = trainer.Step(cancellation);
-                tracking.Stepped(record);
-
-                // 2. Validate, except where the run is asked to end.
-                ValidationRecord? validated = null;
-                if (validation is not null && scheduler.IsValidationStep && !StopAfterStep.IsCancellationRequested)
-                {
-                    lastValidation = validated = validation.Run(objective, scheduler.Step, scheduler.Epoch, tracking.Validating, cancellation);
-                    tracking.Validated(validated);
-                    if (stopping?.Observe(validated) is { } reason) ended = new RunOutcome(RunStatus.StoppedEarly, reason);
-                }
-
-                // 3. Save.
-                bool isLast = scheduler.IsLast || ended is not null, asked = !isLast && StopAfterStep.IsCancellationRequested;
-                if (checkpoints is not null && (scheduler.IsCheckpointStep || isLast || asked))
-                {
-                    checkpoints.Save(record, validated, isLast, cancellation);
-                    tracking.Saved(checkpoints.Last!);
-                }
-
-                if (asked) ended = new RunOutcome(RunStatus.Cancelled, $"stopped after step {record.Step}{(checkpoints is null ? "" : $", saved as {checkpoints.Last}; the same command goes on from there")}");
-            }
-
-            tracking.Finished(model, arena.Parameters);
-            outcome = (ended ?? new RunOutcome(RunStatus.Completed)) with
-            {
-                Steps = scheduler.Done,
-                Checkpoint = checkpoints?.Last,
-                ModelFolder = checkpoints?.Last is { } newest ? ModelArtifacts.Find(newest) : null,
-                LastValidation = lastValidation,
-            };
-        }
-        catch (Exception failure)
-        {
-            Exception told = failure is TrainingDivergedException && checkpoints is not null
-                ? new TrainingDivergedException($"{failure.Message}; {(checkpoints.Last is { } last ? $"the last good checkpoint is {last}" : "no checkpoint was saved before")}", failure)
-                : failure;
-            tracking.Failed(told);
-            if (told != failure) throw told;
-            throw;
-        }
-
-        tracking.Ended(outcome);
-        return outcome;
-    }
+        where TBatch : ExampleBatch =>
+        new TrainingRun<TBatch>(recipe, setup, context, model, objective, precision) { Observer = observer, Origin = Origin, StopAfterStep = StopAfterStep }.Run(cancellation);
 
     /// <summary>What config.json of a folder calls a vector for each token, where that is what it asks for; sentence-transformers' files would go before it.</summary>
     private static string? MultiVectorName(string folder)
@@ -276,23 +203,6 @@ public sealed class RecipeRunner
     /// <summary>Attaches the recipe's adapter, and says what trains.</summary>
     private static IReadOnlyList<Parameter> Prepare(RetrievalRecipe recipe, EncoderModel model) =>
         recipe.Adapter is { } options ? Adapter.Attach(model, options, (ulong)recipe.Seed).Parameters : [.. model.Parameters];
-
-    /// <summary>Gives parameters that would start at random the values of a file.</summary>
-    private static void SetInitialWeights(string path, EncoderModel model, IReadOnlyList<Parameter> own)
-    {
-        using TensorArchive archive = TensorArchive.Open(path);
-        Dictionary<string, float[]> values = archive.Tensors.ToDictionary(tensor => tensor.Name, tensor => tensor.ToSingleArray(), StringComparer.Ordinal);
-        foreach (string name in model.Adapter?.SetParameters(values) ?? [.. values.Keys])
-        {
-            Parameter? parameter = model.Parameters.Concat(own).FirstOrDefault(candidate => InsideWrapper(candidate.Name, name));
-            if (parameter is null) throw new InvalidDataException($"{path}: tensor '{name}' names no parameter of {model.Path}");
-            parameter.SetValues(values[name]);
-        }
-    }
-
-    /// <summary>Whether a recording's name, which may have the wrapper's <c>model.</c> or <c>student.model.</c> before it, means a parameter of the checkpoint.</summary>
-    private static bool InsideWrapper(string parameter, string recorded) =>
-        recorded == parameter || recorded == "model." + parameter || recorded == "model.model." + parameter || recorded == "student.model." + parameter;
 
     private sealed class Silent : TrainingObserver;
 }
