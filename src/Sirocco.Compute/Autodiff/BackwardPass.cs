@@ -7,6 +7,7 @@ internal sealed unsafe class BackwardPass : IDisposable
 {
     private readonly Tape tape;
     private readonly ComputeContext context;
+    private readonly List<(Tensor Output, Tensor Input)> passed = [];
     private Scope? scope;
 
     internal BackwardPass(Tape tape, ComputeContext context, CancellationToken cancellation)
@@ -48,15 +49,12 @@ internal sealed unsafe class BackwardPass : IDisposable
     }
 
     /// <summary>
-    /// Passes the gradient of <paramref name="output"/> on to <paramref name="input"/> unchanged, as a residual connection does. The buffer itself changes
-    /// owner where it can, so this must be the last thing that an operation's backward does with that gradient.
+    /// Passes the gradient of <paramref name="output"/> on to <paramref name="input"/> unchanged, as a residual connection does, once the operation's backward has
+    /// returned: until then it may be read, wherever in the backward this stands.
     /// </summary>
     public void PassOn(Tensor output, Tensor input)
     {
-        if (!Wants(input)) return;
-        Tensor gradient = Gradient(output);
-        if (tape.Gradients.ContainsKey(input) || tape.IsWatched(output) || !tape.Gradients.Remove(output)) Add(input, gradient);
-        else tape.Gradients[input] = gradient;
+        if (Wants(input)) passed.Add((output, input));
     }
 
     internal void Seed(Tensor output, Tensor? seed)
@@ -72,9 +70,24 @@ internal sealed unsafe class BackwardPass : IDisposable
         using (scope = context.BeginScope(cancellation: Cancellation))
         {
             backward(this);
+            for (int i = 0; i < passed.Count; i++)
+            {
+                (Tensor output, Tensor input) = passed[i];
+                HandOver(output, input, isLast: passed.FindLastIndex(later => later.Output == output) == i);
+            }
+
+            passed.Clear();
         }
 
         scope = null;
+    }
+
+    /// <summary>The buffer of the output's gradient becomes the input's where nobody else needs it; otherwise it is added.</summary>
+    private void HandOver(Tensor output, Tensor input, bool isLast)
+    {
+        Tensor gradient = Gradient(output);
+        if (isLast && !tape.Gradients.ContainsKey(input) && !tape.IsWatched(output) && tape.Gradients.Remove(output)) tape.Gradients[input] = gradient;
+        else Add(input, gradient);
     }
 
     public void Dispose() => scope?.Dispose();

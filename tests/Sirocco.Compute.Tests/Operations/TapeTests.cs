@@ -89,6 +89,24 @@ public sealed class TapeTests
     }
 
     [Fact]
+    public void A_gradient_that_is_passed_on_can_still_be_read_by_the_same_operation_and_passed_on_again()
+    {
+        using ComputeContext context = new();
+        using Tape tape = new();
+        using Scope f = context.BeginScope(Precision.F32, tape);
+        Tensor a = f.Upload([1, 2], 1, 2), b = f.Upload([3, 4], 1, 2), c = f.Upload([5, 6], 1, 2), y = f.Upload([9, 12], 1, 2);
+        foreach (Tensor input in (Tensor[])[a, b, c]) tape.Watch(input);
+        tape.Record([y], [], [], pass =>
+        {
+            pass.PassOn(y, a);
+            pass.PassOn(y, b);
+            pass.Add(c, pass.Gradient(y));
+        });
+        tape.Backward(y, f.Upload([7, 8], 1, 2));
+        foreach (Tensor input in (Tensor[])[a, b, c]) Assert.Equal([7, 8], tape.Gradient(input)!.ToArray());
+    }
+
+    [Fact]
     public void Several_tapes_are_recorded_at_once_and_run_back_in_any_order()
     {
         using ComputeContext context = new();
