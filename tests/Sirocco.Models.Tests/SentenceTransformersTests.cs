@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Sirocco.Compute;
@@ -53,6 +54,8 @@ public sealed class SentenceTransformersTests : IDisposable
             Compare(golden, $"embeddings.truncate_{dimensions}", cut.Embed(texts), batched: name);
             using Embedder both = Embedder.FromPretrained(folder, F32 with { Dimensions = dimensions, Normalize = true });
             Compare(golden, $"embeddings.truncate_{dimensions}.normalize_embeddings", both.Embed(texts), batched: name);
+            foreach (Embedder each in (Embedder[])[embedder, normalized, cut, both])
+                Assert.Equal(each.Normalized, Array.TrueForAll(each.Embed(queries), vector => Math.Abs(TensorPrimitives.Norm<float>(vector) - 1) < 1e-5f));
         }
     }
 

@@ -30,7 +30,7 @@ public sealed class BiEncoder : EncoderModel
     /// <inheritdoc/>
     public override IEnumerable<Parameter> Parameters => [.. base.Parameters, .. Modules.SelectMany(module => module.Parameters)];
 
-    /// <summary>Whether vectors end with unit length before they are cut.</summary>
+    /// <summary>Whether whole vectors are of unit length.</summary>
     public bool EndsNormalized => Settings.Normalize || (Modules.Count > 0 && Modules[^1] is NormalizeModule);
 
     /// <summary>Features of a vector before it is cut to <see cref="EncoderSettings.Dimensions"/>.</summary>
@@ -83,18 +83,9 @@ public sealed class BiEncoder : EncoderModel
         options ??= new BackboneOptions();
         ModelFolder folder = ModelFolder.Open(path);
         BiEncoder model = Load(folder, new ModelOptions { Precision = options.Precision, IsCausal = options.IsCausal ?? folder.Config.IsCausal ?? false }, options.Pooling);
-        if (options.Pooling is { } pooling) model.Settings = model.Settings with { Poolings = [pooling] };
-        if (options.Normalize is { } normalize && normalize != model.EndsNormalized)
-        {
-            model.DropNormalize();
-            model.Settings = model.Settings with { Normalize = normalize };
-        }
-
+        model.Adjust(options.Pooling, options.Normalize);
         return model;
     }
-
-    /// <summary>Puts the caller's pooling, normalisation or dimensions in place of the folder's.</summary>
-    public void SetSettings(EncoderSettings settings) => Settings = settings;
 
     /// <summary>Writes the model as a folder that this library, transformers and sentence-transformers load. It appears when it is complete.</summary>
     /// <param name="folder">The folder; missing parents are made.</param>
@@ -102,8 +93,17 @@ public sealed class BiEncoder : EncoderModel
     /// <param name="cancellation">Leaves things as they were.</param>
     public void Save(string folder, ExportOptions? options = null, CancellationToken cancellation = default) => ModelExport.Write(this, folder, options ?? new ExportOptions(), cancellation);
 
-    /// <summary>Leaves out the modules that make vectors of unit length.</summary>
-    internal void DropNormalize() => Modules = [.. Modules.Where(module => module is not NormalizeModule)];
+    /// <summary>
+    /// Puts the caller's pooling and unit length in place of the folder's; null keeps what the folder says. A choice of unit length takes the place of Normalize modules at the end, too:
+    /// those come before a cut of the vectors, <see cref="EncoderSettings.Normalize"/> holds behind it.
+    /// </summary>
+    internal void Adjust(Pooling? pooling, bool? normalize)
+    {
+        if (pooling is { } chosen) Settings = Settings with { Poolings = [chosen] };
+        if (normalize is not { } unitLength) return;
+        while (Modules is [.., NormalizeModule]) Modules = [.. Modules.SkipLast(1)];
+        Settings = Settings with { Normalize = unitLength };
+    }
 
     /// <summary>Vectors of texts.</summary>
     /// <param name="f">Where tensors are made; under a tape, gradients flow as long as a single pooling is used and nothing is cut.</param>

@@ -14,7 +14,10 @@ public sealed record EncoderSettings
     /// <summary>Whether tokens of the prompt are pooled; they are attended to in any case.</summary>
     public bool IncludePrompt { get; init; } = true;
 
-    /// <summary>Whether vectors are made of unit length at the end. In a sentence-transformers folder that is a module of its own (<see cref="EncoderModule"/>).</summary>
+    /// <summary>
+    /// Whether vectors are made of unit length last of all, behind the cut to <see cref="Dimensions"/>. In a sentence-transformers folder a module does so before the cut
+    /// (<see cref="NormalizeModule"/>), and this is false.
+    /// </summary>
     public bool Normalize { get; init; } = true;
 
     /// <summary>Features kept of each vector; null keeps all.</summary>

@@ -28,7 +28,7 @@ public static class ContrastiveStep
             throw new ArgumentOutOfRangeException(nameof(temperature), temperature, "a temperature must be above 0, with a finite reciprocal");
         ModelFolder folder = ModelFolder.Open(model);
         using BiEncoder encoder = BiEncoder.Load(folder, options.Model);
-        ForwardPass.Adjust(encoder, options, options.Normalize ?? encoder.EndsNormalized);
+        encoder.Adjust(options.Pooling, options.Normalize);
         PaddedInput queries = PaddedInput.Read(input, "q_input_ids", "q_mask", encoder.Config, options.Positions);
         PaddedInput passages = PaddedInput.Read(input, "p_input_ids", "p_mask", encoder.Config, options.Positions);
         int count = queries.Shape.Rows;

@@ -23,26 +23,22 @@ public sealed class Embedder : IDisposable
     private readonly ComputeContext context;
     private readonly TextEncoder texts;
     private readonly EmbedderOptions options;
-    private readonly EncoderSettings settings;
     private readonly Precision precision;
-    private readonly bool normalize;
     private readonly Lock turn = new();
     private readonly Lazy<string> fingerprint;
     private long textsCut;
     private bool disposed;
 
-    private Embedder(string model, ModelFolder folder, BiEncoder encoder, TextEncoder texts, ComputeContext context, EncoderSettings settings, bool normalize, EmbedderOptions options)
+    private Embedder(string model, ModelFolder folder, BiEncoder encoder, TextEncoder texts, ComputeContext context, EmbedderOptions options)
     {
         Model = model;
         this.encoder = encoder;
         this.texts = texts;
         this.context = context;
-        this.settings = settings;
-        this.normalize = normalize;
         this.options = options;
         precision = options.Precision ?? encoder.NaturalPrecision;
         fingerprint = new Lazy<string>(() => ModelFingerprint.Of(folder.ModulesDirectory ?? folder.Directory ?? folder.Path, options.Adapter));
-        Dimensions = Math.Min(settings.Dimensions ?? int.MaxValue, encoder.Features);
+        Dimensions = Math.Min(options.Dimensions ?? Settings.Dimensions ?? int.MaxValue, encoder.Features);
     }
 
     /// <summary>The folder, file or hub id that the embedder was loaded from.</summary>
@@ -58,19 +54,19 @@ public sealed class Embedder : IDisposable
     public long TextsCut => Interlocked.Read(ref textsCut);
 
     /// <summary>Texts put before a text, by name.</summary>
-    public IReadOnlyDictionary<string, string> Prompts => settings.Prompts;
+    public IReadOnlyDictionary<string, string> Prompts => Settings.Prompts;
 
     /// <summary>The prompt that this model puts before queries: the one named <c>query</c>, else its default, else nothing.</summary>
-    public string QueryPrompt => settings.PromptOf("query");
+    public string QueryPrompt => Settings.PromptOf("query");
 
     /// <summary>The prompt that this model puts before documents: the one named <c>document</c>, <c>passage</c> or <c>corpus</c>, else its default, else nothing.</summary>
-    public string DocumentPrompt => settings.PromptOf("document", "passage", "corpus");
+    public string DocumentPrompt => Settings.PromptOf("document", "passage", "corpus");
 
     /// <summary>A remark for the user on how the model's folder was taken, or null.</summary>
     public string? Notice => encoder.Notice;
 
     /// <summary>Whether vectors are of unit length.</summary>
-    public bool Normalized => normalize;
+    public bool Normalized => IsCut ? Settings.Normalize : encoder.EndsNormalized;
 
     /// <summary>Precision of products.</summary>
     public Precision Precision => precision;
@@ -83,6 +79,11 @@ public sealed class Embedder : IDisposable
 
     /// <summary>The network's settings.</summary>
     public ModelConfig Config => encoder.Config;
+
+    private EncoderSettings Settings => encoder.Settings;
+
+    /// <summary>Whether vectors are shorter than the network gives them.</summary>
+    private bool IsCut => Dimensions < encoder.Features;
 
     /// <summary>Loads a model.</summary>
     /// <param name="model">
@@ -127,21 +128,16 @@ public sealed class Embedder : IDisposable
         ComputeContext? context = null;
         try
         {
-            // Cutting and unit length come last, outside the network: sentence-transformers cuts what its modules give, any other folder cuts first.
+            encoder.Adjust(options.Pooling, options.Normalize);
             EncoderSettings settings = encoder.Settings;
-            if (options.Pooling is { } pooling) settings = settings with { Poolings = [pooling] };
-            if (options.Dimensions is { } dimensions) settings = settings with { Dimensions = dimensions };
-            bool normalize = options.Normalize ?? settings.Normalize;
             // Sentence-transformers' cut takes what there is.
             if (options.Dimensions is { } wanted && (wanted < 1 || (wanted > encoder.Features && !settings.IsSentenceTransformers)))
                 throw new ArgumentException($"{wanted} dimensions are asked for, but {model} gives vectors of {encoder.Features}; ask for at most that many", nameof(options));
-            encoder.SetSettings(settings with { Normalize = false });
-            if (options.Normalize is false) encoder.DropNormalize();
             TextEncoder texts = new(folder, settings, options.MaxLength);
             if (options.MaxLength is not null) texts.RequireRoom(pair: false);
             settings.Prompt(options.PromptName, options.Prompt);
             context = loading.NewContext();
-            return new Embedder(model, folder, encoder, texts, context, settings, normalize, options);
+            return new Embedder(model, folder, encoder, texts, context, options);
         }
         catch
         {
@@ -205,11 +201,11 @@ public sealed class Embedder : IDisposable
     }
 
     private string Prompt(string? name, string? text) =>
-        name is null && text is null ? settings.Prompt(options.PromptName, options.Prompt) : settings.Prompt(name, text);
+        name is null && text is null ? Settings.Prompt(options.PromptName, options.Prompt) : Settings.Prompt(name, text);
 
     private LengthBatcher<T, float[]> Batcher<T>(Func<T, string> text, string prompt)
     {
-        int skip = settings.IncludePrompt || prompt.Length == 0 ? 0 : texts.PromptTokens(prompt);
+        int skip = Settings.IncludePrompt || prompt.Length == 0 ? 0 : texts.PromptTokens(prompt);
         return new LengthBatcher<T, float[]>
         {
             Tokenize = item => Encode(prompt + text(item)),
@@ -244,7 +240,9 @@ public sealed class Embedder : IDisposable
         for (int i = 0; i < vectors.Length; i++)
         {
             float[] vector = vectors[i] = rows.AsSpan(i * encoder.Features, Dimensions).ToArray();
-            if (normalize) TensorPrimitives.Divide(vector, Math.Max(TensorPrimitives.Norm<float>(vector), 1e-12f), vector);
+
+            // The cut took unit length away.
+            if (IsCut && Settings.Normalize) TensorPrimitives.Divide(vector, Math.Max(TensorPrimitives.Norm<float>(vector), 1e-12f), vector);
         }
 
         return vectors;

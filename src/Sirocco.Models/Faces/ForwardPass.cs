@@ -142,16 +142,8 @@ public static class ForwardPass
         if (wantsHead ? hasHead : task == ModelTask.Causal && !wantsEmbedding)
             return CausalModel.Load(folder, model.Held);
         BiEncoder encoder = BiEncoder.Load(folder, model with { IsCausal = model.IsCausal ?? folder.Config.IsCausal });
-        Adjust(encoder, options, options.Normalize ?? false);
+        encoder.Adjust(options.Pooling, options.Normalize ?? false);
         return encoder;
-    }
-
-    /// <summary>The caller's pooling and normalisation in place of the folder's.</summary>
-    internal static void Adjust(BiEncoder encoder, ForwardPassOptions options, bool normalize)
-    {
-        if (!normalize) encoder.DropNormalize();
-        EncoderSettings settings = encoder.Settings with { Normalize = normalize };
-        encoder.SetSettings(options.Pooling is { } pooling ? settings with { Poolings = [pooling] } : settings);
     }
 
     /// <summary>Of a causal model: what a bi-encoder around its decoder would give.</summary>

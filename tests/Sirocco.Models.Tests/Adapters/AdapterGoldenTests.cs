@@ -208,7 +208,7 @@ public sealed class AdapterGoldenTests : IDisposable
         public PretrainedModel Open()
         {
             PretrainedModel model = PretrainedModel.Open(Base);
-            if (model is BiEncoder encoder) encoder.SetSettings(encoder.Settings with { Poolings = [Pooling.Average], Normalize = true });
+            if (model is BiEncoder encoder) encoder.Adjust(Pooling.Average, normalize: true);
             return model;
         }
 

@@ -197,7 +197,7 @@ public sealed class AdapterTests : IDisposable
     {
         string recording = Golden.Folder("retrieval/bi-ministral3-" + kind);
         using BiEncoder model = (BiEncoder)EncoderModel.FromPretrained(Golden.Folder("retrieval/common/ministral3"));
-        model.SetSettings(new EncoderSettings { Normalize = true });
+        model.Adjust(Pooling.Average, normalize: true);
         Adapter adapter = Adapter.Attach(model, new AdapterOptions { Rank = 4, Alpha = 32, UseDora = kind == "dora", Initialization = start, TargetModules = targets });
         using TensorArchive first = TensorArchive.Open(Path.Combine(recording, "start.safetensors")), batches = TensorArchive.Open(Path.Combine(recording, "batches.safetensors"));
         using TensorArchive gradients = TensorArchive.Open(Path.Combine(recording, "step0-gradients.safetensors"));
