@@ -151,6 +151,31 @@ public sealed class ConfigTests : IDisposable
         Assert.Equal(expected, Read(json.ToJsonString()).KeyValueHeads);
     }
 
+    [Theory] // Ministral3Config has a head_dim of its own, the others divide
+    [InlineData("ministral3", null, 128)]
+    [InlineData("ministral3", "null", 16)]
+    [InlineData("mistral", null, 16)]
+    [InlineData("llama", "null", 16)]
+    public void No_head_size_means_the_classs_default_and_null_a_share_of_the_hidden_size(string type, string? value, int expected)
+    {
+        JsonObject json = JsonNode.Parse(Minimal)!.AsObject();
+        json["model_type"] = type;
+        if (value is not null) json["head_dim"] = JsonNode.Parse(value);
+        Assert.Equal(expected, Read(json.ToJsonString()).HeadSize);
+    }
+
+    [Theory]
+    [InlineData("llama", null, true)]
+    [InlineData("mistral", 9, false)]
+    [InlineData("ministral3", 9, false)]
+    public void Only_Mistrals_families_have_windows_and_only_Llama_biases(string type, int? window, bool biased)
+    {
+        JsonObject json = JsonNode.Parse(Minimal)!.AsObject();
+        (json["model_type"], json["sliding_window"], json["attention_bias"], json["mlp_bias"]) = (type, 9, true, true);
+        ModelConfig config = Read(json.ToJsonString());
+        Assert.Equal((window, biased, biased), (config.SlidingWindow, config.AttentionBias, config.MlpBias));
+    }
+
     [Theory]
     [InlineData("hidden_size", null, "hidden_size is missing")]
     [InlineData("hidden_size", "\"64\"", "hidden_size is \"64\", expected a whole number")]
@@ -180,7 +205,6 @@ public sealed class ConfigTests : IDisposable
     [Theory]
     [InlineData("model_type", "\"bert\"", "model_type 'bert' is not supported")]
     [InlineData("hidden_act", "\"gelu\"", "hidden_act 'gelu'")]
-    [InlineData("mlp_bias", "true", "mlp_bias true")]
     [InlineData("rope_scaling", "{\"rope_type\": \"dynamic\", \"factor\": 2}", "rope_type 'dynamic'")]
     [InlineData("rope_scaling", "{\"type\": \"linear\", \"factor\": 2}", "rope_type 'linear'")]
     public void What_is_not_built_is_refused_by_name(string key, string value, string message)

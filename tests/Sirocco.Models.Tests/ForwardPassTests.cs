@@ -37,6 +37,40 @@ public sealed class ForwardPassTests : IDisposable
         Assert.Equal(1, Compare(golden, ForwardPass.Run(folder, input, F32), name => name == "logits", 2e-5));
     }
 
+    // llama-biased and ministral3-bidirectional-window hold what transformers' formulas (modeling_llama.py, modeling_ministral3.py, masking_utils.py), written down in torch, give in f64.
+    // llama-biased has a sliding_window too, which Llama does not know.
+    [SkippableFact]
+    public void Llama_with_biases_everywhere_gives_the_reference_logits_loss_and_gradients()
+    {
+        string folder = Golden.Folder("models/llama-biased");
+        using TensorArchive golden = TensorArchive.Open(Path.Combine(folder, "goldens.safetensors"));
+        using TensorArchive input = Input(golden, ("input_ids", "input_ids"), ("labels", "input_ids"));
+        IReadOnlyList<OutgoingTensor> outputs = ForwardPass.Run(folder, input, F32 with { Outputs = ["logits", "loss", "grads"] });
+        Assert.Equal(2, Compare(golden, outputs, name => name is "logits" or "loss", 2e-5));
+        Assert.Equal(34, Compare(golden, outputs, name => name.StartsWith("grad.", StringComparison.Ordinal), 1e-4));
+    }
+
+    [SkippableFact]
+    public void A_bidirectional_window_reaches_its_whole_width_to_both_sides()
+    {
+        string folder = Golden.Folder("models/ministral3-bidirectional-window");
+        using TensorArchive golden = TensorArchive.Open(Path.Combine(folder, "goldens.safetensors"));
+        using TensorArchive input = Input(golden, ("input_ids", "input_ids"), ("attention_mask", "attention_mask"));
+        IReadOnlyList<OutgoingTensor> outputs = ForwardPass.Run(folder, input, F32 with { Pooling = Pooling.Average });
+        Golden.AssertClose(outputs.Single(output => output.Name == "last_hidden_state"), golden["last_hidden_state"], 2e-5);
+        Golden.AssertClose(outputs.Single(output => output.Name == "embedding"), golden["avg"], 2e-5);
+    }
+
+    [SkippableFact]
+    public void Positions_that_are_given_do_not_change_which_token_comes_first()
+    {
+        string folder = Golden.Folder("models/ministral3-bidirectional-window");
+        using TensorArchive golden = TensorArchive.Open(Path.Combine(folder, "goldens.safetensors"));
+        using TensorArchive input = Input(golden, ("input_ids", "input_ids"), ("attention_mask", "attention_mask"), ("position_ids", "position_ids"));
+        IReadOnlyList<OutgoingTensor> outputs = ForwardPass.Run(folder, input, F32 with { Pooling = Pooling.First, Outputs = ["embedding"] });
+        Golden.AssertClose(outputs.Single(), golden["positions.cls"], 2e-5);
+    }
+
     [SkippableFact]
     public void The_bidirectional_reranker_gives_the_reference_scores()
     {

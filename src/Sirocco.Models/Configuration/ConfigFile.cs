@@ -18,14 +18,14 @@ internal static class ConfigFile
     // model_type of the text network → family, defaults of its configuration class where config.json is silent, whether the type means bidirectional attention.
     private static readonly Dictionary<string, (ModelFamily Family, Defaults Defaults, bool Bidirectional)> Types = new(StringComparer.Ordinal)
     {
-        ["llama"] = (ModelFamily.Llama, new(2048, 1e-6, null, null), false),
-        ["llama_bidirec"] = (ModelFamily.Llama, new(2048, 1e-6, null, null), true),
-        ["mistral"] = (ModelFamily.Mistral, new(131_072, 1e-6, 8, 4096), false),
-        ["ministral3"] = (ModelFamily.Ministral3, new(262_144, 1e-5, 8, null), false),
-        ["ministral3_bidirec"] = (ModelFamily.Ministral3, new(262_144, 1e-5, 8, null), true),
+        ["llama"] = (ModelFamily.Llama, new(2048, 1e-6, null, null, null), false),
+        ["llama_bidirec"] = (ModelFamily.Llama, new(2048, 1e-6, null, null, null), true),
+        ["mistral"] = (ModelFamily.Mistral, new(131_072, 1e-6, 8, null, 4096), false),
+        ["ministral3"] = (ModelFamily.Ministral3, new(262_144, 1e-5, 8, 128, null), false),
+        ["ministral3_bidirec"] = (ModelFamily.Ministral3, new(262_144, 1e-5, 8, 128, null), true),
     };
 
-    private sealed record Defaults(int MaxPositions, double NormEpsilon, int? KeyValueHeads, int? SlidingWindow);
+    private sealed record Defaults(int MaxPositions, double NormEpsilon, int? KeyValueHeads, int? HeadSize, int? SlidingWindow);
 
     public static ModelConfig Read(ConfigReader file)
     {
@@ -35,7 +35,6 @@ internal static class ConfigFile
         if (!Types.TryGetValue(type, out var known))
             throw new NotSupportedException($"{file.File}: model_type '{Visible.Short(type)}' is not supported; supported are {string.Join(", ", Types.Keys)} and mistral3");
         if (text.Text("hidden_act") is { } activation and not "silu") throw new NotSupportedException($"{file.File}: hidden_act '{Visible.Short(activation)}' is not supported; these networks use silu");
-        if (text.Bool("mlp_bias", false)) throw new NotSupportedException($"{file.File}: mlp_bias true is not supported; no published Llama or Ministral has it");
         if (text.Has("num_local_experts") || text.Has("moe")) throw new NotSupportedException($"{file.File}: mixtures of experts are not supported");
 
         Defaults defaults = known.Defaults;
@@ -44,8 +43,9 @@ internal static class ConfigFile
         int silent = text.Mentions("num_key_value_heads") ? heads : defaults.KeyValueHeads ?? heads; // null means one for each head; no key means the class's default
         int keyValueHeads = text.Int("num_key_value_heads", 1, heads, Math.Min(silent, heads));
         if (heads % keyValueHeads != 0) throw text.Wrong("num_key_value_heads", $"a divisor of num_attention_heads, {heads}");
-        if (!text.Has("head_dim") && hidden % heads != 0) throw text.Wrong("hidden_size", $"a multiple of num_attention_heads, {heads}, where head_dim is not given");
-        int headSize = text.Int("head_dim", 2, 1 << 16, text.Has("head_dim") ? 0 : hidden / heads);
+        int? defaultHeadSize = text.Mentions("head_dim") ? null : defaults.HeadSize; // null means a head's share of the hidden size; no key means the class's default
+        if (!text.Has("head_dim") && defaultHeadSize is null && hidden % heads != 0) throw text.Wrong("hidden_size", $"a multiple of num_attention_heads, {heads}, where head_dim is not given");
+        int headSize = text.Int("head_dim", 2, 1 << 16, defaultHeadSize ?? hidden / heads);
         if (headSize % 2 != 0 || headSize < 2) throw text.Wrong("head_dim", "an even number");
         if ((long)heads * headSize > MostFeatures) throw text.Wrong("num_attention_heads", $"at most {MostFeatures / headSize} heads of {headSize}");
         int positions = text.Int("max_position_embeddings", 1, MostPositions, defaults.MaxPositions);
@@ -62,8 +62,9 @@ internal static class ConfigFile
             HeadSize = headSize,
             MaxPositions = positions,
             NormEpsilon = (float)text.Number("rms_norm_eps", 0, 1, defaults.NormEpsilon),
-            SlidingWindow = Window(text, defaults),
-            AttentionBias = text.Bool("attention_bias", false),
+            SlidingWindow = known.Family == ModelFamily.Llama ? null : Window(text, defaults),
+            AttentionBias = known.Family == ModelFamily.Llama && text.Bool("attention_bias", false),
+            MlpBias = known.Family == ModelFamily.Llama && text.Bool("mlp_bias", false),
             InitializerRange = (float)text.Number("initializer_range", 0, 100, 0.02),
             TieWordEmbeddings = text.OptionalBool("tie_word_embeddings") ?? file.Bool("tie_word_embeddings", !ReferenceEquals(file, text)),
             IsCausal = Causal(file, text, known.Bidirectional || outer == "mistral3_bidirec"),
@@ -111,8 +112,12 @@ internal static class ConfigFile
         json["tie_word_embeddings"] = config.TieWordEmbeddings;
         json["rope_parameters"] = RopeFile.Write(config.Rope);
         if (config.Family != ModelFamily.Llama) json["sliding_window"] = config.SlidingWindow;
-        if (config.AttentionBias || config.Family == ModelFamily.Llama) json["attention_bias"] = config.AttentionBias;
-        if (config.Family == ModelFamily.Llama) json["mlp_bias"] = false;
+        if (config.Family == ModelFamily.Llama)
+        {
+            json["attention_bias"] = config.AttentionBias;
+            json["mlp_bias"] = config.MlpBias;
+        }
+
         if (config.IsCausal is { } causal) json["is_causal"] = causal;
         if (config.Pooling is { } pooling) json["pooling"] = pooling;
         if (config.Temperature != 1 || json.ContainsKey("temperature")) json["temperature"] = Number(config.Temperature);
@@ -141,8 +146,7 @@ internal static class ConfigFile
     private static int? Window(ConfigReader text, Defaults defaults)
     {
         if (!text.Mentions("sliding_window")) return defaults.SlidingWindow;
-        if (!text.Has("sliding_window") || !text.Bool("use_sliding_window", true)) return null;
-        return text.Int("sliding_window", 1, int.MaxValue);
+        return text.Has("sliding_window") ? text.Int("sliding_window", 1, int.MaxValue) : null;
     }
 
     private static bool? Causal(ConfigReader file, ConfigReader text, bool bidirectionalType)

@@ -52,11 +52,14 @@ public sealed record ModelConfig
     /// <summary>ε of the norms.</summary>
     public float NormEpsilon { get; init; } = 1e-5f;
 
-    /// <summary>Keys that a query sees, its own included; null means all.</summary>
+    /// <summary>w: keys that a causal query sees, its own included; a bidirectional one sees w to each side besides its own. Null means all.</summary>
     public int? SlidingWindow { get; init; }
 
-    /// <summary>Whether q, k, v and o have biases.</summary>
+    /// <summary>Whether q, k, v and o have biases; Llama only.</summary>
     public bool AttentionBias { get; init; }
+
+    /// <summary>Whether gate, up and down have biases; Llama only.</summary>
+    public bool MlpBias { get; init; }
 
     /// <summary>Standard deviation of new weights.</summary>
     public float InitializerRange { get; init; } = 0.02f;
@@ -104,8 +107,10 @@ public sealed record ModelConfig
     /// <exception cref="NotSupportedException">The file describes a network that is not built here; the message names it.</exception>
     public static ModelConfig Load(string folder) => ConfigFile.Read(ConfigReader.Load(Directory.Exists(folder) ? Path.Combine(folder, "config.json") : folder));
 
-    /// <summary>The keys a query may see.</summary>
-    public AttentionMask Mask(bool causal) => new(causal, SlidingWindow);
+    /// <summary>
+    /// The keys a query may see. transformers counts a window w in two ways (masking_utils.py): causal queries i see i − j &lt; w, bidirectional ones |i − j| ≤ w.
+    /// </summary>
+    public AttentionMask Mask(bool causal) => new(causal, causal || SlidingWindow is int.MaxValue ? SlidingWindow : SlidingWindow + 1);
 
     /// <summary>Number of weights of the decoder: embedding, layers, final norm.</summary>
     public long ParameterCount

@@ -97,10 +97,10 @@ public static class ForwardPass
                     AddPadded(output, As<CausalModel>(network, output).Logits(f, hidden));
                     break;
                 case "embedding":
-                    AddMatrix(output, Embedding(network, options, f, hidden, segments));
+                    AddMatrix(output, Embedding(network, options, f, hidden, batch.Shape.Places));
                     break;
                 case "score":
-                    AddMatrix(output, As<CrossEncoder>(network, output).Score(f, hidden, batch.Ids, segments));
+                    AddMatrix(output, As<CrossEncoder>(network, output).Score(f, hidden, batch.Ids, batch.Shape.Places));
                     break;
                 case "loss" or "grads" when loss is null:
                     CausalModel causal = As<CausalModel>(network, output);

@@ -45,9 +45,9 @@ public sealed class Decoder
                 V = Project("self_attn.v_proj", ShardAxis.Rows, keys, hidden, config.AttentionBias),
                 O = Project("self_attn.o_proj", ShardAxis.Columns, hidden, queries, config.AttentionBias),
                 PostNorm = Take("post_attention_layernorm.weight", ShardAxis.None, hidden),
-                Gate = Project("mlp.gate_proj", ShardAxis.Rows, config.IntermediateSize, hidden),
-                Up = Project("mlp.up_proj", ShardAxis.Rows, config.IntermediateSize, hidden),
-                Down = Project("mlp.down_proj", ShardAxis.Columns, hidden, config.IntermediateSize),
+                Gate = Project("mlp.gate_proj", ShardAxis.Rows, config.IntermediateSize, hidden, config.MlpBias),
+                Up = Project("mlp.up_proj", ShardAxis.Rows, config.IntermediateSize, hidden, config.MlpBias),
+                Down = Project("mlp.down_proj", ShardAxis.Columns, hidden, config.IntermediateSize, config.MlpBias),
             };
         }
 

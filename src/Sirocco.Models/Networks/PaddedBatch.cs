@@ -20,12 +20,13 @@ public sealed class PaddedBatch
 {
     private readonly int[] cells;
 
-    private PaddedBatch(int rows, int columns, int[] cells, Segments segments)
+    private PaddedBatch(int rows, int columns, int[] cells, Segments segments, Segments places)
     {
         Rows = rows;
         Columns = columns;
         this.cells = cells;
         Segments = segments;
+        Places = places;
     }
 
     /// <summary>Sequences.</summary>
@@ -36,6 +37,9 @@ public sealed class PaddedBatch
 
     /// <summary>The sequences without padding.</summary>
     public Segments Segments { get; }
+
+    /// <summary>The same sequences at the places that are counted, whatever positions the caller gave: what pooling goes by.</summary>
+    public Segments Places { get; }
 
     /// <summary>[tokens] row · columns + column of each token.</summary>
     public ReadOnlySpan<int> Cells => cells;
@@ -53,7 +57,7 @@ public sealed class PaddedBatch
         if (!mask.IsEmpty && mask.Length != size) throw new InvalidDataException($"attention_mask has {mask.Length} values for {rows} x {columns} tokens");
         if (!positionIds.IsEmpty && positionIds.Length != size) throw new InvalidDataException($"position_ids has {positionIds.Length} values for {rows} x {columns} tokens");
         int[] lengths = new int[rows];
-        List<int> cells = [], positions = [];
+        List<int> cells = [], places = [], positions = [];
         for (int row = 0; row < rows; row++)
         {
             int last = -1;
@@ -68,15 +72,18 @@ public sealed class PaddedBatch
                 }
 
                 last = column;
-                long position = positionIds.IsEmpty ? (count == PositionCount.Columns ? column : lengths[row]) : positionIds[cell];
+                int place = count == PositionCount.Columns ? column : lengths[row];
+                long position = positionIds.IsEmpty ? place : positionIds[cell];
                 if (position is < 0 or > int.MaxValue) throw new InvalidDataException($"position_ids[{row}, {column}] is {position}, expected a position from 0");
+                places.Add(place);
                 positions.Add((int)position);
                 cells.Add(cell);
                 lengths[row]++;
             }
         }
 
-        return new PaddedBatch(rows, columns, [.. cells], Segments.FromLengths(lengths, positions.ToArray()));
+        Segments counted = Segments.FromLengths(lengths, places.ToArray());
+        return new PaddedBatch(rows, columns, [.. cells], positionIds.IsEmpty ? counted : Segments.FromLengths(lengths, positions.ToArray()), counted);
     }
 
     /// <summary>The tokens' values of a padded matrix: ids, labels.</summary>
