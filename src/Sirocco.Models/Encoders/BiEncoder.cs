@@ -25,7 +25,7 @@ public sealed class BiEncoder : EncoderModel
     public EncoderSettings Settings { get; private set; }
 
     /// <summary>What follows pooling in a sentence-transformers folder.</summary>
-    public IReadOnlyList<EncoderModule> Modules { get; private set; }
+    internal IReadOnlyList<EncoderModule> Modules { get; private set; }
 
     /// <inheritdoc/>
     public override IEnumerable<Parameter> Parameters => [.. base.Parameters, .. Modules.SelectMany(module => module.Parameters)];

@@ -6,7 +6,7 @@ using Sirocco.Formats;
 namespace Sirocco.Models;
 
 /// <summary>A step between pooling and the finished vector.</summary>
-public abstract class EncoderModule
+internal abstract class EncoderModule
 {
     private protected EncoderModule()
     {
@@ -26,14 +26,14 @@ public abstract class EncoderModule
 }
 
 /// <summary>Scales each vector to unit length.</summary>
-public sealed class NormalizeModule : EncoderModule
+internal sealed class NormalizeModule : EncoderModule
 {
     /// <inheritdoc/>
     public override Tensor Apply(Scope f, Tensor x) => f.NormalizeRows(x);
 }
 
 /// <summary>activation(x Wᵀ + b), as the Dense module of sentence-transformers; with a residual also + x, or + x Rᵀ where the widths differ.</summary>
-public sealed class DenseModule : EncoderModule
+internal sealed class DenseModule : EncoderModule
 {
     private readonly Parameter weight;
     private readonly Parameter? bias;

@@ -3,7 +3,7 @@ using Sirocco.Compute;
 namespace Sirocco.Models;
 
 /// <summary>What a model folder is used as.</summary>
-public enum ModelTask
+internal enum ModelTask
 {
     /// <summary>Next-token logits.</summary>
     Causal,

@@ -3,11 +3,11 @@ namespace Sirocco.Training;
 /// <summary>One query with what it should find and what it should not.</summary>
 /// <param name="Query">Index into <see cref="ContrastiveData.Queries"/>.</param>
 /// <param name="Passages">Indexes into <see cref="ContrastiveData.Passages"/>: the positive first, then negatives.</param>
-public sealed record ContrastiveExample(int Query, IReadOnlyList<int> Passages);
+internal sealed record ContrastiveExample(int Query, IReadOnlyList<int> Passages);
 
 /// <summary>Training data of a bi-encoder, tokenized, special tokens included.</summary>
 /// <remarks>A passage is one document: two examples that name the same index share it, which false-negative masking relies on.</remarks>
-public sealed class ContrastiveData
+internal sealed class ContrastiveData
 {
     /// <param name="queries">Texts of queries.</param>
     /// <param name="passages">Texts of passages.</param>

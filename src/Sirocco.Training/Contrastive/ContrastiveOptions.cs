@@ -3,7 +3,7 @@ using Sirocco.Compute;
 namespace Sirocco.Training;
 
 /// <summary>Settings of a <see cref="ContrastiveTrainer"/>.</summary>
-public sealed record ContrastiveOptions
+internal sealed record ContrastiveOptions
 {
     /// <summary>Queries in a step.</summary>
     public int BatchSize { get; init; } = 32;

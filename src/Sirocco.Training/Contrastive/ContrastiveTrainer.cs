@@ -8,7 +8,7 @@ namespace Sirocco.Training;
 /// Trains a bi-encoder on queries and passages by contrastive loss. Weights and moments are f32 in a <see cref="ParameterArena"/>; matrix products run in the
 /// chosen precision. The examples of a step are a pure function of seed, epoch and position.
 /// </summary>
-public sealed class ContrastiveTrainer
+internal sealed class ContrastiveTrainer
 {
     private readonly ContrastiveData data;
     private readonly ContrastiveOptions options;

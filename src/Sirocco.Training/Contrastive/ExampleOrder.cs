@@ -1,7 +1,7 @@
 namespace Sirocco.Training;
 
 /// <summary>In which order examples are seen: a permutation that is a pure function of the seed and the epoch, so a run can resume anywhere.</summary>
-public static class ExampleOrder
+internal static class ExampleOrder
 {
     /// <summary>A permutation of 0 … <paramref name="count"/> − 1 (Fisher and Yates, drawn from SplitMix64).</summary>
     public static int[] Permutation(int count, ulong seed, int epoch)

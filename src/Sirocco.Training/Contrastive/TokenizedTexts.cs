@@ -1,7 +1,7 @@
 namespace Sirocco.Training;
 
 /// <summary>Token ids of many texts in one array: 4 bytes a token and no object for a text.</summary>
-public sealed class TokenizedTexts
+internal sealed class TokenizedTexts
 {
     private readonly int[] ids;
     private readonly int[] starts;

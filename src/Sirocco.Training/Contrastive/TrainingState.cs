@@ -1,7 +1,7 @@
 namespace Sirocco.Training;
 
 /// <summary>Where a run stands.</summary>
-public sealed record TrainingState
+internal sealed record TrainingState
 {
     /// <summary>Steps done.</summary>
     public long Step { get; init; }

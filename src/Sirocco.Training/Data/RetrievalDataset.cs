@@ -8,10 +8,10 @@ namespace Sirocco.Training;
 /// <param name="CorpusId">Its corpus.</param>
 /// <param name="Positives">Documents to find; without ids where texts stand in the record, without texts where the corpus lacks them.</param>
 /// <param name="Negatives">Documents not to find.</param>
-public sealed record RetrievalRecord(string QuestionId, string Question, string CorpusId, IReadOnlyList<RetrievalDocument> Positives, IReadOnlyList<RetrievalDocument> Negatives);
+internal sealed record RetrievalRecord(string QuestionId, string Question, string CorpusId, IReadOnlyList<RetrievalDocument> Positives, IReadOnlyList<RetrievalDocument> Negatives);
 
 /// <summary>Training records in the order of the reference's dataset, each turned into an example when it is asked for. Safe on many threads.</summary>
-public sealed class RetrievalDataset
+internal sealed class RetrievalDataset
 {
     private readonly RetrievalDatasetOptions options;
     private readonly RetrievalRows rows;

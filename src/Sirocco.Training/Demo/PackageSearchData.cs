@@ -57,11 +57,11 @@ public sealed class PackageSearchData
     /// <param name="queries">The queries.</param>
     /// <param name="documents">All documents, tokenized.</param>
     /// <param name="tokenizer">For the queries.</param>
-    public ContrastiveData Pairs(IReadOnlyList<PackageQuery> queries, TokenizedTexts documents, Tokenizer tokenizer) =>
+    internal ContrastiveData Pairs(IReadOnlyList<PackageQuery> queries, TokenizedTexts documents, Tokenizer tokenizer) =>
         new(Tokenize(tokenizer, queries.Select(query => query.Query)), documents, [.. queries.Select((query, i) => new ContrastiveExample(i, [PositiveOf(query)]))]);
 
     /// <summary>Token ids of texts, special tokens included.</summary>
-    public static TokenizedTexts Tokenize(Tokenizer tokenizer, IEnumerable<string> texts) =>
+    internal static TokenizedTexts Tokenize(Tokenizer tokenizer, IEnumerable<string> texts) =>
         TokenizedTexts.From([.. texts.AsParallel().AsOrdered().Select(text => tokenizer.EncodeIds(text))]);
 
     private static PackageQuery[] Queries(string folder, string part) =>

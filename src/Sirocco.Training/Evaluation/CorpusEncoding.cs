@@ -4,7 +4,7 @@ using Sirocco.Models;
 namespace Sirocco.Training;
 
 /// <summary>Vectors of many tokenized texts, for evaluation and mining.</summary>
-public static class CorpusEncoding
+internal static class CorpusEncoding
 {
     /// <summary>Tokens that go through the network at a time: enough to fill its products, few enough to stay near the caches.</summary>
     private const int TokensAtATime = 4096;

@@ -11,7 +11,7 @@ namespace Sirocco.Training;
 /// </code>
 /// </summary>
 /// <remarks>The same weights give the same figures, whatever was computed before.</remarks>
-public sealed class CorpusEvaluation
+internal sealed class CorpusEvaluation
 {
     private const int BlockDocuments = 1024;
 

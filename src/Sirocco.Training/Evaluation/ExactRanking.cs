@@ -6,7 +6,7 @@ namespace Sirocco.Training;
 /// The best documents for many queries, by comparing each query with every document. Documents come block by block and are not kept, so a corpus needs no
 /// memory beyond one block of it and its scores.
 /// </summary>
-public sealed class ExactRanking
+internal sealed class ExactRanking
 {
     /// <summary>Bytes of scores held at a time.</summary>
     private const long ScoreBytes = 64 << 20;

@@ -1,7 +1,7 @@
 namespace Sirocco.Training;
 
 /// <summary>The results of one query with their grades: all that a metric of rankings looks at.</summary>
-public sealed class JudgedRanking
+internal sealed class JudgedRanking
 {
     private const int Unjudged = int.MinValue;
     private readonly int[] grades;

@@ -85,7 +85,7 @@ public sealed class RetrievalMetric
     public static IReadOnlyList<string> Examples { get; } = ["ndcg@10", "ndcg_burges@10", "mrr@10", "recip_rank", "recall@100", "p@10", "map", "map@100", "success@5", "rprec", "bpref", "judged@10", "num_rel_ret", "msmarco_mrr@10"];
 
     /// <summary>The measure of one ranking; 0 where no document is relevant.</summary>
-    public double Of(JudgedRanking ranking)
+    internal double Of(JudgedRanking ranking)
     {
         ArgumentNullException.ThrowIfNull(ranking);
         return measure.Value(ranking, Cutoff ?? int.MaxValue);

@@ -1,7 +1,7 @@
 namespace Sirocco.Training;
 
 /// <summary>How well a model ranks each query's positive among its own candidates, as the recipes of NeMo AutoModel measure it.</summary>
-public static class CandidateValidation
+internal static class CandidateValidation
 {
     /// <summary>Scores every batch.</summary>
     /// <typeparam name="TBatch">A collator's batches.</typeparam>

@@ -8,7 +8,7 @@ namespace Sirocco.Training;
 /// observed, validated and saved between steps is the caller's business (<see cref="RecipeRunner"/>).
 /// </summary>
 /// <typeparam name="TBatch">A collator's batches.</typeparam>
-public sealed class RetrievalTrainer<TBatch> : IDisposable
+internal sealed class RetrievalTrainer<TBatch> : IDisposable
     where TBatch : ExampleBatch
 {
     private readonly TrainingObjective<TBatch> objective;

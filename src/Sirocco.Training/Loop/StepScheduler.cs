@@ -79,7 +79,7 @@ public sealed record StepSchedulerOptions
 }
 
 /// <summary>Counts steps and epochs of a run and says what is due at each, as NeMo AutoModel's step scheduler does.</summary>
-public sealed class StepScheduler
+internal sealed class StepScheduler
 {
     private readonly StepSchedulerOptions options;
     private int first;

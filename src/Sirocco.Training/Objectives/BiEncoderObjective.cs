@@ -7,7 +7,7 @@ namespace Sirocco.Training;
 /// <param name="contrast">The loss of token matrices.</param>
 /// <param name="parameters">The weights that can train.</param>
 /// <param name="positions">What positions of the collator's batches count.</param>
-public sealed class BiEncoderObjective(ContrastiveObjective contrast, IEnumerable<Parameter> parameters, PositionCount positions) : TrainingObjective<RetrievalBatch>
+internal sealed class BiEncoderObjective(ContrastiveObjective contrast, IEnumerable<Parameter> parameters, PositionCount positions) : TrainingObjective<RetrievalBatch>
 {
     /// <inheritdoc/>
     public override IEnumerable<Parameter> Parameters => parameters;

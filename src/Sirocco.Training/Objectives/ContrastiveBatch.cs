@@ -49,7 +49,7 @@ public sealed class ContrastiveBatch
     /// <summary>The batch that a collator made.</summary>
     /// <param name="batch">Queries and passages of a data loader.</param>
     /// <param name="positions">What positions count.</param>
-    public static ContrastiveBatch Of(RetrievalBatch batch, PositionCount positions)
+    internal static ContrastiveBatch Of(RetrievalBatch batch, PositionCount positions)
     {
         ArgumentNullException.ThrowIfNull(batch);
         long[] documents = batch.DocumentIds is { } ids ? [.. ids] : [.. Enumerable.Repeat(-1L, batch.Passages.Rows)];
@@ -104,7 +104,7 @@ public sealed class ContrastiveBatch
     /// <param name="examples">Indexes into <see cref="ContrastiveData.Examples"/>.</param>
     /// <param name="queryLength">Most tokens of a query.</param>
     /// <param name="passageLength">Most tokens of a passage.</param>
-    public static ContrastiveBatch Gather(ContrastiveData data, ReadOnlySpan<int> examples, int queryLength, int passageLength)
+    internal static ContrastiveBatch Gather(ContrastiveData data, ReadOnlySpan<int> examples, int queryLength, int passageLength)
     {
         int[] queries = new int[examples.Length], passages = new int[examples.Length * data.PassagesPerQuery];
         for (int i = 0; i < examples.Length; i++)

@@ -10,7 +10,7 @@ namespace Sirocco.Training;
 /// <param name="temperature">Scores are divided by it, after the model's own temperature.</param>
 /// <param name="precision">Of matrix products.</param>
 /// <param name="positions">What positions of the collator's batches count.</param>
-public sealed class CrossEncoderObjective(
+internal sealed class CrossEncoderObjective(
     ComputeContext context, CrossEncoder model, IEnumerable<Parameter> parameters, float temperature, Precision precision, PositionCount positions) : TrainingObjective<RerankingBatch>
 {
     /// <inheritdoc/>

@@ -4,7 +4,7 @@ using Sirocco.Models;
 namespace Sirocco.Training;
 
 /// <summary>The objective of a distillation recipe: Σ weight · term of how far a student is from its teacher, and of how well it ranks (see <see cref="DistillationLosses"/>).</summary>
-public sealed class DistillationObjective : TrainingObjective<DistillationBatch>
+internal sealed class DistillationObjective : TrainingObjective<DistillationBatch>
 {
     private static readonly HashSet<int> NoLayers = [];
 

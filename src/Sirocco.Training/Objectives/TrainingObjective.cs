@@ -6,12 +6,12 @@ namespace Sirocco.Training;
 /// <param name="Name">As the log has it, such as <c>train_accuracy</c>.</param>
 /// <param name="Sum">Sum over <paramref name="Weight"/>.</param>
 /// <param name="Weight">What the mean divides by.</param>
-public readonly record struct Measure(string Name, double Sum, double Weight);
+internal readonly record struct Measure(string Name, double Sum, double Weight);
 
 /// <summary>What one micro-batch gave.</summary>
 /// <param name="Loss">Mean over its queries, unscaled.</param>
 /// <param name="Measures">Further numbers.</param>
-public sealed record MicroBatchReport(float Loss, IReadOnlyList<Measure> Measures)
+internal sealed record MicroBatchReport(float Loss, IReadOnlyList<Measure> Measures)
 {
     /// <summary>A loss alone.</summary>
     public MicroBatchReport(float loss)
@@ -34,7 +34,7 @@ public sealed record CandidateScores(int Candidates, float[] Values)
 
 /// <summary>What a run minimises: a loss of a micro-batch as a function of the weights.</summary>
 /// <typeparam name="TBatch">A collator's batches.</typeparam>
-public abstract class TrainingObjective<TBatch>
+internal abstract class TrainingObjective<TBatch>
     where TBatch : ExampleBatch
 {
     private protected TrainingObjective()

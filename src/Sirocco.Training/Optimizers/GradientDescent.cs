@@ -6,7 +6,7 @@ namespace Sirocco.Training;
 /// <param name="context">The device.</param>
 /// <param name="optimizer">Holds the moments.</param>
 /// <param name="clipNorm">Largest global norm of a gradient; null switches clipping off.</param>
-public sealed class GradientDescent(ComputeContext context, Optimizer optimizer, double? clipNorm)
+internal sealed class GradientDescent(ComputeContext context, Optimizer optimizer, double? clipNorm)
 {
     /// <summary>Holds the moments.</summary>
     public Optimizer Optimizer => optimizer;

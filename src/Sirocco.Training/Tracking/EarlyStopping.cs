@@ -3,7 +3,7 @@ using System.Globalization;
 namespace Sirocco.Training;
 
 /// <summary>Watches a validation metric and says when it has not become better for as many validations as its options allow.</summary>
-public sealed class EarlyStopping
+internal sealed class EarlyStopping
 {
     private readonly EarlyStoppingOptions options;
     private int since;

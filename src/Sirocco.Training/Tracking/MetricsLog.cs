@@ -8,7 +8,7 @@ namespace Sirocco.Training;
 /// <c>training.jsonl</c> and <c>validation.jsonl</c> of a run, with the original's keys in its order, then tokens and tokens a second. Lines are flushed as they are written; a
 /// resumed run appends its own.
 /// </summary>
-public sealed class MetricsLog : TrainingObserver, IDisposable
+internal sealed class MetricsLog : TrainingObserver, IDisposable
 {
     private readonly StreamWriter training;
     private readonly StreamWriter validation;

@@ -4,7 +4,7 @@ namespace Sirocco.Training;
 /// Which rows make up each micro-batch: a pure function of seed, epoch and rank, as torch's DistributedSampler with drop_last draws them. A position in
 /// training is therefore two numbers: the epoch, and how many of its batches are done.
 /// </summary>
-public sealed class BatchSampler
+internal sealed class BatchSampler
 {
     private readonly DataLoaderOptions options;
     private readonly long seed;

@@ -6,7 +6,7 @@ using System.Text;
 namespace Sirocco.Training;
 
 /// <summary>Batches of a bi-encoder: queries and documents tokenized on their own, each side padded to its own longest text.</summary>
-public sealed class BiEncoderCollator : Collator<RetrievalBatch>
+internal sealed class BiEncoderCollator : Collator<RetrievalBatch>
 {
     private readonly BiEncoderCollatorOptions options;
 

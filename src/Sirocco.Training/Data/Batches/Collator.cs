@@ -2,7 +2,7 @@ namespace Sirocco.Training;
 
 /// <summary>Makes a micro-batch of examples. A pure function of its input, safe on many threads.</summary>
 /// <typeparam name="TBatch">What the objective takes.</typeparam>
-public abstract class Collator<TBatch>
+internal abstract class Collator<TBatch>
     where TBatch : ExampleBatch
 {
     private protected Collator(TrainingTokenizer tokenizer)

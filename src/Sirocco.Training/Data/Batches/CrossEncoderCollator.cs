@@ -3,7 +3,7 @@ using Sirocco.Text;
 namespace Sirocco.Training;
 
 /// <summary>Batches of a cross-encoder: each query with each of its documents as one text.</summary>
-public sealed class CrossEncoderCollator : Collator<RerankingBatch>
+internal sealed class CrossEncoderCollator : Collator<RerankingBatch>
 {
     private readonly CrossEncoderCollatorOptions options;
     private readonly PairTemplate template;

@@ -1,7 +1,7 @@
 namespace Sirocco.Training;
 
 /// <summary>Batches of a distillation: queries, positives and negatives apart.</summary>
-public sealed class DistillationCollator : Collator<DistillationBatch>
+internal sealed class DistillationCollator : Collator<DistillationBatch>
 {
     private readonly DistillationCollatorOptions options;
     private readonly TeacherEmbeddingCache? teacher;

@@ -1,7 +1,7 @@
 namespace Sirocco.Training;
 
 /// <summary>What every micro-batch knows of where it came from.</summary>
-public abstract class ExampleBatch
+internal abstract class ExampleBatch
 {
     private protected ExampleBatch(IReadOnlyList<RetrievalExample> examples)
     {
@@ -23,7 +23,7 @@ public abstract class ExampleBatch
 }
 
 /// <summary>A micro-batch of a bi-encoder.</summary>
-public sealed class RetrievalBatch : ExampleBatch
+internal sealed class RetrievalBatch : ExampleBatch
 {
     internal RetrievalBatch(IReadOnlyList<RetrievalExample> examples, TokenizedBatch queries, TokenizedBatch passages, long[]? documentIds)
         : base(examples)
@@ -51,7 +51,7 @@ public sealed class RetrievalBatch : ExampleBatch
 }
 
 /// <summary>A micro-batch of a cross-encoder.</summary>
-public sealed class RerankingBatch : ExampleBatch
+internal sealed class RerankingBatch : ExampleBatch
 {
     internal RerankingBatch(IReadOnlyList<RetrievalExample> examples, TokenizedBatch pairs)
         : base(examples)
@@ -71,7 +71,7 @@ public sealed class RerankingBatch : ExampleBatch
 }
 
 /// <summary>A micro-batch of a distillation.</summary>
-public sealed class DistillationBatch : ExampleBatch
+internal sealed class DistillationBatch : ExampleBatch
 {
     internal DistillationBatch(IReadOnlyList<RetrievalExample> examples, TokenizedBatch queries, TokenizedBatch positives, TokenizedBatch negatives, bool[] isNegative)
         : base(examples)
@@ -110,4 +110,4 @@ public sealed class DistillationBatch : ExampleBatch
 /// <param name="Queries">[queries, dimensions]</param>
 /// <param name="Positives">[queries, dimensions]</param>
 /// <param name="Negatives">[queries · K, dimensions]; zero where there is no negative.</param>
-public sealed record TeacherEmbeddings(int Dimensions, float[] Queries, float[] Positives, float[] Negatives);
+internal sealed record TeacherEmbeddings(int Dimensions, float[] Queries, float[] Positives, float[] Negatives);

@@ -5,7 +5,7 @@ namespace Sirocco.Training;
 
 /// <summary>Micro-batches of a dataset in the sampler's order, made ahead on another thread.</summary>
 /// <typeparam name="TBatch">What the collator makes.</typeparam>
-public sealed class RetrievalDataLoader<TBatch>
+internal sealed class RetrievalDataLoader<TBatch>
     where TBatch : ExampleBatch
 {
     private readonly RetrievalDataset dataset;

@@ -3,10 +3,10 @@ namespace Sirocco.Training;
 /// <summary>A document of an example.</summary>
 /// <param name="Text">Its text.</param>
 /// <param name="Id">Its id in the corpus; empty where the text stands in the record itself.</param>
-public readonly record struct RetrievalDocument(string Text, string Id);
+internal readonly record struct RetrievalDocument(string Text, string Id);
 
 /// <summary>A query with one positive document and negatives, as a collator takes it.</summary>
-public sealed record RetrievalExample
+internal sealed record RetrievalExample
 {
     /// <summary>Number of the record in its file, from 0.</summary>
     public required int Record { get; init; }

@@ -5,7 +5,7 @@ using Sirocco.Text;
 namespace Sirocco.Training;
 
 /// <summary>Token ids of the texts of one side of a batch, without padding, and the padded matrix [rows, columns] that the reference would make of them.</summary>
-public sealed class TokenizedBatch
+internal sealed class TokenizedBatch
 {
     private int[]? tokens;
 

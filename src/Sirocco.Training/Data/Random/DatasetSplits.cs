@@ -4,7 +4,7 @@ using System.Text.RegularExpressions;
 namespace Sirocco.Training;
 
 /// <summary>Parts of a dataset as Hugging Face datasets takes them, as row numbers.</summary>
-public static partial class DatasetSplits
+internal static partial class DatasetSplits
 {
     /// <summary>train_test_split(test_size, seed): a permutation whose first ⌈share · count⌉ rows are the test part.</summary>
     /// <param name="count">Rows.</param>

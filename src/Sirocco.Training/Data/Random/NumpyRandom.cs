@@ -3,7 +3,7 @@ using System.Numerics;
 namespace Sirocco.Training;
 
 /// <summary>numpy's <c>default_rng(seed)</c>: PCG64 (O'Neill 2014, XSL-RR 128/64) seeded by SeedSequence, with its draws of permutations.</summary>
-public static class NumpyRandom
+internal static class NumpyRandom
 {
     /// <summary>default_rng(seed).permutation(count): how Hugging Face datasets shuffle.</summary>
     public static int[] Permutation(int count, ulong seed)

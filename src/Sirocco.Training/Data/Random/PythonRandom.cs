@@ -3,7 +3,7 @@ using System.Numerics;
 namespace Sirocco.Training;
 
 /// <summary>Python's <c>random.Random(seed)</c>: the draws of sample and shuffle.</summary>
-public sealed class PythonRandom
+internal sealed class PythonRandom
 {
     private readonly MersenneTwister twister;
 

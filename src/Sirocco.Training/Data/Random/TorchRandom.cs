@@ -1,7 +1,7 @@
 namespace Sirocco.Training;
 
 /// <summary>What torch draws on the CPU.</summary>
-public static class TorchRandom
+internal static class TorchRandom
 {
     /// <summary>torch.randperm(count) with a generator seeded with <paramref name="seed"/>.</summary>
     /// <param name="count">Below 2³² / 20, where torch draws 32 bits for each place.</param>

@@ -5,7 +5,7 @@ using Sirocco.Text;
 namespace Sirocco.Training;
 
 /// <summary>A tokenizer with the padding, truncation and special-token rules under which the reference trains. Instances may be used by many threads at once.</summary>
-public sealed class TrainingTokenizer
+internal sealed class TrainingTokenizer
 {
     /// <summary>Values of model_type whose folders NeMo reads with mistral-common.</summary>
     private static readonly string[] MistralTypes = ["mistral", "pixtral", "mistral3", "ministral3"];

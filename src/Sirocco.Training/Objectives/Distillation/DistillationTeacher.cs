@@ -6,7 +6,7 @@ namespace Sirocco.Training;
 /// <summary>The network that a student follows. It does not train, so its passes record nothing.</summary>
 /// <param name="Model">The network, without a place in an arena.</param>
 /// <param name="Precision">Of its matrix products.</param>
-public sealed record DistillationTeacher(BiEncoder Model, Precision Precision)
+internal sealed record DistillationTeacher(BiEncoder Model, Precision Precision)
 {
     /// <summary>Pooled vectors, and the outputs of some layers.</summary>
     /// <param name="context">The device.</param>

@@ -3,7 +3,7 @@ using Sirocco.Compute;
 namespace Sirocco.Training;
 
 /// <summary>The linear layer that takes a student's vectors to its teacher's width: y = x Wᵀ + b, in f32 whatever the precision of the network.</summary>
-public sealed class StudentProjection
+internal sealed class StudentProjection
 {
     private StudentProjection(Parameter weight, Parameter bias) => (Weight, Bias) = (weight, bias);
 

@@ -7,7 +7,7 @@ namespace Sirocco.Training;
 /// writes on in the same file; TensorBoard then drops what it had of the steps that are done again.
 /// </summary>
 /// <remarks>Fields as in tensorflow/core/util/event.proto and framework/summary.proto.</remarks>
-public sealed class TensorBoardLog : TrainingObserver, IDisposable
+internal sealed class TensorBoardLog : TrainingObserver, IDisposable
 {
     private const string Prefix = "events.out.tfevents.", Version = "brain.Event:2";
     private const int WallTime = 1, Step = 2, FileVersion = 3, Summary = 5, SessionLog = 7; // Event
