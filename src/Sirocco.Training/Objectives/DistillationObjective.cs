@@ -62,25 +62,10 @@ internal sealed class DistillationObjective : TrainingObjective<DistillationBatc
     public override MicroBatchReport AddGradients(DistillationBatch batch, float share, DropoutDraw draw, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(batch);
-        bool ranks = losses.InfoNceWeight > 0 || losses.InfoNceDistillationWeight > 0, negatives = ranks && batch.IsNegative.Contains(true);
-        bool teacherRanks = negatives && losses.InfoNceDistillationWeight > 0;
+        bool negatives = (losses.InfoNceWeight > 0 || losses.InfoNceDistillationWeight > 0) && batch.IsNegative.Contains(true);
 
         // 1. What the teacher says.
-        (float[] Pooled, Dictionary<int, float[]> Layers) query, positive;
-        float[]? negative = null;
-        if (teacher is not null)
-        {
-            query = teacher.Read(context, batch.Queries, positions, teacherLayers, cancellation);
-            positive = teacher.Read(context, batch.Positives, positions, teacherLayers, cancellation);
-            if (teacherRanks) negative = teacher.Read(context, batch.Negatives, positions, NoLayers, cancellation).Pooled;
-        }
-        else
-        {
-            TeacherEmbeddings cached = batch.Teacher ?? throw new InvalidOperationException("there is neither a teacher_model nor a teacher_embeddings_cache");
-            RequireWidth(losses, projection.Weight.Rows, cached.Dimensions, "teacher_embeddings_cache");
-            (query, positive) = ((cached.Queries, []), (cached.Positives, []));
-            if (teacherRanks) negative = cached.Negatives;
-        }
+        TeacherAnswer answer = Teacher(batch, negatives && losses.InfoNceDistillationWeight > 0, cancellation);
 
         // 2. What the student says.
         using Tape tape = new();
@@ -88,33 +73,26 @@ internal sealed class DistillationObjective : TrainingObjective<DistillationBatc
         Scope Side(int side) => context.BeginScope(precision, tape, draw.Part(side, 3), cancellation);
         List<Tensor> layerTerms = [];
         double layerDistance = 0;
-        (Tensor q, Tensor projectedQ) = Student(ofQueries, batch.Queries, query.Layers, layerTerms, ref layerDistance);        // [B, features], [B, teacher's features]
-        (Tensor d, Tensor projectedD) = Student(ofPositives, batch.Positives, positive.Layers, layerTerms, ref layerDistance);
+        (Tensor q, Tensor projectedQ) = Student(ofQueries, batch.Queries, answer.QueryLayers, layerTerms, ref layerDistance);   // [B, features], [B, teacher's features]
+        (Tensor d, Tensor projectedD) = Student(ofPositives, batch.Positives, answer.PositiveLayers, layerTerms, ref layerDistance);
         Tensor? n = negatives ? student.Encode(ofNegatives, batch.Negatives.TokenArray, batch.Negatives.Segments(positions)) : null; // [B·K, features]
 
         // 3. How far they are apart.
         GradedRows Rows(Tensor x) => new(x.ToArray(), x.Columns);
-        GradedRows? Given(float[]? x) => x is null ? null : new GradedRows(x, query.Pooled.Length / batch.Count);
-        (GradedRows sq, GradedRows sd, GradedRows qp, GradedRows dp) = (Rows(q), Rows(d), Rows(projectedQ), Rows(projectedD));
-        PooledVectors own = new(sq, sd, n is null ? null : Rows(n)), theirs = new(Given(query.Pooled)!, Given(positive.Pooled)!, Given(negative));
-        double Both(double weight, GradedRows ownQ, GradedRows ownD, Func<GradedRows, GradedRows, double> distance) =>
-            weight > 0 ? distance(ownQ, theirs.Queries) + distance(ownD, theirs.Positives) : 0;
-        (string Name, double Weight, double Value)[] terms =
-        [
-            ("loss_distill", losses.CosineWeight, Both(losses.CosineWeight, qp, dp, (s, t) => EmbeddingDistance.Cosine(s, t, losses.Cosine, losses.CosineWeight))),
-            ("loss_mse", losses.EmbeddingErrorWeight, Both(losses.EmbeddingErrorWeight, qp, dp, (s, t) => EmbeddingDistance.Squared(s, t, losses.EmbeddingError, losses.EmbeddingErrorWeight))),
-            ("loss_score", losses.ScoreWeight, Both(losses.ScoreWeight, sq, sd, (s, t) => CandidateLosses.Score(s, t, losses.Score, losses.ScoreWeight))),
-            ("loss_intermediate", losses.IntermediateWeight, layerDistance),
-            ("loss_nce", losses.InfoNceWeight, losses.InfoNceWeight > 0 ? CandidateLosses.InfoNce(own, batch.IsNegative, losses.InfoNce, losses.InfoNceWeight) : 0),
-            ("loss_nce_distill", losses.InfoNceDistillationWeight, losses.InfoNceDistillationWeight > 0
-                ? CandidateLosses.InfoNceDistillation(own, theirs, batch.IsNegative, losses.InfoNceDistillation, losses.InfoNceDistillationWeight) : 0),
-        ];
+        PooledVectors own = new(Rows(q), Rows(d), n is null ? null : Rows(n)), projected = new(Rows(projectedQ), Rows(projectedD), null);
+        Term[] terms = Terms(own, projected, answer.Vectors(batch.Count), batch.IsNegative, layerDistance);
         float total = (float)terms.Sum(term => Math.Max(term.Weight, 0) * term.Value);
         MicroBatchReport report = new(total, [.. terms.Select(term => new Measure(term.Name, term.Value, 1))]);
         if (!float.IsFinite(total)) return report;
 
         // 4. Back through the student. Layers have derivatives of their own.
-        (Tensor, float[])[] gradients = [(q, sq.SingleGradient()), (d, sd.SingleGradient()), (projectedQ, qp.SingleGradient()), (projectedD, dp.SingleGradient())];
+        (Tensor, float[])[] gradients =
+        [
+            (q, own.Queries.SingleGradient()),
+            (d, own.Positives.SingleGradient()),
+            (projectedQ, projected.Queries.SingleGradient()),
+            (projectedD, projected.Positives.SingleGradient()),
+        ];
         if (n is not null) gradients = [.. gradients, (n, own.Negatives!.SingleGradient())];
         Tensor loss = layerTerms.Aggregate(f.KnownGradient((float)(total - (losses.IntermediateWeight * layerDistance)), gradients), (sum, term) => f.Add(sum, term));
         tape.Backward(loss, f.Upload([share], 1, 1), cancellation);
@@ -142,6 +120,44 @@ internal sealed class DistillationObjective : TrainingObjective<DistillationBatc
 
     /// <summary>What validation divides scores by.</summary>
     public double ScoreTemperature { get; init; } = 1;
+
+    /// <summary>The teacher's vectors and layers for a batch, from its own passes or from the cache that the batch brings.</summary>
+    private TeacherAnswer Teacher(DistillationBatch batch, bool negatives, CancellationToken cancellation)
+    {
+        if (teacher is null)
+        {
+            TeacherEmbeddings cached = batch.Teacher ?? throw new InvalidOperationException("there is neither a teacher_model nor a teacher_embeddings_cache");
+            RequireWidth(losses, projection.Weight.Rows, cached.Dimensions, "teacher_embeddings_cache");
+            return new TeacherAnswer(cached.Queries, [], cached.Positives, [], negatives ? cached.Negatives : null);
+        }
+
+        (float[] queries, Dictionary<int, float[]> queryLayers) = teacher.Read(context, batch.Queries, positions, teacherLayers, cancellation);
+        (float[] positives, Dictionary<int, float[]> positiveLayers) = teacher.Read(context, batch.Positives, positions, teacherLayers, cancellation);
+        return new TeacherAnswer(queries, queryLayers, positives, positiveLayers, negatives ? teacher.Read(context, batch.Negatives, positions, NoLayers, cancellation).Pooled : null);
+    }
+
+    /// <summary>Every term by the name that logs have; the student's vectors get the derivatives of those with a weight, times their weights.</summary>
+    /// <param name="own">The student's vectors.</param>
+    /// <param name="projected">The same at the teacher's width; negatives have none.</param>
+    /// <param name="theirs">The teacher's vectors.</param>
+    /// <param name="isNegative">See <see cref="DistillationBatch.IsNegative"/>.</param>
+    /// <param name="layerDistance">The term over layers, which the student's passes have added up.</param>
+    private Term[] Terms(PooledVectors own, PooledVectors projected, PooledVectors theirs, IReadOnlyList<bool> isNegative, double layerDistance)
+    {
+        return
+        [
+            Weighted("loss_distill", losses.CosineWeight, weight => BothSides(projected, (s, t) => EmbeddingDistance.Cosine(s, t, losses.Cosine, weight))),
+            Weighted("loss_mse", losses.EmbeddingErrorWeight, weight => BothSides(projected, (s, t) => EmbeddingDistance.Squared(s, t, losses.EmbeddingError, weight))),
+            Weighted("loss_score", losses.ScoreWeight, weight => BothSides(own, (s, t) => CandidateLosses.Score(s, t, losses.Score, weight))),
+            Weighted("loss_intermediate", losses.IntermediateWeight, _ => layerDistance),
+            Weighted("loss_nce", losses.InfoNceWeight, weight => CandidateLosses.InfoNce(own, isNegative, losses.InfoNce, weight)),
+            Weighted("loss_nce_distill", losses.InfoNceDistillationWeight, weight => CandidateLosses.InfoNceDistillation(own, theirs, isNegative, losses.InfoNceDistillation, weight)),
+        ];
+
+        static Term Weighted(string name, double weight, Func<double, double> value) => new(name, weight, weight > 0 ? value(weight) : 0);
+
+        double BothSides(PooledVectors ours, Func<GradedRows, GradedRows, double> distance) => distance(ours.Queries, theirs.Queries) + distance(ours.Positives, theirs.Positives);
+    }
 
     private (Tensor Pooled, Tensor Projected) Student(Scope f, TokenizedBatch texts, Dictionary<int, float[]> targets, List<Tensor> terms, ref double distance)
     {
@@ -183,5 +199,19 @@ internal sealed class DistillationObjective : TrainingObjective<DistillationBatc
     {
         if (losses is { CosineWeight: <= 0, EmbeddingErrorWeight: <= 0, IntermediateWeight: <= 0 } || features == projected) return;
         throw new ArgumentException($"model.teacher_hidden_size is {projected}, but {where} gives vectors of {features} features");
+    }
+
+    /// <summary>A term of the loss, unweighted, and its weight; 0 where it has none.</summary>
+    private readonly record struct Term(string Name, double Weight, double Value);
+
+    /// <summary>What the teacher makes of a batch: pooled vectors, row after row, and the outputs of the layers that the student's are compared with.</summary>
+    private sealed record TeacherAnswer(
+        float[] Queries, Dictionary<int, float[]> QueryLayers, float[] Positives, Dictionary<int, float[]> PositiveLayers, float[]? Negatives)
+    {
+        public PooledVectors Vectors(int queries)
+        {
+            int features = Queries.Length / queries;
+            return new PooledVectors(new GradedRows(Queries, features), new GradedRows(Positives, features), Negatives is null ? null : new GradedRows(Negatives, features));
+        }
     }
 }
