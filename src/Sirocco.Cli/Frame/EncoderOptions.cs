@@ -20,7 +20,12 @@ internal sealed class EncoderOptions
     /// <param name="variants">Whether the verb has --dimensions and --precision of its own, which take several values.</param>
     public void AddTo(Verb verb, bool variants = false)
     {
-        foreach (Option option in (Option[])[attention.Yes, attention.No, pooling, normalize.Yes, normalize.No, maxLength, batchTokens, deterministic, CommonOptions.Threads, CommonOptions.Device]) verb.Add(option);
+        Option[] options =
+        [
+            attention.Yes, attention.No, pooling, normalize.Yes, normalize.No, maxLength, batchTokens,
+            deterministic, CommonOptions.Threads, CommonOptions.Device,
+        ];
+        foreach (Option option in options) verb.Add(option);
         if (variants) return;
         verb.Add(dimensions);
         verb.Add(CommonOptions.Precision);

@@ -20,7 +20,12 @@ internal sealed class NetworkOptions
 
     public void AddTo(Verb verb)
     {
-        foreach (Option option in (Option[])[attention.Yes, attention.No, pooling, normalize.Yes, normalize.No, positions, deterministic, CommonOptions.Precision, CommonOptions.Threads, CommonOptions.Device]) verb.Add(option);
+        Option[] options =
+        [
+            attention.Yes, attention.No, pooling, normalize.Yes, normalize.No, positions,
+            deterministic, CommonOptions.Precision, CommonOptions.Threads, CommonOptions.Device,
+        ];
+        foreach (Option option in options) verb.Add(option);
     }
 
     /// <param name="invocation">whose options</param>

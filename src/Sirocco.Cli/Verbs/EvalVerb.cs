@@ -13,36 +13,124 @@ internal sealed class EvalVerb : Verb
 {
     private const string DefaultMetrics = "ndcg@10,mrr@10,recall@10,recall@100,map@100";
 
-    private readonly Argument<string[]> inputs = new("MODEL") { Description = "Model folders or hub ids, .gguf files, indexes of `sirocco index`, TREC run files; each is a row of the table", Arity = ArgumentArity.ZeroOrMore };
-    private readonly Option<string?> corpus = new("--corpus") { Description = "Documents with _id or id, text and perhaps title: .jsonl (also .gz), .csv, .tsv, .parquet, .arrow, a BEIR or corpus folder", HelpName = "FILE" };
-    private readonly Option<string?> queries = new("--queries") { Description = "Queries: records with query or text, _id or id, and positive (an id or a list) where there is no --qrels", HelpName = "FILE" };
+    private readonly Argument<string[]> inputs = new("MODEL")
+    {
+        Description = "Model folders or hub ids, .gguf files, indexes of `sirocco index`, TREC run files; each is a row of the table",
+        Arity = ArgumentArity.ZeroOrMore,
+    };
+
+    private readonly Option<string?> corpus = new("--corpus")
+    {
+        Description = "Documents with _id or id, text and perhaps title: .jsonl (also .gz), .csv, .tsv, .parquet, .arrow, a BEIR or corpus folder",
+        HelpName = "FILE",
+    };
+
+    private readonly Option<string?> queries = new("--queries")
+    {
+        Description = "Queries: records with query or text, _id or id, and positive (an id or a list) where there is no --qrels",
+        HelpName = "FILE",
+    };
+
     private readonly Option<string?> qrels = new("--qrels") { Description = "Judgements: BEIR's .tsv or TREC's four columns, also .gz", HelpName = "FILE" };
-    private readonly Option<string?> pairs = new("--pairs") { Description = "Instead of a search: sentence1, sentence2, score; correlations of the cosine with the score", HelpName = "FILE" };
-    private readonly Option<string> metrics = new("--metrics") { Description = "Names with commas between, such as ndcg@10, mrr@10, recall@100, map, p@5, success@1", HelpName = "LIST", DefaultValueFactory = _ => DefaultMetrics };
+
+    private readonly Option<string?> pairs = new("--pairs")
+    {
+        Description = "Instead of a search: sentence1, sentence2, score; correlations of the cosine with the score",
+        HelpName = "FILE",
+    };
+
+    private readonly Option<string> metrics = new("--metrics")
+    {
+        Description = "Names with commas between, such as ndcg@10, mrr@10, recall@100, map, p@5, success@1",
+        HelpName = "LIST",
+        DefaultValueFactory = _ => DefaultMetrics,
+    };
+
     private readonly Option<bool> bm25 = new("--bm25") { Description = "Add a row for BM25, the baseline without a model" };
-    private readonly Option<string?> dimensions = new("--dimensions") { Description = "Keep the first N features of each vector; several numbers with commas between make a row each", HelpName = "N,…" };
-    private readonly Option<string> store = new("--store") { Description = "How vectors are kept: f32, int8, binary; several with commas between make a row each", HelpName = "LIST", DefaultValueFactory = _ => "f32" };
-    private readonly Option<string> precision = new("--precision") { Description = "How weights are held and multiplied: auto, f32, bf16, int8; several with commas between make a row each", HelpName = "LIST", DefaultValueFactory = _ => "auto" };
-    private readonly Option<string?> queryPrompt = new("--query-prompt") { Description = "Put this before each query [the model's prompt for queries]", HelpName = "STR" };
-    private readonly Option<string?> prompt = new("--prompt") { Description = "Put this before each document [the model's prompt for documents]", HelpName = "STR" };
+
+    private readonly Option<string?> dimensions = new("--dimensions")
+    {
+        Description = "Keep the first N features of each vector; several numbers with commas between make a row each",
+        HelpName = "N,…",
+    };
+
+    private readonly Option<string> store = new("--store")
+    {
+        Description = "How vectors are kept: f32, int8, binary; several with commas between make a row each",
+        HelpName = "LIST",
+        DefaultValueFactory = _ => "f32",
+    };
+
+    private readonly Option<string> precision = new("--precision")
+    {
+        Description = "How weights are held and multiplied: auto, f32, bf16, int8; several with commas between make a row each",
+        HelpName = "LIST",
+        DefaultValueFactory = _ => "auto",
+    };
+
+    private readonly Option<string?> queryPrompt = new("--query-prompt")
+    {
+        Description = "Put this before each query [the model's prompt for queries]",
+        HelpName = "STR",
+    };
+
+    private readonly Option<string?> prompt = new("--prompt")
+    {
+        Description = "Put this before each document [the model's prompt for documents]",
+        HelpName = "STR",
+    };
+
     private readonly Option<int?> top = CommonOptions.Integer("--top", "N", 1, 1 << 20, "Documents ranked for each query [as many as the metrics look at]");
     private readonly Option<int?> maxQueries = CommonOptions.Integer("--max-queries", "N", 1, int.MaxValue, "Ask the first N judged queries only");
-    private readonly Option<string?> rerank = new("--rerank") { Description = "Add rows in which this reranker orders the best documents of each row", HelpName = "MODEL" };
+
+    private readonly Option<string?> rerank = new("--rerank")
+    {
+        Description = "Add rows in which this reranker orders the best documents of each row",
+        HelpName = "MODEL",
+    };
+
     private readonly Option<int?> candidates = CommonOptions.Integer("--candidates", "N", 1, 1 << 20, "Documents that the reranker reads for each query [50]");
-    private readonly Option<bool> compare = new("--compare") { Description = "Show how each row differs from the first: difference, t, p and Cohen's d of a paired t-test over queries" };
-    private readonly Option<string> missing = CommonOptions.Choice("--missing", "zero", "What a judged query counts that a run lacks: 0, as in ir_measures, or nothing, as in pytrec_eval", "zero", "skip");
-    private readonly Option<string?> output = new("--output") { Description = "Write the ranking as a TREC run; of several rows each with its number before the extension", HelpName = "FILE" };
-    private readonly Option<string?> perQuery = new("--per-query") { Description = "Write the metrics of each query of each row as JSON Lines", HelpName = "FILE" };
+
+    private readonly Option<bool> compare = new("--compare")
+    {
+        Description = "Show how each row differs from the first: difference, t, p and Cohen's d of a paired t-test over queries",
+    };
+
+    private readonly Option<string> missing = CommonOptions.Choice("--missing", "zero",
+        "What a judged query counts that a run lacks: 0, as in ir_measures, or nothing, as in pytrec_eval", "zero", "skip");
+
+    private readonly Option<string?> output = new("--output")
+    {
+        Description = "Write the ranking as a TREC run; of several rows each with its number before the extension",
+        HelpName = "FILE",
+    };
+
+    private readonly Option<string?> perQuery = new("--per-query")
+    {
+        Description = "Write the metrics of each query of each row as JSON Lines",
+        HelpName = "FILE",
+    };
+
     private readonly EncoderOptions encoder = new();
 
     public EvalVerb()
         : base("eval", "Measures how well models, indexes or runs find the right documents (definitions of trec_eval), several in one table.",
-            new Example("a model on the shipped test queries, beside BM25", "./sirocco eval ./demo-output --corpus demo/corpus.jsonl.gz --queries demo/queries.test.jsonl.gz --bm25"),
-            new Example("a BEIR data set: two models, cut to 256 features and kept as bytes too", "./sirocco eval ./base ./trained --corpus scifact/corpus.jsonl --queries scifact/queries.jsonl --qrels scifact/qrels/test.tsv --dimensions 256,768 --store f32,int8 --compare"),
+            new Example(
+                "a model on the shipped test queries, beside BM25",
+                "./sirocco eval ./demo-output --corpus demo/corpus.jsonl.gz --queries demo/queries.test.jsonl.gz --bm25"),
+            new Example(
+                "a BEIR data set: two models, cut to 256 features and kept as bytes too",
+                "./sirocco eval ./base ./trained --corpus scifact/corpus.jsonl --queries scifact/queries.jsonl --qrels scifact/qrels/test.tsv"
+                + " --dimensions 256,768 --store f32,int8 --compare"),
             new Example("what another program found", "./sirocco eval run.trec --qrels qrels.txt --metrics ndcg_cut_10,recip_rank,map --json"))
     {
         Add(inputs);
-        foreach (Option option in (Option[])[corpus, queries, qrels, pairs, metrics, bm25, dimensions, store, precision, queryPrompt, prompt, top, maxQueries, rerank, candidates, compare, missing, output, perQuery, CommonOptions.Adapter]) Add(option);
+        Option[] options =
+        [
+            corpus, queries, qrels, pairs, metrics, bm25, dimensions, store, precision, queryPrompt, prompt, top, maxQueries, rerank, candidates, compare, missing, output, perQuery,
+            CommonOptions.Adapter,
+        ];
+        foreach (Option option in options) Add(option);
         encoder.AddTo(this, variants: true);
     }
 
@@ -57,8 +145,7 @@ internal sealed class EvalVerb : Verb
             return PairSimilarity.Run(invocation, file, given, options, variants, invocation.Get(queryPrompt));
         }
 
-        RetrievalMetric[] measured = [.. invocation.Get(metrics)!.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Select(name => Invocation.Load(() => RetrievalMetric.Parse(name))).DistinctBy(metric => metric.Name)];
-        if (measured.Length == 0) throw new UsageException("--metrics names no metric; leave the option out or name one, such as ndcg@10");
+        RetrievalMetric[] measured = Metrics(invocation.Get(metrics)!);
         if (given.Length == 0 && !invocation.Get(bm25)) throw new UsageException("name a MODEL, an index or a run file to evaluate, or give --bm25");
         string? ranking = invocation.Get(output), values = invocation.Get(perQuery);
         DataFiles.RequireFolder("--output", ranking);
@@ -82,6 +169,13 @@ internal sealed class EvalVerb : Verb
         if (values is not null) report.WriteQueries(values, invocation.Terminal);
         if (ranking is not null) WriteRuns(invocation, ranking, runs.Rows);
         return ExitStatus.Success;
+    }
+
+    private static RetrievalMetric[] Metrics(string list)
+    {
+        string[] names = list.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+        if (names.Length == 0) throw new UsageException("--metrics names no metric; leave the option out or name one, such as ndcg@10");
+        return [.. names.Select(name => Invocation.Load(() => RetrievalMetric.Parse(name))).DistinctBy(metric => metric.Name)];
     }
 
     private EvaluationData Read(Invocation invocation, Subject[] subjects)

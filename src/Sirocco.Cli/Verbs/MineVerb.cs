@@ -9,35 +9,30 @@ namespace Sirocco.Cli.Verbs;
 /// <summary><c>sirocco mine</c>: hard negatives by the mining configuration of NeMo AutoModel, as published.</summary>
 internal sealed class MineVerb : Verb, ITakesOverrides
 {
-    private readonly Argument<string?> recipe = new("RECIPE") { Description = "A YAML configuration with a section mining; then overrides such as --mining.hard_neg_margin 0.9", Arity = ArgumentArity.ZeroOrOne, DefaultValueFactory = _ => null };
-    private readonly Option<string?> config = new("--config", "-c") { Description = "The configuration, in the spelling of the original's scripts", HelpName = "RECIPE" };
+    private readonly RecipeOptions recipe = new(
+        "mine",
+        "configuration",
+        "A YAML configuration with a section mining; then overrides such as --mining.hard_neg_margin 0.9",
+        ". Beyond the original: mining.corpus (a file of documents that queries name by id), mining.index (their vectors, made by sirocco index), mining.finite_only, "
+            + "mining.drop_equal_texts (no negatives with a positive's text), mining.reranker and mining.reranker_margin, data.positions columns|tokens, and inline records (.jsonl) "
+            + "as mining.train_qa_file_path");
 
     public MineVerb()
         : base("mine", "Mines hard negatives: for each question of a training file, documents that the model ranks high and that are no answers.",
-            new Example("a configuration as published, on a model and data of your own", "./sirocco mine mining_config.yaml --mining.model_name_or_path ./encoder --mining.train_qa_file_path train.json --mining.train_file_output_path mined.json"),
-            new Example("resumable, with a second opinion on what is too good to be a negative", "./sirocco mine mining_config.yaml --mining.cache_embeddings_dir cache --mining.reranker ./reranker --mining.drop_equal_texts true"),
+            new Example("a configuration as published, on a model and data of your own", "./sirocco mine mining_config.yaml --mining.model_name_or_path ./encoder"
+                + " --mining.train_qa_file_path train.json --mining.train_file_output_path mined.json"),
+            new Example("resumable, with a second opinion on what is too good to be a negative", "./sirocco mine mining_config.yaml --mining.cache_embeddings_dir cache"
+                + " --mining.reranker ./reranker --mining.drop_equal_texts true"),
             new Example("no more negatives than there are; the original completes lists with scores of -Infinity", "./sirocco mine mining_config.yaml --mining.finite_only true --json"))
     {
-        Add(recipe);
-        foreach (Option option in (Option[])[config, CommonOptions.Precision, CommonOptions.Threads, CommonOptions.Device, Overrides]) Add(option);
+        recipe.AddTo(this, CommonOptions.Precision, CommonOptions.Threads, CommonOptions.Device);
     }
 
-    public Option<string[]> Overrides { get; } = new("--override")
-    {
-        Description = "A value for a key of the configuration; --KEY VALUE, --KEY=VALUE and KEY=VALUE say the same. Beyond the original: mining.corpus (a file of documents that queries name by id), mining.index (their vectors, made by sirocco index), mining.finite_only, mining.drop_equal_texts (no negatives with a positive's text), mining.reranker and mining.reranker_margin, data.positions columns|tokens, and inline records (.jsonl) as mining.train_qa_file_path",
-        HelpName = "KEY=VALUE",
-        Arity = ArgumentArity.ZeroOrMore,
-    };
+    public Option<string[]> Overrides => recipe.Overrides;
 
     public override int Run(Invocation invocation)
     {
-        string? positional = invocation.Get(recipe), named = invocation.Get(config);
-        if (positional is not null && named is not null) throw new UsageException("the configuration is given twice; name it as RECIPE or with --config");
-        string path = positional ?? named ?? throw new UsageException("RECIPE is missing; see sirocco mine --help");
-        ResolvedRecipe<MiningRecipe> resolved = RecipeFile.ReadMining(path, invocation.Get(Overrides));
-        if (resolved.IgnoredKeys.Count > 0) invocation.Notice($"warning: without effect here: {string.Join(", ", resolved.IgnoredKeys)}");
-        foreach (string warning in resolved.Warnings) invocation.Notice($"warning: {warning}");
-
+        ResolvedRecipe<MiningRecipe> resolved = recipe.Read(invocation, (path, overrides) => RecipeFile.ReadMining(path, overrides));
         ComputeChoice choice = invocation.Compute();
         using Display display = new(invocation);
         HardNegativeMiner miner = new(new ModelOptions { Precision = choice.Precision, Threads = choice.Threads }, display) { Locate = invocation.Model };

@@ -10,38 +10,46 @@ namespace Sirocco.Cli.Verbs;
 /// <summary><c>sirocco train</c>: a retrieval recipe of NeMo AutoModel, as published.</summary>
 internal sealed class TrainVerb : Verb, ITakesOverrides
 {
-    private readonly Argument<string?> recipe = new("RECIPE") { Description = "A YAML recipe; then overrides such as --step_scheduler.max_steps 20 or optimizer.lr=1e-5", Arity = ArgumentArity.ZeroOrOne, DefaultValueFactory = _ => null };
-    private readonly Option<string?> config = new("--config", "-c") { Description = "The recipe, in the spelling of the original's scripts", HelpName = "RECIPE" };
+    private readonly RecipeOptions recipe = new(
+        "train", "recipe", "A YAML recipe; then overrides such as --step_scheduler.max_steps 20 or optimizer.lr=1e-5");
+
     private readonly Option<bool> explain = new("--explain") { Description = "Show what the recipe resolves to, sizes, memory and time; do not train" };
-    private readonly Option<string?> initialWeights = new("--initial-weights") { Description = "Values of parameters that would start at random: score heads, adapters, projections", HelpName = "FILE.safetensors" };
-    private readonly Option<bool> deterministic = new("--deterministic") { Description = "Results depend on nothing but recipe, data and number of threads, whatever the batch" };
-    private readonly Option<int?> processes = CommonOptions.Integer("--nproc-per-node", "N", 1, 1 << 16, "Ranks of the original's command lines: their rows, in-batch negatives and mean gradients, computed in this process one after the other; as distributed.dp_size");
+
+    private readonly Option<string?> initialWeights = new("--initial-weights")
+    {
+        Description = "Values of parameters that would start at random: score heads, adapters, projections",
+        HelpName = "FILE.safetensors",
+    };
+
+    private readonly Option<bool> deterministic = new("--deterministic")
+    {
+        Description = "Results depend on nothing but recipe, data and number of threads, whatever the batch",
+    };
+
+    private readonly Option<int?> processes = CommonOptions.Integer("--nproc-per-node", "N", 1, 1 << 16,
+        "Ranks of the original's command lines: their rows, in-batch negatives and mean gradients, computed in this process one after the other; as distributed.dp_size");
 
     public TrainVerb()
         : base("train", "Trains a bi-encoder, a cross-encoder or a student by a recipe.",
-            new Example("a recipe as published, on a model and data of your own", "./sirocco train llama3_2_1b.yaml --model.pretrained_model_name_or_path ./llama --tokenizer.pretrained_model_name_or_path ./llama --dataset.data_dir_list train.jsonl"),
-            new Example("what a recipe will do, and where each value comes from", "./sirocco train llama3_2_1b.yaml --explain --model.pretrained_model_name_or_path ./llama"),
-            new Example("the same for a program", "./sirocco train --config llama3_2_1b.yaml --explain --json --step_scheduler.max_steps 20 --lr_scheduler.lr_warmup_steps=2"))
+            new Example(
+                "a recipe as published, on a model and data of your own",
+                "./sirocco train llama3_2_1b.yaml --model.pretrained_model_name_or_path ./llama --tokenizer.pretrained_model_name_or_path ./llama --dataset.data_dir_list train.jsonl"),
+            new Example(
+                "what a recipe will do, and where each value comes from",
+                "./sirocco train llama3_2_1b.yaml --explain --model.pretrained_model_name_or_path ./llama"),
+            new Example(
+                "the same for a program",
+                "./sirocco train --config llama3_2_1b.yaml --explain --json --step_scheduler.max_steps 20 --lr_scheduler.lr_warmup_steps=2"))
     {
-        Add(recipe);
-        foreach (Option option in (Option[])[config, explain, initialWeights, processes, CommonOptions.Threads, CommonOptions.Device, deterministic, Overrides]) Add(option);
+        recipe.AddTo(this, explain, initialWeights, processes, CommonOptions.Threads, CommonOptions.Device, deterministic);
     }
 
-    public Option<string[]> Overrides { get; } = new("--override")
-    {
-        Description = "A value for a key of the recipe; --KEY VALUE, --KEY=VALUE and KEY=VALUE say the same",
-        HelpName = "KEY=VALUE",
-        Arity = ArgumentArity.ZeroOrMore,
-    };
+    public Option<string[]> Overrides => recipe.Overrides;
 
     public override int Run(Invocation invocation)
     {
-        string? positional = invocation.Get(recipe), named = invocation.Get(config);
-        if (positional is not null && named is not null) throw new UsageException("the recipe is given twice; name it as RECIPE or with --config");
-        string path = positional ?? named ?? throw new UsageException("RECIPE is missing; see sirocco train --help");
-        ResolvedRecipe<RetrievalRecipe> resolved = Read(path, invocation.Get(processes), invocation.Get(Overrides));
-        if (resolved.IgnoredKeys.Count > 0) invocation.Notice($"warning: without effect here: {string.Join(", ", resolved.IgnoredKeys)}");
-        foreach (string warning in resolved.Warnings) invocation.Notice($"warning: {warning}");
+        int? ranks = invocation.Get(processes);
+        ResolvedRecipe<RetrievalRecipe> resolved = recipe.Read(invocation, (path, overrides) => Read(path, ranks, overrides));
         if (invocation.Get(explain))
         {
             RecipeListing.Write(invocation, resolved);
@@ -72,10 +80,10 @@ internal sealed class TrainVerb : Verb, ITakesOverrides
     }
 
     /// <summary>Reads the recipe for so many ranks, so that its own records say so too.</summary>
-    private static ResolvedRecipe<RetrievalRecipe> Read(string path, int? ranks, string[]? overrides)
+    private static ResolvedRecipe<RetrievalRecipe> Read(string path, int? ranks, IReadOnlyList<string> overrides)
     {
         if (ranks is not > 1) return RecipeFile.ReadTraining(path, overrides);
-        ResolvedRecipe<RetrievalRecipe> resolved = RecipeFile.ReadTraining(path, [$"--distributed.dp_size={ranks}", .. overrides ?? []]);
+        ResolvedRecipe<RetrievalRecipe> resolved = RecipeFile.ReadTraining(path, [$"--distributed.dp_size={ranks}", .. overrides]);
         int? own = resolved.Recipe.Distributed.DataParallelSize;
         return own == ranks ? resolved : throw new UsageException($"--nproc-per-node is {ranks} and --distributed.dp_size {own}; give one of them, or the same number");
     }
