@@ -18,6 +18,14 @@ public class ArrowTests
         TableRows.AssertEqual(TableRows.ReadJsonLines(Golden.PathOf("arrow/" + entry.GetProperty("contents").GetString())), TableRows.Read(file));
     }
 
+    /// <summary>Written by apache-arrow 21.2.0 (JavaScript): slices whose nulls were not counted (−1), a dictionary that grows from batch to batch.</summary>
+    [Fact]
+    public void Nulls_that_the_writer_did_not_count_are_read()
+    {
+        using ArrowFile file = ArrowFile.Open(Golden.PathOf("arrow/javascript.arrow"));
+        TableRows.AssertEqual(TableRows.ReadJsonLines(Golden.PathOf("arrow/javascript.jsonl")), TableRows.Read(file));
+    }
+
     public static TheoryData<string> Damaged() => [.. Golden.Json("arrow/damaged.json").GetProperty("cases").EnumerateArray().Select(c => c.GetProperty("name").GetString()!)];
 
     [Theory]

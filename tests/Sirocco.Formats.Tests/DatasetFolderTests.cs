@@ -23,6 +23,7 @@ public class DatasetFolderTests
     [InlineData("corpus.parquet", "train")]
     [InlineData("data/val.arrow", "validation")]
     [InlineData("Test.jsonl", "test")]
+    [InlineData("data/test.jsonl.gz", "test")]
     [InlineData("dev/part1.parquet", "validation")]
     [InlineData("my_test_2.parquet", "test")]
     [InlineData("latest.parquet", "train")]

@@ -18,6 +18,18 @@ public class ParquetTests
         TableRows.AssertEqual(TableRows.ReadJsonLines(Golden.PathOf("parquet/" + entry.GetProperty("contents").GetString())), TableRows.Read(file));
     }
 
+    /// <summary>Written by parquet-rs 59.3.0 (parquet-wasm 0.8.0), DuckDB 1.5.6 and hyparquet-writer 0.17.0; the rows are those that were written.</summary>
+    [Theory]
+    [InlineData("arrow-rs", 90)]           // pages of 64 bytes, every delta encoding and BYTE_STREAM_SPLIT, three row groups
+    [InlineData("duckdb-nested", 60)]      // maps in lists in maps, lists of lists of lists, structs of nulls
+    [InlineData("hyparquet-nested", 400)]  // lists that go on over pages
+    public void Files_of_other_writers_hold_what_was_written(string name, int rows)
+    {
+        using TableFile file = TableFile.Open(Golden.PathOf($"parquet/{name}.parquet"));
+        Assert.Equal(rows, file.RowCount);
+        TableRows.AssertEqual(TableRows.ReadJsonLines(Golden.PathOf($"parquet/{name}.jsonl")), TableRows.Read(file));
+    }
+
     public static TheoryData<string> Damaged() => [.. Golden.Json("parquet/damaged.json").GetProperty("cases").EnumerateArray().Select(c => c.GetProperty("name").GetString()!)];
 
     [Theory]

@@ -174,13 +174,14 @@ internal ref struct ArrowBatchReader
         return at == rows ? values.Take(indices, field.Field) : throw new InvalidDataException($"the runs end after {at} of {rows} rows");
     }
 
+    /// <param name="nulls">How many values are null; −1 where the writer did not count them, as Arrow's JavaScript writer in slices.</param>
     private int NextNode(out long nulls)
     {
         if (nodes.Length / 16 <= node) throw new InvalidDataException("the record batch has fewer columns than the schema");
         ReadOnlySpan<byte> entry = nodes.Slice(16 * node++, 16);
         long length = BinaryPrimitives.ReadInt64LittleEndian(entry);
         nulls = BinaryPrimitives.ReadInt64LittleEndian(entry[8..]);
-        return length is >= 0 and <= int.MaxValue && nulls >= 0 && nulls <= length ? (int)length : throw new InvalidDataException($"{length} values, {nulls} of them null");
+        return length is >= 0 and <= int.MaxValue && nulls >= -1 && nulls <= length ? (int)length : throw new InvalidDataException($"{length} values, {nulls} of them null");
     }
 
     private int NextVariadic()
@@ -221,7 +222,7 @@ internal ref struct ArrowBatchReader
     private byte[]? Validity(int rows, long nulls)
     {
         ReadOnlyMemory<byte> bits = NextBuffer();
-        if (nulls == 0 || (bits.IsEmpty && rows == 0)) return null;
+        if (nulls == 0 || (bits.IsEmpty && (rows == 0 || nulls < 0))) return null;   // without bits no value is null
         return Bits(bits, rows);
     }
 

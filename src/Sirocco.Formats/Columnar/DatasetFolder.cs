@@ -15,7 +15,7 @@ public sealed partial class DatasetFolder
     // The words by which the datasets library tells splits (data_files.py), anywhere in the path between characters that are no letters or digits.
     private static readonly (string Split, Regex Words)[] Conventions = [("train", TrainWords()), ("validation", ValidationWords()), ("test", TestWords())];
 
-    private static readonly string[] Extensions = [".parquet", ".arrow", ".jsonl", ".json", ".csv", ".tsv"];
+    private static readonly string[] Extensions = [".parquet", ".arrow", ".jsonl", ".jsonl.gz", ".json", ".csv", ".tsv"];
 
     // JSON files that describe a data set and are no part of it.
     private static readonly string[] Descriptions = ["merlin_metadata.json", "dataset_metadata.json", "dataset_info.json", "dataset_dict.json", "dataset_infos.json", "state.json", "metadata.json", "source_config.json"];
@@ -29,7 +29,7 @@ public sealed partial class DatasetFolder
     public IReadOnlyCollection<string> Splits => files.Keys;
 
     /// <summary>Whether a name ends like a table's.</summary>
-    public static bool IsTable(string path) => Extensions.Contains(Path.GetExtension(path).ToLowerInvariant());
+    public static bool IsTable(string path) => Array.Exists(Extensions, extension => path.EndsWith(extension, StringComparison.OrdinalIgnoreCase));
 
     /// <summary>Finds the files of a data set; they are opened when they are read.</summary>
     /// <param name="path">A folder, or one file, which is then the split <c>train</c>.</param>

@@ -1,3 +1,4 @@
+using System.IO.Compression;
 using FsCheck;
 using FsCheck.Fluent;
 
@@ -158,6 +159,38 @@ public class RetrievalDatasetTests
         Assert.Equal([new("a", "b", 0.5), new("c", "d", 4)], ScoredPairs.Read(folder.Write("x.csv", "sentence1,sentence2,score\na,b,0.5\nc,d,4")));
         string wrong = folder.Write("x.jsonl", """{"sentence1": "a", "sentence2": "b", "label": "much"}""");
         Assert.Contains("x.jsonl:1: 'label' is no number", Assert.Throws<InvalidDataException>(() => ScoredPairs.Read(wrong)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_bare_NaN_is_neither_a_score_nor_a_title()
+    {
+        using TemporaryFolder folder = new();
+        string pairs = folder.Write("pairs.jsonl", "{\"sentence1\": \"a\", \"sentence2\": \"b\", \"score\": NaN}\n{\"sentence1\": \"a\", \"sentence2\": \"b\", \"score\": -Infinity}");
+        Assert.Contains("pairs.jsonl:1: 'score' is no number", Assert.Throws<InvalidDataException>(() => ScoredPairs.Read(pairs)).Message, StringComparison.Ordinal);
+        Assert.Equal("text", EvaluationCorpus.Load(folder.Write("corpus.jsonl", "{\"_id\": \"a\", \"title\": NaN, \"text\": \"text\", \"rank\": -Infinity}")).TextOf(0));
+    }
+
+    [Theory]
+    [InlineData("x.jsonl.gz")]
+    [InlineData("train.jsonl.gz")]
+    public void Compressed_records_are_a_source_as_a_file_and_in_a_folder(string name)
+    {
+        using TemporaryFolder folder = new();
+        using (GZipStream gzip = new(File.Create(folder.File(name)), CompressionLevel.Fastest)) gzip.Write(System.Text.Encoding.UTF8.GetBytes($"{Inline}\n{Inline}\n"));
+        Assert.Equal(2, Load(folder.File(name), 2).Count);
+        Assert.Equal(2, Load(folder.Path, 2).Count);
+    }
+
+    [Theory]
+    [InlineData("x.csv.gz")]
+    [InlineData("x.parquet.gz")]
+    [InlineData("x.jsonl.zst")]
+    [InlineData("x.zip")]
+    public void Other_compressed_tables_are_refused_by_their_names(string name)
+    {
+        using TemporaryFolder folder = new();
+        string path = folder.Write(name, "");
+        Assert.Equal($"{path}: of compressed files only JSON Lines with .gz are read; unpack it first", Assert.Throws<InvalidDataException>(() => EvaluationCorpus.Load(path)).Message);
     }
 
     [Fact]

@@ -34,6 +34,16 @@ public sealed class EvaluationFileTests : IDisposable
     }
 
     [Fact]
+    public void A_document_without_text_may_stand_anywhere()
+    {
+        string large = new('x', 300_000);   // kept in memory of its own
+        string[] texts = ["", large, "", "a", "", large, large, ""];
+        string path = folder.Write("empty.jsonl", string.Join('\n', texts.Select((text, i) => $$"""{"_id": {{i}}, "text": "{{text}}"}""")));
+        Corpus corpus = EvaluationCorpus.Load(path);
+        Assert.Equal(texts, Enumerable.Range(0, corpus.Count).Select(corpus.TextOf));
+    }
+
+    [Fact]
     public void Only_judged_queries_are_asked()
     {
         string queries = folder.Write("queries.jsonl", """

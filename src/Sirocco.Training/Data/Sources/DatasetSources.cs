@@ -43,7 +43,7 @@ internal static class DatasetSources
         if (!Path.Exists(path)) throw new FileNotFoundException($"{path}: no such file or folder; check data_dir_list", path);
         if (kind == RetrievalDatasetKind.Normalized || (kind == RetrievalDatasetKind.Standard && NormalizedBundle.Find(path) is not null)) return SourceForm.Bundle;
         if (Directory.Exists(path)) return SourceForm.Folder;
-        if (kind == RetrievalDatasetKind.Inline || InlineExtensions.Contains(Path.GetExtension(path).ToLowerInvariant())) return SourceForm.Inline;
+        if (kind == RetrievalDatasetKind.Inline || GzipContent.IsNamed(path) || InlineExtensions.Contains(Path.GetExtension(path).ToLowerInvariant())) return SourceForm.Inline;
         bool isCorpus = !Path.GetExtension(path).Equals(".json", StringComparison.OrdinalIgnoreCase) || JsonRecords.Outline(path).Members.ContainsKey("corpus");
         return isCorpus ? SourceForm.Corpus : SourceForm.Inline;
     }

@@ -100,7 +100,7 @@ internal static class JsonRecords
         });
     }
 
-    /// <summary>Python writes NaN and infinities as bare words, which JSON does not have. They are read as 0: nothing that is used is such a number.</summary>
+    /// <summary>Python writes NaN and infinities as bare words, which JSON does not have. They are read as empty texts, so that none of them passes for a number.</summary>
     internal static byte[]? WithoutBareNumbers(ReadOnlySpan<byte> json)
     {
         byte[]? patched = null;
@@ -121,7 +121,8 @@ internal static class JsonRecords
             if (!json[i..].StartsWith(word)) continue;
             patched ??= json.ToArray();
             patched.AsSpan(i, word.Length).Fill((byte)' ');
-            patched[i] = (byte)'0';
+            "\"\""u8.CopyTo(patched.AsSpan(i));
+            if (i > 0 && patched[i - 1] == (byte)'-') patched[i - 1] = (byte)' ';
             i += word.Length - 1;
         }
 

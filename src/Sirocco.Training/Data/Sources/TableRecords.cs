@@ -5,17 +5,23 @@ using Sirocco.Formats;
 
 namespace Sirocco.Training;
 
-/// <summary>Records of a table, whatever its format: JSON, JSON Lines, CSV, TSV, Parquet, Arrow.</summary>
+/// <summary>Records of a table, whatever its format: JSON, JSON Lines (also .gz), CSV, TSV, Parquet, Arrow.</summary>
 internal static class TableRecords
 {
     private static readonly JsonWriterOptions Writing = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    // What other programs pack files with.
+    private static readonly string[] Packings = [".zst", ".xz", ".bz2", ".lz4", ".zip", ".7z", ".tar", ".tgz"];
 
     public static bool IsColumnar(string path) => Path.GetExtension(path).ToLowerInvariant() is ".parquet" or ".arrow";
 
     public static void Read(string path, RecordVisitor visit)
     {
+        string content = GzipContent.Extension(path);
+        if (Packings.Contains(content) || (GzipContent.IsNamed(path) && content is not (".jsonl" or ".json" or ".ndjson" or "")))
+            throw new InvalidDataException($"{path}: of compressed files only JSON Lines with .gz are read; unpack it first");
         if (IsColumnar(path)) ReadColumns(path, visit);
-        else if (Path.GetExtension(path).ToLowerInvariant() is ".csv" or ".tsv") CsvRecords.Read(path, visit);
+        else if (content is ".csv" or ".tsv") CsvRecords.Read(path, visit);
         else JsonRecords.Read(path, visit);
     }
 

@@ -82,7 +82,8 @@ internal sealed class TextPool
             return blocks[^1];
         }
 
-        if (used + length > BlockSize)
+        // A full block has no place for an empty text either: offset BlockSize may lie beyond a block of its own, and at first there is none.
+        if (used == BlockSize || used + length > BlockSize)
         {
             blocks.Add(GC.AllocateUninitializedArray<byte>(BlockSize));
             used = 0;
