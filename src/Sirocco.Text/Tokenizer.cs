@@ -97,7 +97,7 @@ public sealed partial class Tokenizer
         TemplatePiece[] before = begin ? [new(-1, [BeginId ?? throw new InvalidOperationException("the tokenizer names no beginning-of-sequence token")], 0)] : [];
         TemplatePiece[] after = end ? [new(-1, [EndId ?? throw new InvalidOperationException("the tokenizer names no end-of-sequence token")], 0)] : [];
         TemplatePiece[] second = [.. before.Select(piece => piece with { TypeId = 1 }), new(1, [], 1), .. after.Select(piece => piece with { TypeId = 1 })];
-        TemplateProcessor processor = new([.. before, new(0, [], 0), .. after], [.. before, new(0, [], 0), .. after, .. second], typesFromTemplate: true);
+        TemplateProcessor processor = new([.. before, new(0, [], 0), .. after], [.. before, new(0, [], 0), .. after, .. second]);
         return new Tokenizer(parts with { PostProcessor = processor, BeginId = BeginId, EndId = EndId, PaddingId = PaddingId }, Settings);
     }
 

@@ -62,13 +62,11 @@ internal static class ComponentReader
             case "TemplateProcessing":
                 Dictionary<string, int[]> tokens = new(StringComparer.Ordinal);
                 foreach ((string name, JsonField token) in field.Get("special_tokens").Properties()) tokens[name] = [.. token.Get("ids").Items().Select(TokenId)];
-                return new TemplateProcessor(Template(field.Get("single"), tokens, 1), Template(field.Get("pair"), tokens, 2), typesFromTemplate: true);
+                return new TemplateProcessor(Template(field.Get("single"), tokens, 1), Template(field.Get("pair"), tokens, 2));
             case "BertProcessing":
-                (TemplatePiece begin, TemplatePiece end) = (Named(field.Get("cls"), 0), Named(field.Get("sep"), 0));
-                return new TemplateProcessor([begin, new(0, [], 0), end], [begin, new(0, [], 0), end, new(1, [], 1), end with { TypeId = 1 }], typesFromTemplate: false);
+                return new FrameProcessor(Named(field.Get("cls")), Named(field.Get("sep")), between: false);
             case "RobertaProcessing":
-                (begin, end) = (Named(field.Get("cls"), 0), Named(field.Get("sep"), 0));
-                TemplateProcessor frame = new([begin, new(0, [], 0), end], [begin, new(0, [], 0), end, end, new(1, [], 0), end], typesFromTemplate: false);
+                FrameProcessor frame = new(Named(field.Get("cls")), Named(field.Get("sep")), between: true);
                 bool trim = field.Optional("trim_offsets").Flag(true), prefix = field.Optional("add_prefix_space").Flag(true);
                 return new PostProcessorSequence(trim ? [new OffsetTrimmer(prefix), new TypeEraser(), frame] : [new TypeEraser(), frame]);
             case var other:
@@ -169,10 +167,11 @@ internal static class ComponentReader
 
     private static MetaspacePreTokenizer Metaspace(JsonField field) => new(Character(field.Get("replacement")), Scheme(field), field.Optional("split").Flag(true));
 
-    private static TemplatePiece Named(JsonField field, int typeId)
+    /// <summary>The id of a token that is given as a list of name and id.</summary>
+    private static int Named(JsonField field)
     {
         JsonField[] pair = [.. field.Items()];
-        return pair.Length == 2 ? new TemplatePiece(-1, [TokenId(pair[1])], typeId) : throw field.Wrong("expected a name and an id");
+        return pair.Length == 2 ? TokenId(pair[1]) : throw field.Wrong("expected a name and an id");
     }
 
     private static TemplatePiece[] Template(JsonField field, Dictionary<string, int[]> tokens, int sequences)

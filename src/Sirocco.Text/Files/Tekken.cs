@@ -60,7 +60,7 @@ internal static class Tekken
             MatchesAdded = false,
             DecodesInRuns = true,
             Steps = [new PatternPreTokenizer(Pattern(config.Get("pattern")), SplitBehavior.Isolated, false)],
-            PostProcessor = new TemplateProcessor(single, pair, typesFromTemplate: true),
+            PostProcessor = new TemplateProcessor(single, pair),
             UnknownId = added.Find("<unk>")?.Id,
         };
     }

@@ -78,8 +78,8 @@ internal readonly record struct TemplatePiece(int Sequence, int[] Ids, int TypeI
     public bool IsSpecial => Sequence < 0;
 }
 
-/// <summary>TemplateProcessing, and what BertProcessing and RobertaProcessing come to.</summary>
-internal sealed class TemplateProcessor(TemplatePiece[] single, TemplatePiece[] pair, bool typesFromTemplate) : PostProcessor
+/// <summary>TemplateProcessing.</summary>
+internal sealed class TemplateProcessor(TemplatePiece[] single, TemplatePiece[] pair) : PostProcessor
 {
     public override int AddedTokens(bool isPair) => (isPair ? pair : single).Sum(piece => piece.IsSpecial ? piece.Ids.Length : 0);
 
@@ -92,10 +92,9 @@ internal sealed class TemplateProcessor(TemplatePiece[] single, TemplatePiece[] 
             if (!piece.IsSpecial)
             {
                 EncodedSequence sequence = sequences[piece.Sequence];
-                if (typesFromTemplate) sequence.SetTypeIds(piece.TypeId);
+                sequence.SetTypeIds(piece.TypeId);
                 EncodedSequence copy = sequence.Range(0, sequence.Count);
                 copy.Overflowing = [.. sequence.Overflowing];
-                if (!typesFromTemplate) copy.ClearSpecial();
                 result.Add(copy);
                 continue;
             }
@@ -112,6 +111,38 @@ internal sealed class TemplateProcessor(TemplatePiece[] single, TemplatePiece[] 
         int at = Array.FindIndex(single, piece => !piece.IsSpecial);
         if (at < 0 || single[at].Sequence != 0 || Array.FindIndex(single, at + 1, piece => !piece.IsSpecial) >= 0) return null;
         return ([.. single.Take(at).SelectMany(piece => piece.Ids)], [.. single.Skip(at + 1).SelectMany(piece => piece.Ids)]);
+    }
+}
+
+/// <summary>BertProcessing and RobertaProcessing: tokens around each sequence, which stays one. What was special before is no longer.</summary>
+/// <param name="begin">Stands before the first sequence.</param>
+/// <param name="end">Stands after each.</param>
+/// <param name="between">Whether <paramref name="end"/> stands before each further sequence too, and has type 0 everywhere.</param>
+internal sealed class FrameProcessor(int begin, int end, bool between) : PostProcessor
+{
+    public override int AddedTokens(bool isPair) => !isPair ? 2 : between ? 4 : 3;
+
+    public override (int[] Before, int[] After)? Frame() => ([begin], [end]);
+
+    public override List<EncodedSequence> Process(List<EncodedSequence> sequences, bool addSpecialTokens) => addSpecialTokens ? [.. sequences.Select(Around)] : sequences;
+
+    private EncodedSequence Around(EncodedSequence sequence, int index)
+    {
+        int typeId = index == 0 || between ? 0 : 1;
+        EncodedSequence result = new();
+        if (index == 0) result.Add(begin, default, typeId, true);
+        else if (between) result.Add(end, default, typeId, true);
+        sequence.ClearSpecial();
+        result.Append(sequence);
+        result.Append(Special(end, typeId));
+        return result;
+    }
+
+    private static EncodedSequence Special(int id, int typeId)
+    {
+        EncodedSequence special = new();
+        special.Add(id, default, typeId, true);
+        return special;
     }
 }
 

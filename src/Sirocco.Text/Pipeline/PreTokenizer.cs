@@ -96,13 +96,8 @@ internal sealed class PatternPreTokenizer(TextPattern pattern, SplitBehavior beh
 
     public static PatternPreTokenizer Spaces() => new(TextPattern.Character(WhiteSpace.Is), SplitBehavior.Removed, false);
 
-    public static PatternPreTokenizer Punctuation(SplitBehavior behavior) => new(TextPattern.Character(IsPunctuation), behavior, false);
-
-    /// <summary>BertPreTokenizer's second step, after <see cref="Spaces"/>.</summary>
-    public static bool IsPunctuation(int codePoint) =>
-        (codePoint < 0x80 && (char.IsPunctuation((char)codePoint) || char.IsSymbol((char)codePoint))) ||
-        Rune.GetUnicodeCategory(new Rune(codePoint)) is UnicodeCategory.ConnectorPunctuation or UnicodeCategory.DashPunctuation or UnicodeCategory.OpenPunctuation
-            or UnicodeCategory.ClosePunctuation or UnicodeCategory.InitialQuotePunctuation or UnicodeCategory.FinalQuotePunctuation or UnicodeCategory.OtherPunctuation;
+    public static PatternPreTokenizer Punctuation(SplitBehavior behavior) =>
+        new(TextPattern.Character(c => (CharacterClasses.Of(c) & CharacterClass.Punctuation) != 0), behavior, false);
 
     /// <summary><c>\w</c>: alphabetic, mark, decimal digit, connector, joiner.</summary>
     public static bool IsWord(int codePoint)

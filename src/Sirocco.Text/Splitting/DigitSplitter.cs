@@ -2,7 +2,7 @@ using Sirocco.Text.Unicode;
 
 namespace Sirocco.Text.Splitting;
 
-/// <summary>Cuts at numbers (<c>\p{N}</c>): each digit alone, or runs of them.</summary>
+/// <summary>Cuts at numbers (<see cref="CharacterClass.Numeral"/>): each digit alone, or runs of them.</summary>
 internal sealed class DigitSplitter(bool individually) : TextSplitter
 {
     public override int Next(ReadOnlySpan<byte> text, int start)
@@ -15,5 +15,5 @@ internal sealed class DigitSplitter(bool individually) : TextSplitter
     }
 
     private static bool IsNumber(ReadOnlySpan<byte> text, int index, out int size) =>
-        (CharacterClasses.Of(Utf8Text.Decode(text, index, out size)) & CharacterClass.Number) != 0;
+        (CharacterClasses.Of(Utf8Text.Decode(text, index, out size)) & CharacterClass.Numeral) != 0;
 }

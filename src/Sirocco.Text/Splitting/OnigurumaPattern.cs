@@ -1,12 +1,14 @@
 using System.Globalization;
 using System.Text;
+using System.Text.RegularExpressions;
 
 namespace Sirocco.Text.Splitting;
 
 /// <summary>
 /// Rewrites a regular expression of a tokenizer file, which is in Oniguruma's syntax (Oniguruma, doc/RE), for .NET's engine. Different there: <c>^</c> and
 /// <c>$</c> are ends of lines, quantifiers may be possessive or follow one another, brackets nest and intersect, <c>\w</c> is alphabetic, mark, digit or
-/// connector, <c>\h</c> a hexadecimal digit, and the option m lets a dot match line ends.
+/// connector, <c>\h</c> a hexadecimal digit, the option m lets a dot match line ends, and the option i takes ſ (U+017F) for s. Of other letters that fold together only
+/// .NET's are, and none folds to two.
 /// </summary>
 internal sealed class OnigurumaPattern
 {
@@ -55,8 +57,9 @@ internal sealed class OnigurumaPattern
 
     private readonly string source;
     private readonly StringBuilder result = new();
-    private readonly Stack<int> groups = new();
+    private readonly Stack<(int Start, bool IgnoresCase)> groups = new();
     private int at;
+    private bool ignoresCase;
 
     private OnigurumaPattern(string source) => this.source = source;
 
@@ -74,14 +77,14 @@ internal sealed class OnigurumaPattern
             char here = source[at];
             if (here == ')' && groups.Count > 0)
             {
-                atom = groups.Pop();
+                (atom, ignoresCase) = groups.Pop();
                 at++;
                 result.Append(')');
                 continue;
             }
             if (here == '(')
             {
-                groups.Push(start);
+                groups.Push((start, ignoresCase));
                 if (groups.Count > DeepestNesting) throw new ArgumentException($"groups nest deeper than {DeepestNesting}");
                 Group();
                 atom = -1;
@@ -110,7 +113,8 @@ internal sealed class OnigurumaPattern
                     break;
                 case '[':
                     at++;
-                    result.Append(Class(0));
+                    string set = Class(0);
+                    result.Append(ignoresCase ? WithLongS(set) : set);
                     break;
                 case '\\':
                     result.Append(Escape(inClass: false));
@@ -118,6 +122,10 @@ internal sealed class OnigurumaPattern
                 case '{':
                     at++;
                     result.Append(@"\{");
+                    break;
+                case 's' or 'S' or 'ſ' when ignoresCase:
+                    at++;
+                    result.Append("[sſ]");
                     break;
                 default:
                     at++;
@@ -138,7 +146,11 @@ internal sealed class OnigurumaPattern
         while (end < source.Length && source[end] is '-' or (>= 'a' and <= 'z')) end++;
         if (end < source.Length && source[end] is ':' or ')' && end > at + 1)
         {
-            result.Append(source, at, end - at).Replace('m', 's', result.Length - (end - at), end - at);
+            string options = source[at..end];
+            int off = options.IndexOf('-', StringComparison.Ordinal), i = options.LastIndexOf('i');
+            if (i >= 0) ignoresCase = off < 0 || i < off;
+            if (source[end] == ')') groups.Push(groups.Pop() with { IgnoresCase = ignoresCase }); // options alone hold for the rest of the group around them
+            result.Append(options.Replace('m', 's'));
             at = end;
         }
         if (source[at..].StartsWith("?#", StringComparison.Ordinal))
@@ -236,6 +248,9 @@ internal sealed class OnigurumaPattern
         foreach (string part in intersected) set = $"(?:(?={part}){set})";
         return negated ? $"(?:(?!{set}){AnyCharacter})" : set;
     }
+
+    /// <summary>A class under the option i with ſ where it has s, and without where it has not.</summary>
+    private static string WithLongS(string set) => Regex.IsMatch("s", set, RegexOptions.IgnoreCase | RegexOptions.CultureInvariant) ? $"(?:{set}|ſ)" : $"(?:(?!ſ){set})";
 
     /// <summary>Whether what follows stands for several characters and so ends no range.</summary>
     private bool SetAhead(int index) =>

@@ -118,16 +118,8 @@ internal abstract class TextPattern
 
         public RegexPattern(string source)
         {
-            string pattern = OnigurumaPattern.ToDotNet(source);
-            try
-            {
-                regex = new Regex(pattern, RegexOptions.CultureInvariant | RegexOptions.NonBacktracking);
-            }
-            catch (NotSupportedException)
-            {
-                // Look-around and back-references need the backtracking engine.
-                regex = new Regex(pattern, RegexOptions.CultureInvariant, Patience);
-            }
+            // Not NonBacktracking: of .NET 10.0 that engine passes over matches (the y of "mm -yYf-" for \s?[a-z]+), and look-around it does not have.
+            regex = new Regex(OnigurumaPattern.ToDotNet(source), RegexOptions.CultureInvariant, Patience);
         }
 
         public override List<(int Start, int End)> Matches(ReadOnlySpan<byte> text)
@@ -187,11 +179,12 @@ internal abstract class TextPattern
             UnicodeCategory.SpacingCombiningMark => '\u0903',
             UnicodeCategory.DecimalDigitNumber => '\u0661',
             UnicodeCategory.LetterNumber => 'Ⅷ',
-            UnicodeCategory.OtherNumber => '½',
+            UnicodeCategory.OtherNumber => '①', // of those in Latin-1 Oniguruma makes word characters
             UnicodeCategory.OtherPunctuation => '†',
             UnicodeCategory.DashPunctuation => '‐',
             UnicodeCategory.MathSymbol => '∑',
             UnicodeCategory.CurrencySymbol => '¤',
+            UnicodeCategory.ModifierSymbol => '˂',
             UnicodeCategory.Format => '\u200D',
             UnicodeCategory.PrivateUse => '\uE000',
             UnicodeCategory.OtherNotAssigned => '\u0378',

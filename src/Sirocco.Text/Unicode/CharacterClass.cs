@@ -26,11 +26,17 @@ internal enum CharacterClass : byte
 
     /// <summary><c>[\p{Ll}\p{Lm}\p{Lo}\p{M}]</c>: may stand in the lower-case part of a word.</summary>
     WordRest = 32,
+
+    /// <summary>What the Punctuation pre-tokenizer cuts at: <c>\p{P}</c> of Unicode 8.0 and the symbols of ASCII.</summary>
+    Punctuation = 64,
+
+    /// <summary>What the Digits pre-tokenizer cuts at: numbers of Unicode 17.0.</summary>
+    Numeral = 128,
 }
 
 /// <summary>
 /// Character classes of Unicode 16.0, read once from the pinned table <c>classes.txt</c>: the version that tiktoken and tokenizers use, whatever the
-/// runtime knows. Two stages: a page number for each 256 code points, then one byte for each code point of the distinct pages.
+/// runtime knows. Pre-tokenizers whose tables are of another version have classes of their own. Two stages: a page number for each 256 code points, then one byte for each code point of the distinct pages.
 /// </summary>
 internal static class CharacterClasses
 {
@@ -60,12 +66,14 @@ internal static class CharacterClasses
                 "Ll" => CharacterClass.Letter | CharacterClass.WordRest,
                 "Lm" or "Lo" => CharacterClass.Letter | CharacterClass.WordStart | CharacterClass.WordRest,
                 "M" => CharacterClass.WordStart | CharacterClass.WordRest,
-                "N" => CharacterClass.Number,
+                "N" => CharacterClass.Number | CharacterClass.Numeral,
+                "Numeral" => CharacterClass.Numeral,
+                "Punctuation" => CharacterClass.Punctuation,
                 _ => CharacterClass.Space,
             };
             int start = int.Parse(fields[1], NumberStyles.HexNumber, CultureInfo.InvariantCulture);
             int end = int.Parse(fields[2], NumberStyles.HexNumber, CultureInfo.InvariantCulture);
-            flat.AsSpan(start, end - start + 1).Fill((byte)value);
+            foreach (ref byte flags in flat.AsSpan(start, end - start + 1)) flags |= (byte)value;
         }
         flat['\r'] |= (byte)CharacterClass.NewLine;
         flat['\n'] |= (byte)CharacterClass.NewLine;
