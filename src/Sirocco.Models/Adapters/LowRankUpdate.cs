@@ -43,7 +43,7 @@ public sealed class LowRankUpdate
     /// <summary>The adapted product, from the products of one input with W and with A.</summary>
     /// <param name="f">Where tensors are made.</param>
     /// <param name="weight">W [out, in], which DoRA's row lengths depend on.</param>
-    /// <param name="y">[tokens, out] x · Wᵀ, with the residual in it unless there is a magnitude.</param>
+    /// <param name="y">[tokens, out] x · Wᵀ, with the residual in it unless there is a magnitude; freed here where <paramref name="f"/> made it.</param>
     /// <param name="t">[tokens, rank] x · Aᵀ</param>
     /// <param name="residual">[tokens, out], or null.</param>
     /// <returns>[tokens, out]</returns>

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Sirocco.Formats;
 
 namespace Sirocco.Models;
@@ -51,6 +52,9 @@ internal sealed class ConfigReader
         JsonElement root = Parse(file, bytes);
         return root.ValueKind == JsonValueKind.Object ? new ConfigReader(file, root, "") : throw new InvalidDataException($"{file}: is a JSON {Kind(root)}, not an object");
     }
+
+    /// <summary>An object that stands for what a file of another form says: its keys are those of config.json, its messages name the file.</summary>
+    public static ConfigReader FromObject(string file, JsonObject json) => FromBytes(file, System.Text.Encoding.UTF8.GetBytes(json.ToJsonString()));
 
     /// <summary>An object inside an array of the file, named in messages by <paramref name="prefix"/>.</summary>
     public static ConfigReader FromElement(string file, JsonElement element, string prefix) =>

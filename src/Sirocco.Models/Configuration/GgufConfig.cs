@@ -1,4 +1,3 @@
-using System.Text;
 using Sirocco.Formats;
 
 namespace Sirocco.Models;
@@ -10,6 +9,6 @@ internal static class GgufConfig
     {
         using TensorArchive archive = TensorArchive.Open(path);
         if (archive is not GgufCheckpoint gguf) throw new InvalidDataException($"{path}: is not a GGUF file; a lone safetensors file needs its folder with config.json");
-        return ConfigFile.Read(ConfigReader.FromBytes(path, Encoding.UTF8.GetBytes(gguf.Config.ToJsonString())));
+        return ConfigFile.Read(ConfigReader.FromObject(path, gguf.Config));
     }
 }

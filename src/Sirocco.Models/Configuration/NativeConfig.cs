@@ -1,4 +1,3 @@
-using System.Text;
 using System.Text.Json.Nodes;
 
 namespace Sirocco.Models;
@@ -47,7 +46,7 @@ internal static class NativeConfig
             ["sliding_window"] = file.Has("sliding_window") ? file.Int("sliding_window", 1, int.MaxValue) : null,
             ["rope_parameters"] = rope,
         };
-        return ConfigFile.Read(ConfigReader.FromBytes(path, Encoding.UTF8.GetBytes(config.ToJsonString())));
+        return ConfigFile.Read(ConfigReader.FromObject(path, config));
     }
 
     private static JsonNode Raw(ConfigReader file, string key) => file.Int(key, 1, int.MaxValue);

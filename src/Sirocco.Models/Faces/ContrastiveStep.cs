@@ -57,7 +57,7 @@ public static class ContrastiveStep
     /// <param name="scale">One over the temperature.</param>
     /// <param name="inBatchNegatives">Against all passages, or each query's own.</param>
     /// <returns>[B, B·N] or [B, N], and [B] labels for <c>CrossEntropy</c>.</returns>
-    public static (Tensor Scores, int[] Labels) ContrastiveScores(Scope f, Tensor q, Tensor p, float scale, bool inBatchNegatives)
+    internal static (Tensor Scores, int[] Labels) ContrastiveScores(Scope f, Tensor q, Tensor p, float scale, bool inBatchNegatives)
     {
         int passages = p.Rows / q.Rows;
         if (inBatchNegatives) return (f.Scores(q, p, scale), [.. Enumerable.Range(0, q.Rows).Select(i => i * passages)]);

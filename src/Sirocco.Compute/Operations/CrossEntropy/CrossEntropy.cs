@@ -17,7 +17,11 @@ public static unsafe partial class Operations
         int count = CountLabels(labels, scores.Columns);
         Tensor loss = f.New(1, 1), normalizers = f.New(scores.Rows, SoftmaxNormalizer.Columns);
         fixed (int* at = labels)
-            RowDriver.Rows(f.Context.Backend, scores.Rows, 8L * scores.Columns, new NormalizerRow { X = scores.Data, Labels = at, Normalizers = (SoftmaxNormalizer*)normalizers.Pointer, Classes = scores.Columns });
+        {
+            NormalizerRow kernel = new() { X = scores.Data, Labels = at, Normalizers = (SoftmaxNormalizer*)normalizers.Pointer, Classes = scores.Columns };
+            RowDriver.Rows(f.Context.Backend, scores.Rows, 8L * scores.Columns, kernel);
+        }
+
         double sum = 0;
         for (int t = 0; t < labels.Length; t++)
         {

@@ -4,7 +4,10 @@ namespace Sirocco.Compute;
 
 public static unsafe partial class Operations
 {
-    /// <summary>y[t,i] = table[i, ids[t]]: a lookup in a table that holds a token in each column, as the first factor of an adapted embedding does. Backward: dtable[i, ids[t]] += dy[t,i], in order of t.</summary>
+    /// <summary>
+    /// y[t,i] = table[i, ids[t]]: a lookup in a table that holds a token in each column, as the first factor of an adapted embedding does.
+    /// Backward: dtable[i, ids[t]] += dy[t,i], in order of t.
+    /// </summary>
     /// <param name="f">Where the result lives.</param>
     /// <param name="table">[features, vocabulary]</param>
     /// <param name="ids">One for each token.</param>

@@ -5,8 +5,8 @@ namespace Sirocco.Compute;
 public static unsafe partial class Operations
 {
     /// <summary>
-    /// Late interaction (Khattab and Zaharia 2020), where every token of a text has a vector: s[i, j] = scale · Σ over tokens t of query i of the largest q_t · p_u over tokens u of passage j. Backward: the token u that was largest (the first of equals) takes and
-    /// gives all of the gradient.
+    /// Late interaction (Khattab and Zaharia 2020), where every token of a text has a vector: s[i, j] = scale · Σ over tokens t of query i of the largest q_t · p_u
+    /// over tokens u of passage j. Backward: the token u that was largest (the first of equals) takes and gives all of the gradient.
     /// </summary>
     /// <param name="f">Where the result is made.</param>
     /// <param name="queries">[query tokens, features]</param>

@@ -5,7 +5,10 @@ namespace Sirocco.Compute;
 public static unsafe partial class Operations
 {
     /// <summary>Lengths of the rows of W + s · B · A, which DoRA divides by (Liu et al. 2024). They count as constants: no gradient flows into W, A or B from here.</summary>
-    /// <remarks>The sum is never formed: ‖wᵢ + s bᵢA‖² = ‖wᵢ‖² + 2s bᵢ·(A wᵢ) + s² bᵢ(AAᵀ)bᵢᵀ, in f32, where ‖wᵢ‖² is computed once for a frozen W. Rounding is relative to ‖wᵢ‖, so an update that cancels its row would lose digits.</remarks>
+    /// <remarks>
+    /// The sum is never formed: ‖wᵢ + s bᵢA‖² = ‖wᵢ‖² + 2s bᵢ·(A wᵢ) + s² bᵢ(AAᵀ)bᵢᵀ, in f32, where ‖wᵢ‖² is computed once for a frozen W. Rounding is relative to ‖wᵢ‖, so an
+    /// update that cancels its row would lose digits.
+    /// </remarks>
     /// <param name="f">Where the result lives.</param>
     /// <param name="weight">W [out, in]</param>
     /// <param name="a">A [rank, in]</param>
