@@ -180,6 +180,7 @@ internal sealed class TokenizationPipeline
         /// <summary>White space at the ends of a token's spelling: in a byte-level vocabulary only the space itself is spelled as one.</summary>
         private (int Leading, int Trailing) Spaces(int id)
         {
+            if (owner.parts.DecodesInRuns) return default; // tekken trims no offsets, and its tokens may be parts of characters
             Vocabulary vocabulary = owner.parts.Vocabulary;
             ReadOnlySpan<byte> bytes = vocabulary.Bytes(id);
             if (!vocabulary.IsByteLevel) return Spaces(bytes);
