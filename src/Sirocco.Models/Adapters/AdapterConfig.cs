@@ -1,6 +1,7 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Sirocco.Formats;
 
 namespace Sirocco.Models;
 
@@ -15,7 +16,10 @@ internal sealed class AdapterConfig
 
     // What changes the arithmetic and is not built here must be off.
     private static readonly string[] Unsupported =
-        ["lora_bias", "fan_in_fan_out", "layer_replication", "target_parameters", "trainable_token_indices", "alora_invocation_tokens", "arrow_config", "use_qalora", "use_bdlora", "velora_config", "monteclora_config", "kasa_config"];
+        ["lora_bias", "layer_replication", "target_parameters", "trainable_token_indices", "alora_invocation_tokens", "arrow_config", "use_qalora", "use_bdlora", "velora_config", "monteclora_config", "kasa_config"];
+
+    // Starts that take their update out of the base weights: peft does so again whenever it loads such an adapter, which is then no update of the base as it is stored.
+    private static readonly string[] ChangeTheBase = ["pissa", "corda", "olora", "loftq", "lora_ga"];
 
     private readonly JsonObject json;
     private readonly JsonObject? autoModel;
@@ -38,12 +42,16 @@ internal sealed class AdapterConfig
         if (!File.Exists(file)) throw new FileNotFoundException($"{folder}: holds no {FileName}; is this an adapter's folder?", file);
         ConfigReader reader = ConfigReader.Load(file);
         if (reader.Text("peft_type") is { } type && type != "LORA") throw new NotSupportedException($"{file}: peft_type is {type}; LORA (with or without DoRA) is what can be used here");
-        if (reader.Text("bias") is { } bias && bias != "none") throw new NotSupportedException($"{file}: bias is {bias}; adapters that train biases cannot be used here, merge it with peft");
         foreach (string key in Unsupported)
         {
             if (reader.Has(key) && reader.Element.GetProperty(key).ValueKind != JsonValueKind.False)
                 throw new NotSupportedException($"{file}: {key} is set; this kind of adapter cannot be used here, merge it with peft");
         }
+
+        if (IsText(reader, "init_lora_weights") && reader.Text("init_lora_weights") is { } start && ChangeTheBase.Any(name => start.StartsWith(name, StringComparison.OrdinalIgnoreCase)))
+            throw new NotSupportedException($"{file}: init_lora_weights is {Visible.Short(start)}, by which peft changes the base weights too; save it with path_initial_model_for_weight_conversion, or merge it with peft");
+        if (reader.Bool("ensure_weight_tying", false) && (IsText(reader, "target_modules") || reader.Texts("target_modules").Concat(reader.Texts("modules_to_save")).Any(IsTable)))
+            throw new NotSupportedException($"{file}: ensure_weight_tying is set for an embedding table or head; adapters of tied tables cannot be used here, merge it with peft");
 
         double alpha = reader.Number("lora_alpha", -1e9, 1e9, 8);
         PeftOptions options = new()
@@ -151,6 +159,9 @@ internal sealed class AdapterConfig
         new JsonObject(json.OrderBy(entry => entry.Key, StringComparer.Ordinal).Select(entry => KeyValuePair.Create(entry.Key, entry.Value?.DeepClone()))).ToJsonString(Indented);
 
     private static JsonObject Object(ConfigReader reader) => JsonObject.Create(reader.Element.Clone())!;
+
+    /// <summary>Whether a name of modules means the embedding table or the head, which may be one.</summary>
+    private static bool IsTable(string name) => name[(name.LastIndexOf('.') + 1)..] is ModuleMatching.Embedding or "lm_head";
 
     private static bool IsText(ConfigReader reader, string key) => reader.Has(key) && reader.Element.GetProperty(key).ValueKind == JsonValueKind.String;
 

@@ -8,6 +8,8 @@ internal sealed class AdapterWeights : IDisposable
 {
     public const string FileName = "adapter_model.safetensors";
 
+    private static readonly string[] Norms = ["norm.weight", "layernorm.weight"];
+
     private readonly TensorArchive archive;
 
     private AdapterWeights(TensorArchive archive) => this.archive = archive;
@@ -74,8 +76,11 @@ internal sealed class AdapterWeights : IDisposable
         {
             string name = AdapterNames.Canonical(tensor.Name);
             if (name.EndsWith(AdapterNames.UntouchedTable, StringComparison.Ordinal)) continue;
+            if (name.EndsWith(".bias", StringComparison.Ordinal)) throw new NotSupportedException($"{archive.Path}: tensor '{Visible.Short(tensor.Name)}' replaces a bias, which adapters cannot do here; merge it with peft");
             var (suffix, parts) = Part(name, a, b, magnitudes, whole) ?? throw Unusable(tensor, "is no part of a LoRA or DoRA adapter");
             Projection? module = AdapterNames.InNetwork(name[..^suffix.Length]).Select(byName.GetValueOrDefault).FirstOrDefault(found => found is not null);
+            if (module is null && parts == whole && Array.Exists(Norms, norm => name.EndsWith(norm, StringComparison.Ordinal)))
+                throw new NotSupportedException($"{archive.Path}: tensor '{Visible.Short(tensor.Name)}' replaces a norm, which adapters cannot do here; merge it with peft");
             if (module is null) throw Unusable(tensor, $"adapts a module that {model.Path} does not have{(options.BaseModel is { Length: > 0 } known ? $"; the adapter was trained on {Visible.Short(known)}" : "")}");
             if (!parts.TryAdd(module, tensor)) throw Unusable(tensor, $"is a second one for {module.Name}, beside '{parts[module].Name}'");
         }

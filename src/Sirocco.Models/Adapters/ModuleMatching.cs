@@ -37,7 +37,7 @@ internal static class ModuleMatching
     /// <summary>As <see cref="Select(PretrainedModel, PeftOptions)"/>; possibly none.</summary>
     public static IEnumerable<Projection> Matches(PretrainedModel model, PeftOptions options)
     {
-        bool all = options is { TargetIsPattern: true, TargetModules: ["all-linear"] };
+        bool all = options is { TargetIsPattern: true, TargetModules: [var targets] } && targets.Equals("all-linear", StringComparison.OrdinalIgnoreCase);
         Func<string, bool> target = all ? _ => true : Matcher(options.TargetModules, options.TargetIsPattern), excluded = Matcher(options.ExcludeModules, options.ExcludeIsPattern);
         ModulePattern[] saved = [.. options.ModulesToSave.Select(name => ModulePattern.Of($@"(|.*\.){name}($|\..*)"))];
         ModulePattern[] layers = [.. options.LayersToTransform.SelectMany(layer => (options.LayersPattern.Count > 0 ? options.LayersPattern : [@"[^.]*"])

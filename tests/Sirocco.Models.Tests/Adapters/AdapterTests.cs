@@ -250,8 +250,12 @@ public sealed class AdapterTests : IDisposable
         Assert.Contains("r is \"four\"", Refused<InvalidDataException>(model), StringComparison.Ordinal);
         Rewrite("use_dora", true);
         Assert.Contains("not its magnitude", Refused<InvalidDataException>(model), StringComparison.Ordinal);
-        Rewrite("bias", "all");
-        Assert.Contains("bias is all", Refused<NotSupportedException>(model), StringComparison.Ordinal);
+        foreach (string start in new[] { "pissa", "pissa_niter_16", "OLoRA", "corda", "loftq", "lora_ga" })
+        {
+            Rewrite("init_lora_weights", start);
+            Assert.Contains($"init_lora_weights is {start}", Refused<NotSupportedException>(model), StringComparison.Ordinal);
+        }
+
         Rewrite("rank_pattern", new JsonObject { ["(q_proj"] = 2 });
         Assert.Contains("no regular expression", Refused<InvalidDataException>(model), StringComparison.Ordinal);
         Rewrite("peft_type", "IA3");
@@ -270,6 +274,59 @@ public sealed class AdapterTests : IDisposable
             Assert.Null(on.Adapter);
             return message;
         }
+    }
+
+    [Theory]
+    [InlineData("embed_tokens")]
+    [InlineData("lm_head")]
+    public void Adapters_of_tied_tables_are_refused(string table)
+    {
+        using BiEncoder model = NewModel(TinyModels.Ministral);
+        string folder = Saved(model, json => (json["ensure_weight_tying"], json["target_modules"]) = (true, new JsonArray("q_proj", table)));
+        Assert.Contains("ensure_weight_tying is set", Assert.Throws<NotSupportedException>(() => Adapter.Load(model, folder)).Message, StringComparison.Ordinal);
+    }
+
+    [Theory] // peft: linear layers have neither a transposed weight nor, here, biases; these starts leave the base as it is
+    [InlineData("bias", "\"all\"")]
+    [InlineData("bias", "\"lora_only\"")]
+    [InlineData("fan_in_fan_out", "true")]
+    [InlineData("ensure_weight_tying", "true")]
+    [InlineData("init_lora_weights", "\"gaussian\"")]
+    [InlineData("init_lora_weights", "\"eva\"")]
+    [InlineData("target_modules", "\"All-Linear\"")]
+    public void Settings_that_leave_the_arithmetic_alone_are_taken(string key, string value)
+    {
+        using BiEncoder model = NewModel(TinyModels.Ministral);
+        string folder = Saved(model, json => json[key] = JsonNode.Parse(value));
+        Assert.Equal(2 * 14, Adapter.Load(model, folder).Parameters.Count);
+    }
+
+    [Theory]
+    [InlineData("base_model.model.norm.weight", "replaces a norm")]
+    [InlineData("base_model.model.layers.1.input_layernorm.weight", "replaces a norm")]
+    [InlineData("base_model.model.layers.0.self_attn.q_proj.base_layer.bias", "replaces a bias")]
+    public void Norms_and_biases_in_an_adapters_file_are_refused_by_name(string name, string message)
+    {
+        using BiEncoder model = NewModel(TinyModels.Ministral);
+        string folder = Saved(model, _ => { }), file = Path.Combine(folder, "adapter_model.safetensors"), more = temporary.File("more.safetensors");
+        using (TensorArchive archive = TensorArchive.Open(file)) SafetensorsWriter.Write(more, [.. archive.Tensors.Select(tensor => OutgoingTensor.Copy(tensor)), OutgoingTensor.Create<float>(name, [48], new float[48])]);
+        File.Move(more, file, overwrite: true);
+        string refused = Assert.Throws<NotSupportedException>(() => Adapter.Load(model, folder)).Message;
+        Assert.Contains(name, refused, StringComparison.Ordinal);
+        Assert.Contains(message, refused, StringComparison.Ordinal);
+    }
+
+    /// <summary>A folder with a fresh adapter of every projection, whose configuration was changed afterwards; the model is left without it.</summary>
+    private string Saved(BiEncoder model, Action<JsonObject> change)
+    {
+        string folder = temporary.File("saved"), config = Path.Combine(folder, "adapter_config.json");
+        Adapter adapter = Adapter.Attach(model, new AdapterOptions { Rank = 2 });
+        adapter.Save(folder, "base");
+        adapter.Detach();
+        JsonObject json = JsonNode.Parse(File.ReadAllText(config))!.AsObject();
+        change(json);
+        File.WriteAllText(config, json.ToJsonString());
+        return folder;
     }
 
     private static BiEncoder NewModel(ModelConfig config) => new(TinyModels.NewDecoder(config), new EncoderSettings());
