@@ -70,16 +70,21 @@ internal sealed unsafe class BackwardPass : IDisposable
         using (scope = context.BeginScope(cancellation: Cancellation))
         {
             backward(this);
-            for (int i = 0; i < passed.Count; i++)
-            {
-                (Tensor output, Tensor input) = passed[i];
-                HandOver(output, input, isLast: passed.FindLastIndex(later => later.Output == output) == i);
-            }
-
+            for (int i = 0; i < passed.Count; i++) HandOver(passed[i].Output, passed[i].Input, isLast: !IsPassedAfter(i));
             passed.Clear();
         }
 
         scope = null;
+    }
+
+    private bool IsPassedAfter(int index)
+    {
+        for (int later = index + 1; later < passed.Count; later++)
+        {
+            if (passed[later].Output == passed[index].Output) return true;
+        }
+
+        return false;
     }
 
     /// <summary>The buffer of the output's gradient becomes the input's where nobody else needs it; otherwise it is added.</summary>
