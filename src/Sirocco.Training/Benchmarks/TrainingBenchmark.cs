@@ -7,7 +7,10 @@ namespace Sirocco.Training;
 /// <summary>Settings of a <see cref="TrainingBenchmark"/>. The defaults are the step that this project's figures are given for.</summary>
 public sealed record TrainingBenchmarkOptions
 {
-    /// <summary>The encoder; null takes a Ministral 3 of the 110M class: hidden 768, 12 layers, 12 query and 4 key/value heads of 64, intermediate 3,072, vocabulary 32,768.</summary>
+    /// <summary>
+    /// The encoder; null takes a Ministral 3 of the 110M class: hidden 768, 12 layers, 12 query and 4 key/value heads of 64, intermediate 3,072, vocabulary
+    /// 32,768.
+    /// </summary>
     public ModelConfig? Config { get; init; }
 
     /// <summary>Queries in a step.</summary>
@@ -39,7 +42,8 @@ public sealed record TrainingBenchmarkOptions
 /// <param name="Threads">Used.</param>
 /// <param name="Kernel">Which kernels ran.</param>
 /// <param name="PeakTensorBytes">Most memory in activations and gradients of activations at one time.</param>
-public sealed record TrainingBenchmarkResult(double TokensPerSecond, IReadOnlyList<double> Seconds, int TokensPerStep, int Threads, string Kernel, long PeakTensorBytes);
+public sealed record TrainingBenchmarkResult(
+    double TokensPerSecond, IReadOnlyList<double> Seconds, int TokensPerStep, int Threads, string Kernel, long PeakTensorBytes);
 
 /// <summary>Times whole training steps of an encoder with random weights: forward, contrastive loss, backward, clipping and AdamW.</summary>
 public static class TrainingBenchmark
@@ -95,7 +99,8 @@ public static class TrainingBenchmark
     private static ContrastiveData Data(TrainingBenchmarkOptions options, int vocabulary)
     {
         Random random = new(1);
-        int[][] Texts(int count, int tokens) => [.. Enumerable.Range(0, count).Select(_ => Enumerable.Range(0, tokens).Select(_ => random.Next(vocabulary)).ToArray())];
+        int[][] Texts(int count, int tokens) =>
+            [.. Enumerable.Range(0, count).Select(_ => Enumerable.Range(0, tokens).Select(_ => random.Next(vocabulary)).ToArray())];
         int n = options.PassagesPerQuery;
         return new ContrastiveData(
             TokenizedTexts.From(Texts(options.Queries, options.QueryTokens)),

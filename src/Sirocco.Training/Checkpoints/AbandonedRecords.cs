@@ -4,8 +4,8 @@ using Sirocco.Formats;
 namespace Sirocco.Training;
 
 /// <summary>
-/// Records of steps that a run takes again, because it was killed after its last checkpoint or goes back to an earlier one: they leave <c>training.jsonl</c> and
-/// <c>validation.jsonl</c>, in which every step then stands once, for <c>training.abandoned.jsonl</c> and <c>validation.abandoned.jsonl</c>.
+/// Records of steps that a run takes again, because it was killed after its last checkpoint or goes back to an earlier one: they leave <c>training.jsonl</c>
+/// and <c>validation.jsonl</c>, in which every step then stands once, for <c>training.abandoned.jsonl</c> and <c>validation.abandoned.jsonl</c>.
 /// </summary>
 internal static class AbandonedRecords
 {
@@ -14,7 +14,8 @@ internal static class AbandonedRecords
     /// <param name="step">The next step of the run.</param>
     public static void Move(string folder, int step)
     {
-        foreach (string name in (string[])["training", "validation"]) Move(Path.Combine(folder, name + ".jsonl"), Path.Combine(folder, name + ".abandoned.jsonl"), step);
+        foreach (string name in (string[])["training", "validation"])
+            Move(Path.Combine(folder, name + ".jsonl"), Path.Combine(folder, name + ".abandoned.jsonl"), step);
     }
 
     private static void Move(string file, string abandoned, int step)
@@ -36,7 +37,8 @@ internal static class AbandonedRecords
             // NaN and Infinity, which JSON lacks, come after the step: the original's order of keys.
             while (json.Read())
             {
-                if (json.TokenType == JsonTokenType.PropertyName && json.ValueTextEquals("step") && json.Read() && json.TryGetInt32(out int step)) return line.EndsWith('}') ? step : int.MaxValue;
+                if (json.TokenType == JsonTokenType.PropertyName && json.ValueTextEquals("step") && json.Read() && json.TryGetInt32(out int step))
+                    return line.EndsWith('}') ? step : int.MaxValue;
             }
 
             return int.MaxValue;

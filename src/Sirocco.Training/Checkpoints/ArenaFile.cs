@@ -30,7 +30,8 @@ internal static class ArenaFile
                 long start = arena.Offsets[i];
                 reads.Add(() =>
                 {
-                    for (int row = 0; row < parameter.Rows; row++) tensor.ReadRows(row, values.Span(start + ((long)row * parameter.Columns), parameter.Columns));
+                    for (int row = 0; row < parameter.Rows; row++)
+                        tensor.ReadRows(row, values.Span(start + ((long)row * parameter.Columns), parameter.Columns));
                 });
             }
         }
@@ -38,7 +39,8 @@ internal static class ArenaFile
         if (archive.Tensors.Count > reads.Count)
         {
             HashSet<string> known = [.. blocks.SelectMany(block => arena.Parameters.Select(parameter => block.Prefix + parameter.Name))];
-            throw new InvalidDataException($"{archive.Path}: tensor '{archive.Tensors.First(tensor => !known.Contains(tensor.Name)).Name}' is no part of this run's model and optimizer; {Remedy}");
+            throw new InvalidDataException($"{archive.Path}: tensor '{archive.Tensors.First(tensor => !known.Contains(tensor.Name)).Name}' is no part of this "
+                + $"run's model and optimizer; {Remedy}");
         }
 
         return () => reads.ForEach(read => read());
@@ -50,7 +52,8 @@ internal static class ArenaFile
     {
         if (!archive.TryGet(name, out StoredTensor? tensor)) throw new InvalidDataException($"{archive.Path}: tensor '{name}' is missing; {Remedy}");
         bool fits = tensor.Type == StorageType.F32 && tensor.Shape.SequenceEqual(parameter.Shape.Select(extent => (long)extent).ToArray());
-        return fits ? tensor : throw new InvalidDataException($"{archive.Path}: tensor '{name}' is {tensor.Type.Name} {tensor.ShapeText}, expected F32 [{string.Join(", ", parameter.Shape)}]; {Remedy}");
+        return fits ? tensor : throw new InvalidDataException(
+            $"{archive.Path}: tensor '{name}' is {tensor.Type.Name} {tensor.ShapeText}, expected F32 [{string.Join(", ", parameter.Shape)}]; {Remedy}");
     }
 
     private static IEnumerable<OutgoingTensor> Tensors(ParameterArena arena, ArenaSlice block, string prefix)
@@ -61,7 +64,8 @@ internal static class ArenaFile
             long start = arena.Offsets[i];
             yield return new OutgoingTensor(prefix + parameter.Name, StorageType.F32, [.. parameter.Shape.Select(extent => (long)extent)], stream =>
             {
-                for (int row = 0; row < parameter.Rows; row++) stream.Write(MemoryMarshal.AsBytes(block.Span(start + ((long)row * parameter.Columns), parameter.Columns)));
+                for (int row = 0; row < parameter.Rows; row++)
+                    stream.Write(MemoryMarshal.AsBytes(block.Span(start + ((long)row * parameter.Columns), parameter.Columns)));
             });
         }
     }

@@ -12,10 +12,12 @@ internal sealed record BestCheckpoints(CheckpointName? Best, IReadOnlyList<Check
         List<(CheckpointName Name, double Value, long Serial)> found = [];
         foreach (CheckpointName name in folder.Complete())
         {
-            if (folder.StateOf(name) is { } state && state.Validation.TryGetValue(metric, out double value) && double.IsFinite(value)) found.Add((name, value, state.Serial));
+            if (folder.StateOf(name) is { } state && state.Validation.TryGetValue(metric, out double value) && double.IsFinite(value))
+                found.Add((name, value, state.Serial));
         }
 
-        found.Sort((a, b) => ValidationRecord.IsBetter(metric, a.Value, b.Value) ? -1 : ValidationRecord.IsBetter(metric, b.Value, a.Value) ? 1 : a.Serial.CompareTo(b.Serial));
+        found.Sort((a, b) => ValidationRecord.IsBetter(metric, a.Value, b.Value) ? -1 : ValidationRecord.IsBetter(metric, b.Value, a.Value) ? 1
+            : a.Serial.CompareTo(b.Serial));
         return new BestCheckpoints(found.Count > 0 ? found[0].Name : null, [.. found.Take(options.KeepBest ?? 1).Select(entry => entry.Name)]);
     }
 }

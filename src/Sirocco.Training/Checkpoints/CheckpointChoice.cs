@@ -24,7 +24,12 @@ internal static class CheckpointChoice
 
         string path = asked == LowestForm && folder.LowestValidation.Target is { } lowest ? folder.PathOf(lowest)
             : Directory.Exists(Path.Combine(folder.Path, asked)) ? Path.Combine(folder.Path, asked) : asked;
-        if (!Directory.Exists(path)) throw new FileNotFoundException($"restore_from: {asked} is no checkpoint of {folder.Path} and no folder; name one of {string.Join(", ", ["LATEST", .. folder.Complete()])}", asked);
+        if (!Directory.Exists(path))
+        {
+            throw new FileNotFoundException(
+                $"restore_from: {asked} is no checkpoint of {folder.Path} and no folder; name one of {string.Join(", ", ["LATEST", .. folder.Complete()])}",
+                asked);
+        }
         path = new DirectoryInfo(path).ResolveLinkTarget(returnFinalTarget: true)?.FullName ?? path;
         if (!RunFolder.IsComplete(path)) throw new InvalidDataException($"restore_from: {path} was never finished; name another checkpoint, or LATEST");
         if (CheckpointSums.Damage(path) is { } damage) throw new InvalidDataException($"restore_from: {damage}; name another checkpoint, or LATEST");
@@ -48,7 +53,8 @@ internal static class CheckpointChoice
             {
                 if (mustMatch)
                 {
-                    warn($"{path} was made with another {key}; the run starts anew, and moves the checkpoints that are there to {folder.NextEarlier} when it saves its first");
+                    warn($"{path} was made with another {key}; "
+                        + $"the run starts anew, and moves the checkpoints that are there to {folder.NextEarlier} when it saves its first");
                     return null;
                 }
 
@@ -59,9 +65,14 @@ internal static class CheckpointChoice
             return path;
         }
 
-        if (damages.Count > 0) throw new InvalidDataException($"{damages[0]}, and {folder.Path} holds no other checkpoint to go on from; remove it to start anew, or name another checkpoint.checkpoint_dir");
+        if (damages.Count > 0)
+        {
+            throw new InvalidDataException(
+                $"{damages[0]}, and {folder.Path} holds no other checkpoint to go on from; remove it to start anew, or name another checkpoint.checkpoint_dir");
+        }
         return null;
     }
 
-    private static string? Difference(string checkpoint, string? configuration) => ModelSignature.Difference(Path.Combine(checkpoint, RunCheckpoints.Configuration), configuration);
+    private static string? Difference(string checkpoint, string? configuration) =>
+        ModelSignature.Difference(Path.Combine(checkpoint, RunCheckpoints.Configuration), configuration);
 }

@@ -5,8 +5,8 @@ using Sirocco.Formats;
 namespace Sirocco.Training;
 
 /// <summary>
-/// <c>state.json</c> of a checkpoint: where the run stands. The order of rows and the draws of dropout are functions of seed, epoch and step, so with the weights and the moments
-/// this is all that a resumed run needs.
+/// <c>state.json</c> of a checkpoint: where the run stands. The order of rows and the draws of dropout are functions of seed, epoch and step, so with the
+/// weights and the moments this is all that a resumed run needs.
 /// </summary>
 internal sealed record CheckpointState
 {
@@ -66,8 +66,10 @@ internal sealed record CheckpointState
         string file = Path.Combine(checkpoint, FileName);
         try
         {
-            CheckpointState state = JsonSerializer.Deserialize(File.ReadAllBytes(file), CheckpointStateJson.Default.CheckpointState) ?? throw new JsonException("it is null");
-            if (state.Format != 1) throw new InvalidDataException($"{file}: has the form {state.Format}, this version reads form 1; resume with the version that wrote it");
+            CheckpointState state = JsonSerializer.Deserialize(File.ReadAllBytes(file), CheckpointStateJson.Default.CheckpointState)
+                ?? throw new JsonException("it is null");
+            if (state.Format != 1)
+                throw new InvalidDataException($"{file}: has the form {state.Format}, this version reads form 1; resume with the version that wrote it");
             bool sound = state is { FirstStep: >= 0, Epoch: >= 0, BatchesPerEpoch: > 0, Accumulation: > 0, Updates: not null, Validation: not null };
             return sound && state.Step >= state.FirstStep ? state : throw new JsonException("a count is negative or missing");
         }
@@ -77,9 +79,14 @@ internal sealed record CheckpointState
         }
     }
 
-    public void Write(string checkpoint) => AtomicFile.WriteAllBytes(Path.Combine(checkpoint, FileName), JsonSerializer.SerializeToUtf8Bytes(this, CheckpointStateJson.Default.CheckpointState));
+    public void Write(string checkpoint) =>
+        AtomicFile.WriteAllBytes(Path.Combine(checkpoint, FileName), JsonSerializer.SerializeToUtf8Bytes(this, CheckpointStateJson.Default.CheckpointState));
 }
 
 [JsonSerializable(typeof(CheckpointState))]
-[JsonSourceGenerationOptions(WriteIndented = true, UseStringEnumConverter = true, PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals)]
+[JsonSourceGenerationOptions(
+    WriteIndented = true,
+    UseStringEnumConverter = true,
+    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
+    NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals)]
 internal sealed partial class CheckpointStateJson : JsonSerializerContext;

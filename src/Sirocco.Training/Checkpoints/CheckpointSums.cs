@@ -16,7 +16,8 @@ internal static class CheckpointSums
     /// <summary>Digests of the files of a folder, except of this one and of hidden ones.</summary>
     public static void Write(string folder)
     {
-        string[] files = [.. Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories).Select(file => Path.GetRelativePath(folder, file).Replace('\\', '/'))
+        string[] files =
+            [.. Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories).Select(file => Path.GetRelativePath(folder, file).Replace('\\', '/'))
             .Where(file => file != FileName && !Path.GetFileName(file).StartsWith('.')).Order(StringComparer.Ordinal)];
         StringBuilder lines = new();
         foreach (string file in files) lines.Append(Digest(Path.Combine(folder, file))).Append("  ").Append(file).Append('\n');
@@ -36,7 +37,8 @@ internal static class CheckpointSums
             {
                 if (line.Length < DigestDigits + 3 || !SafePath.IsInside(line[(DigestDigits + 2)..])) return $"{sums} is damaged";
                 string relative = line[(DigestDigits + 2)..], file = Path.Combine(folder, relative);
-                if (relative.StartsWith(ModelArtifacts.ExportFolder + "/", StringComparison.Ordinal) && !Directory.Exists(Path.Combine(folder, ModelArtifacts.ExportFolder))) continue;
+                if (relative.StartsWith(ModelArtifacts.ExportFolder + "/", StringComparison.Ordinal)
+                    && !Directory.Exists(Path.Combine(folder, ModelArtifacts.ExportFolder))) continue;
                 if (!File.Exists(file)) return $"{file} is missing";
                 if (!line.StartsWith(Digest(file), StringComparison.Ordinal)) return $"{file} is not what was saved";
             }

@@ -24,7 +24,8 @@ internal static class ModelArtifacts
     /// <param name="checkpoint">The checkpoint's folder.</param>
     /// <param name="export">Whether <see cref="ExportFolder"/> is due.</param>
     /// <param name="cancellation">Stops writing; what is there already stays, incomplete.</param>
-    public static void Write(RetrievalRecipe recipe, EncoderModel model, StudentProjection? projection, string checkpoint, bool export, CancellationToken cancellation)
+    public static void Write(
+        RetrievalRecipe recipe, EncoderModel model, StudentProjection? projection, string checkpoint, bool export, CancellationToken cancellation)
     {
         if (projection is not null) StudentExport.WriteProjection(projection, Path.Combine(checkpoint, StudentExport.ProjectionFile));
         if (model.Adapter is { } adapter)
@@ -49,13 +50,20 @@ internal static class ModelArtifacts
     /// <param name="folder">The folder.</param>
     /// <param name="name">Of the checkpoint.</param>
     /// <param name="cancellation">Leaves things as they were.</param>
-    public static void WriteStudent(RetrievalRecipe recipe, BiEncoder student, StudentProjection projection, string folder, CheckpointName name, CancellationToken cancellation)
+    public static void WriteStudent(
+        RetrievalRecipe recipe, BiEncoder student, StudentProjection projection, string folder, CheckpointName name, CancellationToken cancellation)
     {
         using AtomicFolder output = AtomicFolder.Create(folder);
         ExportOptions options = Options(recipe, student);
-        StudentExport.WriteStudent(student, projection, Path.Combine(output.TemporaryFolder, "student"), options with { AutoModel = options.AutoModel! with { NumbersLoneFile = false } }, cancellation);
+        StudentExport.WriteStudent(
+            student,
+            projection,
+            Path.Combine(output.TemporaryFolder, "student"),
+            options with { AutoModel = options.AutoModel! with { NumbersLoneFile = false } },
+            cancellation);
         StudentExport.WriteProjection(projection, output.PathOf(StudentExport.ProjectionFile));
-        AtomicFile.WriteAllText(output.PathOf("meta.json"), string.Create(CultureInfo.InvariantCulture, $"{{\n  \"epoch\": {name.Epoch},\n  \"step\": {name.Step}\n}}"));
+        AtomicFile.WriteAllText(
+            output.PathOf("meta.json"), string.Create(CultureInfo.InvariantCulture, $"{{\n  \"epoch\": {name.Epoch},\n  \"step\": {name.Step}\n}}"));
         output.Commit();
     }
 
@@ -63,7 +71,9 @@ internal static class ModelArtifacts
     {
         Tokenizer = recipe.Tokenizer.Path,
         Type = recipe.Encoder.WeightType ?? (model.NaturalPrecision == Precision.BF16 ? ElementType.BF16 : ElementType.F32),
-        Prompts = Collator(recipe) is { } collator ? new Dictionary<string, string> { ["query"] = Prompt(collator.QueryPrefix), ["document"] = Prompt(collator.PassagePrefix) } : null,
+        Prompts = Collator(recipe) is { } collator
+            ? new Dictionary<string, string> { ["query"] = Prompt(collator.QueryPrefix), ["document"] = Prompt(collator.PassagePrefix) }
+            : null,
         AutoModel = new AutoModelLayout
         {
             Source = recipe.Encoder.Submodel is null ? recipe.Encoder.Path : "",

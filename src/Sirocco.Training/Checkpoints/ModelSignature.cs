@@ -1,12 +1,14 @@
 namespace Sirocco.Training;
 
-/// <summary>What must be the same in two configurations for a run to go on from the other's checkpoint by itself: the keys that NeMo AutoModel 0.7 compares.</summary>
+/// <summary>
+/// What must be the same in two configurations for a run to go on from the other's checkpoint by itself: the keys that NeMo AutoModel 0.7 compares.
+/// </summary>
 internal static class ModelSignature
 {
     private static readonly string[] Keys =
     [
-        "pretrained_model_name_or_path", "architectures", "model_type", "hidden_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads", "intermediate_size", "vocab_size",
-        "tie_word_embeddings", "rope_theta", "rope_scaling",
+        "pretrained_model_name_or_path", "architectures", "model_type", "hidden_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads",
+        "intermediate_size", "vocab_size", "tie_word_embeddings", "rope_theta", "rope_scaling",
     ];
 
     /// <summary>The first key in which two configurations differ, or null. A configuration that is missing or cannot be read fits any.</summary>

@@ -31,7 +31,8 @@ internal sealed class RunCheckpoints
     /// <param name="stopping">What ends it early, or null.</param>
     /// <param name="configuration">The recipe as YAML, for config.yaml; null: none.</param>
     public RunCheckpoints(
-        RunFolder folder, RetrievalRecipe recipe, EncoderModel model, StudentProjection? projection, Optimizer optimizer, StepScheduler scheduler, EarlyStopping? stopping, string? configuration)
+        RunFolder folder, RetrievalRecipe recipe, EncoderModel model, StudentProjection? projection, Optimizer optimizer, StepScheduler scheduler,
+        EarlyStopping? stopping, string? configuration)
     {
         (this.folder, this.recipe, this.model, this.projection, this.optimizer, this.scheduler, this.stopping, this.configuration) =
             (folder, recipe, model, projection, optimizer, scheduler, stopping, configuration);
@@ -43,7 +44,9 @@ internal sealed class RunCheckpoints
     /// <summary>The newest checkpoint that this run saved or started from, or null.</summary>
     public string? Last { get; private set; }
 
-    /// <summary>Goes on from a checkpoint where there is one: weights, moments and position are those that were saved. Nothing has changed when it throws.</summary>
+    /// <summary>
+    /// Goes on from a checkpoint where there is one: weights, moments and position are those that were saved. Nothing has changed when it throws.
+    /// </summary>
     /// <param name="checkpoint">What <see cref="CheckpointChoice"/> found.</param>
     /// <param name="warn">Told of what differs where restore_from asks for the checkpoint.</param>
     /// <exception cref="InvalidDataException">The checkpoint is damaged or another model's; the message names file and key.</exception>
@@ -118,12 +121,15 @@ internal sealed class RunCheckpoints
         // 1. Everything is read as far as it can be wrong.
         CheckpointState state = CheckpointState.Read(checkpoint);
         Check(state, Path.Combine(checkpoint, CheckpointState.FileName), warn);
-        using TensorArchive weights = SafetensorsFile.Open(Path.Combine(checkpoint, Weights)), moments = SafetensorsFile.Open(Path.Combine(checkpoint, Moments));
+        using TensorArchive weights = SafetensorsFile.Open(Path.Combine(checkpoint, Weights)),
+            moments = SafetensorsFile.Open(Path.Combine(checkpoint, Moments));
         ParameterArena arena = optimizer.Arena;
         Action readWeights = ArenaFile.Bind(weights, arena, WeightBlocks);
         Action? readMoments = BindMoments(moments, warn);
 
-        ParameterSchedule course = state.Course is { } saved && recipe.ParameterSchedule is { } options ? saved.Apply(Schedule, options, Path.Combine(checkpoint, CheckpointState.FileName)) : Schedule;
+        ParameterSchedule course = state.Course is { } saved && recipe.ParameterSchedule is { } options
+            ? saved.Apply(Schedule, options, Path.Combine(checkpoint, CheckpointState.FileName))
+            : Schedule;
 
         // 2. From here on nothing fails.
         Schedule = course;
@@ -136,12 +142,16 @@ internal sealed class RunCheckpoints
     }
 
     /// <summary>
-    /// Compares a checkpoint with this run. By itself a run goes on only where it was; whoever names a checkpoint in restore_from gets it, and is told what differs, as in the original.
+    /// Compares a checkpoint with this run. By itself a run goes on only where it was; whoever names a checkpoint in restore_from gets it, and is told what
+    /// differs, as in the original.
     /// </summary>
     private void Check(CheckpointState state, string file, Action<string> warn)
     {
         if (optimizer.Arena.Parameters.FirstOrDefault(parameter => !state.Updates.ContainsKey(parameter.Name)) is { } missing)
-            throw new InvalidDataException($"{file}: updates has no '{missing.Name}'; the checkpoint belongs to another model or adapter, name another checkpoint.checkpoint_dir or restore_from");
+        {
+            throw new InvalidDataException($"{file}: updates has no '{missing.Name}'; "
+                + "the checkpoint belongs to another model or adapter, name another checkpoint.checkpoint_dir or restore_from");
+        }
         Compare("seed", state.Seed, recipe.Seed);
         Compare("optimizer", state.Optimizer, optimizer.Options.Kind.ToString());
         Compare("batches_per_epoch", state.BatchesPerEpoch, scheduler.BatchesPerEpoch);
@@ -152,12 +162,17 @@ internal sealed class RunCheckpoints
             if (EqualityComparer<T>.Default.Equals(saved, own)) return;
             string difference = $"{file}: {key} is {saved}, this run has {own}";
             if (!IsAskedFor)
-                throw new InvalidDataException($"{difference}; give the recipe and the data that the checkpoint was made with, or another checkpoint.checkpoint_dir, or name the checkpoint in checkpoint.restore_from");
+            {
+                throw new InvalidDataException($"{difference}; give the recipe and the data that the checkpoint was made with, "
+                    + "or another checkpoint.checkpoint_dir, or name the checkpoint in checkpoint.restore_from");
+            }
             warn($"{difference}; it is used because restore_from asks for it");
         }
     }
 
-    /// <summary>Copies the moments of a checkpoint; null where they are of an optimizer that keeps others, which is allowed where restore_from asks for the checkpoint.</summary>
+    /// <summary>
+    /// Copies the moments of a checkpoint; null where they are of an optimizer that keeps others, which is allowed where restore_from asks for the checkpoint.
+    /// </summary>
     private Action? BindMoments(TensorArchive moments, Action<string> warn)
     {
         IReadOnlyList<(string Prefix, ArenaSlice Values)> blocks = MomentBlocks;

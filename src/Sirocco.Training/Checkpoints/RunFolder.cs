@@ -4,8 +4,9 @@ using Sirocco.Formats;
 namespace Sirocco.Training;
 
 /// <summary>
-/// The checkpoints of a run in its folder. One is made under <c>NAME.reserving-HEX</c>, gets its name by a rename while a marker still says that it is incomplete, is named by
-/// <c>LATEST</c>, and only then loses the marker: whenever the process is killed, what <c>LATEST</c> or the newest complete folder names can be resumed.
+/// The checkpoints of a run in its folder. One is made under <c>NAME.reserving-HEX</c>, gets its name by a rename while a marker still says that it is
+/// incomplete, is named by <c>LATEST</c>, and only then loses the marker: whenever the process is killed, what <c>LATEST</c> or the newest complete folder
+/// names can be resumed.
 /// </summary>
 internal sealed class RunFolder : IDisposable
 {
@@ -62,7 +63,8 @@ internal sealed class RunFolder : IDisposable
     public IReadOnlyList<CheckpointName> Complete()
     {
         CheckpointName? latest = Latest.Target;
-        return [.. Names().Where(name => IsComplete(PathOf(name))).OrderByDescending(name => name == latest).ThenByDescending(SerialOf).ThenByDescending(name => name.Step)];
+        return [.. Names().Where(name => IsComplete(PathOf(name))).OrderByDescending(name => name == latest).ThenByDescending(SerialOf)
+            .ThenByDescending(name => name.Step)];
     }
 
     /// <summary>Makes a checkpoint appear, and removes what a killed run left half made or half deleted.</summary>
@@ -95,7 +97,8 @@ internal sealed class RunFolder : IDisposable
     }
 
     /// <summary>Where <see cref="SetAside"/> moves checkpoints to.</summary>
-    public string NextEarlier => Enumerable.Range(1, int.MaxValue).Select(n => System.IO.Path.Combine(Path, string.Create(CultureInfo.InvariantCulture, $"{Earlier}{n}"))).First(folder => !Directory.Exists(folder));
+    public string NextEarlier => Enumerable.Range(1, int.MaxValue)
+        .Select(n => System.IO.Path.Combine(Path, string.Create(CultureInfo.InvariantCulture, $"{Earlier}{n}"))).First(folder => !Directory.Exists(folder));
 
     /// <summary>Moves the checkpoints that are there, and the students beside them, into <see cref="NextEarlier"/>, where no run looks for its own.</summary>
     /// <exception cref="IOException">They cannot be moved.</exception>
@@ -108,7 +111,8 @@ internal sealed class RunFolder : IDisposable
             {
                 Directory.CreateDirectory(earlier);
                 Directory.Move(PathOf(name), System.IO.Path.Combine(earlier, name.ToString()));
-                if (Directory.Exists(StudentOf(name))) Directory.Move(StudentOf(name), System.IO.Path.Combine(earlier, System.IO.Path.GetFileName(StudentOf(name))));
+                if (Directory.Exists(StudentOf(name)))
+                    Directory.Move(StudentOf(name), System.IO.Path.Combine(earlier, System.IO.Path.GetFileName(StudentOf(name))));
             }
 
             LowestValidation.Remove();
@@ -164,7 +168,10 @@ internal sealed class RunFolder : IDisposable
     /// <summary>A checkpoint whose state cannot be read is older than all others.</summary>
     private long SerialOf(CheckpointName name) => StateOf(name)?.Serial ?? 0;
 
-    /// <summary>Puts back the checkpoint that was to be replaced. Where even that fails, it stays under the name that it has, and the failure before it is what the user hears of.</summary>
+    /// <summary>
+    /// Puts back the checkpoint that was to be replaced. Where even that fails, it stays under the name that it has, and the failure before it is what the user
+    /// hears of.
+    /// </summary>
     private static void TryRestore(string replaced, string made)
     {
         TemporaryPath.TryDeleteFolder(made);

@@ -51,7 +51,10 @@ internal sealed record SavedCourse(
     {
         if (options.OverrideSavedCourse) return own;
         if (!options.KeepSavedCourse && this != Of(own))
-            throw new InvalidDataException($"{file}: course is not the recipe's lr_scheduler; give the same values, or set lr_scheduler.override_opt_param_scheduler or use_checkpoint_opt_param_scheduler to true");
+        {
+            throw new InvalidDataException($"{file}: course is not the recipe's lr_scheduler; "
+                + "give the same values, or set lr_scheduler.override_opt_param_scheduler or use_checkpoint_opt_param_scheduler to true");
+        }
         ParameterSchedule course = own with
         {
             Maximum = MaxLr,
@@ -73,7 +76,8 @@ internal sealed record SavedCourse(
         }
         catch (ArgumentException e)
         {
-            throw new InvalidDataException($"{file}: course: {e.Message}; give it in lr_scheduler, or set override_opt_param_scheduler there to take the recipe's course", e);
+            throw new InvalidDataException(
+                $"{file}: course: {e.Message}; give it in lr_scheduler, or set override_opt_param_scheduler there to take the recipe's course", e);
         }
     }
 }

@@ -3,7 +3,8 @@ using Sirocco.Formats;
 namespace Sirocco.Training;
 
 /// <summary>
-/// <c>LATEST</c> or <c>LOWEST_VAL</c> of a run: a relative link to one of its checkpoints that is replaced by one rename, or a text file with the name where links cannot be made.
+/// <c>LATEST</c> or <c>LOWEST_VAL</c> of a run: a relative link to one of its checkpoints that is replaced by one rename, or a text file with the name where
+/// links cannot be made.
 /// </summary>
 /// <param name="folder">The run's folder.</param>
 /// <param name="name">The tracker's name.</param>

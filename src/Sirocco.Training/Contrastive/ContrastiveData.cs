@@ -24,7 +24,11 @@ internal sealed class ContrastiveData
         {
             ContrastiveExample example = examples[i];
             if (example.Passages.Count == 0 || example.Passages.Count != PassagesPerQuery)
-                throw new ArgumentException($"example {i} has {example.Passages.Count} passages, the first one {PassagesPerQuery}; give each the same number, at least one", nameof(examples));
+            {
+                throw new ArgumentException(
+                    $"example {i} has {example.Passages.Count} passages, the first one {PassagesPerQuery}; give each the same number, at least one",
+                    nameof(examples));
+            }
             Check(queries, example.Query, $"example {i}: query");
             foreach (int passage in example.Passages) Check(passages, passage, $"example {i}: passage");
         }

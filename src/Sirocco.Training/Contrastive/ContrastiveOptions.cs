@@ -8,7 +8,10 @@ internal sealed record ContrastiveOptions
     /// <summary>Queries in a step.</summary>
     public int BatchSize { get; init; } = 32;
 
-    /// <summary>Queries that go through the network at a time; the gradients of a step's micro-batches add up. In-batch negatives reach this far. 0 means <see cref="BatchSize"/>.</summary>
+    /// <summary>
+    /// Queries that go through the network at a time; the gradients of a step's micro-batches add up. In-batch negatives reach this far. 0 means
+    /// <see cref="BatchSize"/>.
+    /// </summary>
     public int MicroBatchSize { get; init; }
 
     /// <summary>Query tokens kept.</summary>

@@ -25,7 +25,8 @@ internal sealed class ContrastiveTrainer
     public ContrastiveTrainer(ComputeContext context, BiEncoder model, ContrastiveData data, ContrastiveOptions options)
     {
         options.Validate();
-        if (data.Examples.Count < options.BatchSize) throw new ArgumentException($"{data.Examples.Count} examples do not fill one batch of {options.BatchSize}; use a smaller batch size");
+        if (data.Examples.Count < options.BatchSize)
+            throw new ArgumentException($"{data.Examples.Count} examples do not fill one batch of {options.BatchSize}; use a smaller batch size");
         (this.data, this.options) = (data, options);
         ParameterArena arena = new(model.Parameters);
         objective = new ContrastiveObjective(context, model, options.Loss, options.Precision);
@@ -92,7 +93,8 @@ internal sealed class ContrastiveTrainer
         catch (TrainingDivergedException diverged)
         {
             string shown = string.Join(", ", examples.Take(8)) + (examples.Length > 8 ? ", …" : "");
-            throw new TrainingDivergedException($"step {State.Step + 1}: {diverged.Message} (examples {shown}); lower the learning rate or train in f32, the weights are those of step {State.Step}", diverged);
+            throw new TrainingDivergedException($"step {State.Step + 1}: {diverged.Message} (examples {shown}); "
+                + $"lower the learning rate or train in f32, the weights are those of step {State.Step}", diverged);
         }
         finally
         {

@@ -8,7 +8,8 @@ namespace Sirocco.Training;
 /// <param name="CorpusId">Its corpus.</param>
 /// <param name="Positives">Documents to find; without ids where texts stand in the record, without texts where the corpus lacks them.</param>
 /// <param name="Negatives">Documents not to find.</param>
-internal sealed record RetrievalRecord(string QuestionId, string Question, string CorpusId, IReadOnlyList<RetrievalDocument> Positives, IReadOnlyList<RetrievalDocument> Negatives);
+internal sealed record RetrievalRecord(
+    string QuestionId, string Question, string CorpusId, IReadOnlyList<RetrievalDocument> Positives, IReadOnlyList<RetrievalDocument> Negatives);
 
 /// <summary>Training records in the order of the reference's dataset, each turned into an example when it is asked for. Safe on many threads.</summary>
 internal sealed class RetrievalDataset
@@ -43,14 +44,17 @@ internal sealed class RetrievalDataset
     /// <summary>Reads the sources, chooses rows, and checks that each can be turned into an example.</summary>
     /// <param name="options">Sources and choice.</param>
     /// <param name="hub">Cache and endpoint of hf:// sources; null: as the environment says.</param>
-    /// <exception cref="InvalidDataException">An option is out of range or a record cannot be used; the message names file, line or record, and key.</exception>
+    /// <exception cref="InvalidDataException">
+    /// An option is out of range or a record cannot be used; the message names file, line or record, and key.
+    /// </exception>
     /// <exception cref="FileNotFoundException">A file is missing.</exception>
     public static RetrievalDataset Load(RetrievalDatasetOptions options, HubOptions? hub = null)
     {
         ArgumentNullException.ThrowIfNull(options);
         options.Validate();
         List<string> warnings = [];
-        (RetrievalRows rows, int[] order, IReadOnlyDictionary<string, SourceReading> readings) = DatasetSources.Read(options, hub ?? HubOptions.FromEnvironment(), warnings);
+        (RetrievalRows rows, int[] order, IReadOnlyDictionary<string, SourceReading> readings) = DatasetSources.Read(
+            options, hub ?? HubOptions.FromEnvironment(), warnings);
         int[] chosen = Choose(options, order);
         RowCheck.Run(options, rows, chosen, warnings);
         return new RetrievalDataset(options, rows, chosen, warnings) { Readings = readings };

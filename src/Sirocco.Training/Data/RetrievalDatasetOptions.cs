@@ -26,7 +26,9 @@ public enum DatasetUse
 /// <summary>A file, folder or <c>hf://org/repo[/subset]</c> with training records.</summary>
 /// <param name="Path">Where it is.</param>
 /// <param name="Samples">Take so many records, drawn with the dataset's seed; null for all.</param>
-/// <param name="Corpus">A file with the documents (<c>id</c>, <c>text</c>) that the records name by id (<c>query</c>, <c>positive</c>, perhaps <c>negative</c>), or null.</param>
+/// <param name="Corpus">
+/// A file with the documents (<c>id</c>, <c>text</c>) that the records name by id (<c>query</c>, <c>positive</c>, perhaps <c>negative</c>), or null.
+/// </param>
 public sealed record RetrievalSource(string Path, int? Samples = null, string? Corpus = null);
 
 /// <summary>Which records train a retrieval model, and what becomes of each.</summary>
@@ -50,7 +52,10 @@ public sealed record RetrievalDatasetOptions
     /// <summary>Seed of sampling and shuffling; the order of epochs has the recipe's.</summary>
     public int Seed { get; init; } = 42;
 
-    /// <summary>Whether records are shuffled before <see cref="MaximumExamples"/> takes its share; without a share it acts for <see cref="RetrievalDatasetKind.Inline"/> only.</summary>
+    /// <summary>
+    /// Whether records are shuffled before <see cref="MaximumExamples"/> takes its share; without a share it acts for <see cref="RetrievalDatasetKind.Inline"/>
+    /// only.
+    /// </summary>
     public bool Shuffle { get; init; }
 
     /// <summary>max_train_samples: most records; null for all. Not for validation.</summary>
@@ -81,7 +86,8 @@ public sealed record RetrievalDatasetOptions
             if (source.Path.Length == 0) throw new InvalidDataException("data_dir_list names an empty path");
             int least = Kind == RetrievalDatasetKind.Normalized ? 1 : 0;
             if (source.Samples < least) throw new InvalidDataException($"{source.Path}: num_samples is {source.Samples}; give {least} or more");
-            if (source.Samples is not null && Kind == RetrievalDatasetKind.Inline) throw new InvalidDataException($"{source.Path}: num_samples is not known to the inline dataset; use RetrievalDatasetConfig");
+            if (source.Samples is not null && Kind == RetrievalDatasetKind.Inline)
+                throw new InvalidDataException($"{source.Path}: num_samples is not known to the inline dataset; use RetrievalDatasetConfig");
         }
     }
 }

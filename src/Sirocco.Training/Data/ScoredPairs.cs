@@ -8,7 +8,10 @@ namespace Sirocco.Training;
 /// <param name="Score">Larger for more alike; any scale.</param>
 public sealed record ScoredPair(string First, string Second, double Score);
 
-/// <summary>Tables of scored pairs, as benchmarks of semantic similarity have them: columns <c>sentence1</c>, <c>sentence2</c> and <c>score</c>, <c>label</c> or <c>similarity</c>.</summary>
+/// <summary>
+/// Tables of scored pairs, as benchmarks of semantic similarity have them: columns <c>sentence1</c>, <c>sentence2</c> and <c>score</c>, <c>label</c> or
+/// <c>similarity</c>.
+/// </summary>
 public static class ScoredPairs
 {
     private static readonly string[] Scores = ["score", "label", "similarity"];

@@ -22,7 +22,8 @@ public sealed class Demonstration
 
     private const int Cutoff = 10;
     private const int ExampleHits = 3;
-    private static readonly string[] ExampleQueries = ["play chess against the computer", "find duplicate photos on disk", "show network traffic in a terminal"];
+    private static readonly string[] ExampleQueries = [
+        "play chess against the computer", "find duplicate photos on disk", "show network traffic in a terminal"];
 
     private readonly DemonstrationOptions options;
     private readonly DemonstrationObserver observer;
@@ -85,7 +86,8 @@ public sealed class Demonstration
 
         // 6. After: the model and its index, as they are left behind.
         observer.Stage?.Invoke($"searching {task.Documents.Count:N0} documents after training");
-        model.Save(staged.TemporaryFolder, new ExportOptions { Tokenizer = options.Model ?? data.TokenizerPath, MaxLength = recipe.IndexedLength }, cancellation);
+        model.Save(
+            staged.TemporaryFolder, new ExportOptions { Tokenizer = options.Model ?? data.TokenizerPath, MaxLength = recipe.IndexedLength }, cancellation);
         SearchQuality trained = evaluation.Measure(Path.GetFullPath(options.OutputFolder), observer.Encoded, cancellation);
         IReadOnlyList<ExampleSearch> examples = evaluation.Search(tokenizer, ExampleQueries, ExampleHits, cancellation);
 

@@ -51,14 +51,18 @@ public sealed class PackageSearchData
 
     /// <summary>Place in <see cref="Documents"/> of a query's positive.</summary>
     public int PositiveOf(PackageQuery query) =>
-        places.TryGetValue(query.Positive, out int place) ? place : throw new InvalidDataException($"the corpus has no document '{query.Positive}', which a query names");
+        places.TryGetValue(query.Positive, out int place) ? place
+            : throw new InvalidDataException($"the corpus has no document '{query.Positive}', which a query names");
 
     /// <summary>Training pairs, tokenized: each query with its own description.</summary>
     /// <param name="queries">The queries.</param>
     /// <param name="documents">All documents, tokenized.</param>
     /// <param name="tokenizer">For the queries.</param>
     internal ContrastiveData Pairs(IReadOnlyList<PackageQuery> queries, TokenizedTexts documents, Tokenizer tokenizer) =>
-        new(Tokenize(tokenizer, queries.Select(query => query.Query)), documents, [.. queries.Select((query, i) => new ContrastiveExample(i, [PositiveOf(query)]))]);
+        new(
+            Tokenize(tokenizer, queries.Select(query => query.Query)),
+            documents,
+            [.. queries.Select((query, i) => new ContrastiveExample(i, [PositiveOf(query)]))]);
 
     /// <summary>Token ids of texts, special tokens included.</summary>
     internal static TokenizedTexts Tokenize(Tokenizer tokenizer, IEnumerable<string> texts) =>
@@ -69,7 +73,8 @@ public sealed class PackageSearchData
 
     private static T[] Read<T>(string path, Func<JsonElement, T> parse)
     {
-        if (!File.Exists(path)) throw new FileNotFoundException($"{path} is missing; the demo's data is part of the repository, restore it with git checkout -- demo", path);
+        if (!File.Exists(path))
+            throw new FileNotFoundException($"{path} is missing; the demo's data is part of the repository, restore it with git checkout -- demo", path);
         List<T> records = [];
         try
         {

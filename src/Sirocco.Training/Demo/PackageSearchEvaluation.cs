@@ -5,7 +5,8 @@ using Sirocco.Text;
 namespace Sirocco.Training.Demo;
 
 /// <summary>Builds the index of all documents with the encoder as it is, and searches it: what is measured is what is left on disk.</summary>
-internal sealed class PackageSearchEvaluation(ComputeContext context, BiEncoder model, PackageSearchTask task, DemonstrationRecipe recipe, Precision precision, string folder) : IDisposable
+internal sealed class PackageSearchEvaluation(
+    ComputeContext context, BiEncoder model, PackageSearchTask task, DemonstrationRecipe recipe, Precision precision, string folder) : IDisposable
 {
     private const int Cutoff = 10;
     private VectorIndex? index;
@@ -17,7 +18,8 @@ internal sealed class PackageSearchEvaluation(ComputeContext context, BiEncoder 
     public SearchQuality Measure(string modelFolder, Action<int, int>? encoded, CancellationToken cancellation)
     {
         int count = task.Documents.Count, features = model.Features;
-        float[] vectors = CorpusEncoding.Encode(model, context, task.DocumentTokens, recipe.IndexedLength, precision, done => encoded?.Invoke(done, count), cancellation);
+        float[] vectors = CorpusEncoding.Encode(
+            model, context, task.DocumentTokens, recipe.IndexedLength, precision, done => encoded?.Invoke(done, count), cancellation);
         string path = Path.Combine(folder, Demonstration.IndexFolder);
         index?.Dispose();
         IndexDescription description = new()
@@ -42,7 +44,8 @@ internal sealed class PackageSearchEvaluation(ComputeContext context, BiEncoder 
     public IReadOnlyList<ExampleSearch> Search(Tokenizer tokenizer, IReadOnlyList<string> queries, int top, CancellationToken cancellation)
     {
         VectorIndex built = index ?? throw new InvalidOperationException("no index was built");
-        float[] vectors = CorpusEncoding.Encode(model, context, PackageSearchData.Tokenize(tokenizer, queries), recipe.QueryLength, precision, null, cancellation);
+        float[] vectors = CorpusEncoding.Encode(
+            model, context, PackageSearchData.Tokenize(tokenizer, queries), recipe.QueryLength, precision, null, cancellation);
         return [.. built.Search(vectors, top, context.Threads, cancellation).Select((hits, i) => new ExampleSearch(queries[i], hits))];
     }
 

@@ -7,7 +7,12 @@ internal sealed class PackageSearchTask
 {
     private readonly IReadOnlySet<int>[] relevant;
 
-    private PackageSearchTask(IReadOnlyList<PackageDescription> documents, TokenizedTexts documentTokens, IReadOnlyList<PackageQuery> queries, TokenizedTexts queryTokens, IReadOnlySet<int>[] relevant)
+    private PackageSearchTask(
+        IReadOnlyList<PackageDescription> documents,
+        TokenizedTexts documentTokens,
+        IReadOnlyList<PackageQuery> queries,
+        TokenizedTexts queryTokens,
+        IReadOnlySet<int>[] relevant)
     {
         Documents = documents;
         DocumentTokens = documentTokens;

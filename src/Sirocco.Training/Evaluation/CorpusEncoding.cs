@@ -19,7 +19,8 @@ internal static class CorpusEncoding
     /// <param name="cancellation">Stops between layers.</param>
     /// <returns>[texts · features], row by row, in the order of the texts.</returns>
     public static float[] Encode(
-        BiEncoder model, ComputeContext context, TokenizedTexts texts, int length, Precision precision, Action<int>? progress = null, CancellationToken cancellation = default)
+        BiEncoder model, ComputeContext context, TokenizedTexts texts, int length, Precision precision, Action<int>? progress = null,
+        CancellationToken cancellation = default)
     {
         int features = model.Features, next = 0;
         float[] vectors = new float[checked(texts.Count * features)];
@@ -30,7 +31,8 @@ internal static class CorpusEncoding
     /// <summary>As <see cref="Encode"/>, a vector at a time: no more than a window of texts is held.</summary>
     /// <returns>Vectors, [features] each, in the order of the texts.</returns>
     public static IEnumerable<float[]> Stream(
-        BiEncoder model, ComputeContext context, TokenizedTexts texts, int length, Precision precision, Action<int>? progress = null, CancellationToken cancellation = default)
+        BiEncoder model, ComputeContext context, TokenizedTexts texts, int length, Precision precision, Action<int>? progress = null,
+        CancellationToken cancellation = default)
     {
         int features = model.Features;
         LengthBatcher<int, float[]> batcher = new()

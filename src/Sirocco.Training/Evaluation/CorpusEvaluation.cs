@@ -22,7 +22,13 @@ internal sealed class CorpusEvaluation
     private readonly TokenizedTexts queries;
     private readonly TokenizedTexts documents;
 
-    private CorpusEvaluation(IReadOnlyList<RetrievalMetric> metrics, RelevanceJudgements judgements, string[] queryIds, TokenizedTexts queries, string[] documentIds, TokenizedTexts documents)
+    private CorpusEvaluation(
+        IReadOnlyList<RetrievalMetric> metrics,
+        RelevanceJudgements judgements,
+        string[] queryIds,
+        TokenizedTexts queries,
+        string[] documentIds,
+        TokenizedTexts documents)
     {
         this.metrics = metrics;
         this.judgements = judgements;
@@ -62,15 +68,28 @@ internal sealed class CorpusEvaluation
             metrics,
             asked.Judgements,
             [.. asked.Judged.Select(query => query.Id)],
-            Tokenize(asked.Judged.Count, i => asked.Judged[i].Text, queryPrefix, options.QueryLength ?? texts.QueryLength, i => $"{options.Queries}: query '{asked.Judged[i].Id}'"),
+            Tokenize(
+                asked.Judged.Count,
+                i => asked.Judged[i].Text,
+                queryPrefix,
+                options.QueryLength ?? texts.QueryLength,
+                i => $"{options.Queries}: query '{asked.Judged[i].Id}'"),
             [.. rows.Select(corpus.IdOf)],
-            Tokenize(rows.Length, i => corpus.TextOf(rows[i]), passagePrefix, options.PassageLength ?? texts.PassageLength, i => $"{options.Corpus}: document '{corpus.IdOf(rows[i])}'"));
+            Tokenize(
+                rows.Length,
+                i => corpus.TextOf(rows[i]),
+                passagePrefix,
+                options.PassageLength ?? texts.PassageLength,
+                i => $"{options.Corpus}: document '{corpus.IdOf(rows[i])}'"));
 
-        TokenizedTexts Tokenize(int count, Func<int, string> text, string prefix, int length, Func<int, string> place) => TokenizedTexts.From([.. Enumerable.Range(0, count).AsParallel().AsOrdered().Select(i =>
-        {
-            int[] ids = tokenizer.Encode(prefix.Length == 0 ? text(i) : $"{prefix} {text(i)}", length);
-            return ids.Length > 0 ? ids : throw new InvalidDataException($"{place(i)} gives no tokens; remove it, or use a tokenizer that adds a begin or end token");
-        })]);
+        TokenizedTexts Tokenize(int count, Func<int, string> text, string prefix, int length, Func<int, string> place) =>
+            TokenizedTexts.From([.. Enumerable.Range(0, count).AsParallel().AsOrdered().Select(i =>
+            {
+                int[] ids = tokenizer.Encode(prefix.Length == 0 ? text(i) : $"{prefix} {text(i)}", length);
+                return ids.Length > 0
+                    ? ids
+                    : throw new InvalidDataException($"{place(i)} gives no tokens; remove it, or use a tokenizer that adds a begin or end token");
+            })]);
     }
 
     /// <summary>Encodes queries and documents, and ranks every document for every query by inner product.</summary>
@@ -81,12 +100,14 @@ internal sealed class CorpusEvaluation
     /// <param name="cancellation">Stops between layers.</param>
     /// <returns>The mean of each metric, by its name.</returns>
     /// <exception cref="InvalidDataException">The model gives vectors that are no numbers.</exception>
-    public IReadOnlyDictionary<string, double> Evaluate(BiEncoder model, ComputeContext context, Precision precision, Action<int>? progress = null, CancellationToken cancellation = default)
+    public IReadOnlyDictionary<string, double> Evaluate(
+        BiEncoder model, ComputeContext context, Precision precision, Action<int>? progress = null, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(context);
         int features = model.Features;
-        ExactRanking ranking = new(context, CorpusEncoding.Encode(model, context, queries, int.MaxValue, precision, null, cancellation), features, SearchDepth.Of(metrics));
+        ExactRanking ranking = new(
+            context, CorpusEncoding.Encode(model, context, queries, int.MaxValue, precision, null, cancellation), features, SearchDepth.Of(metrics));
         float[] block = new float[Math.Min(BlockDocuments, Documents) * features];
         int held = 0;
         foreach (float[] vector in CorpusEncoding.Stream(model, context, documents, int.MaxValue, precision, progress, cancellation))
@@ -102,12 +123,14 @@ internal sealed class CorpusEvaluation
         (int Document, float Score)[][] best = ranking.Best();
         for (int q = 0; q < best.Length; q++)
         {
-            if (best[q].Any(hit => float.IsNaN(hit.Score))) throw new InvalidDataException("the model gives vectors that are no numbers; its weights have diverged");
+            if (best[q].Any(hit => float.IsNaN(hit.Score)))
+                throw new InvalidDataException("the model gives vectors that are no numbers; its weights have diverged");
             run.Add(queryIds[q], best[q].Select(hit => new ScoredDocument(documentIds[hit.Document], hit.Score)));
         }
 
         RetrievalScores scores = RetrievalScores.Of(run, judgements, metrics);
-        return metrics.Select((metric, m) => (metric.Name, scores.Mean(m))).DistinctBy(entry => entry.Name).ToDictionary(entry => entry.Name, entry => entry.Item2, StringComparer.Ordinal);
+        return metrics.Select((metric, m) => (metric.Name, scores.Mean(m))).DistinctBy(entry => entry.Name)
+            .ToDictionary(entry => entry.Name, entry => entry.Item2, StringComparer.Ordinal);
     }
 
     /// <summary>All documents, or the relevant ones and the first others up to a limit, in the order of the corpus.</summary>
@@ -115,7 +138,8 @@ internal sealed class CorpusEvaluation
     {
         IEnumerable<int> all = Enumerable.Range(0, corpus.Count);
         if (most is not { } limit || limit >= corpus.Count) return [.. all];
-        HashSet<int> relevant = [.. judgements.Queries.SelectMany(query => judgements.Of(query)).Where(judged => judged.Value > 0).Select(judged => corpus.Find(judged.Key)).Where(document => document >= 0)];
+        HashSet<int> relevant = [.. judgements.Queries.SelectMany(query => judgements.Of(query)).Where(judged => judged.Value > 0)
+            .Select(judged => corpus.Find(judged.Key)).Where(document => document >= 0)];
         return [.. relevant.Concat(all.Where(document => !relevant.Contains(document)).Take(Math.Max(0, limit - relevant.Count))).Order()];
     }
 }

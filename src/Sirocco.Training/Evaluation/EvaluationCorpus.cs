@@ -9,8 +9,8 @@ public static class EvaluationCorpus
     private static readonly string[] Ids = ["_id", "id", "docid", "doc_id"], BeirFiles = ["corpus.jsonl", "corpus.jsonl.gz"];
 
     /// <summary>
-    /// Reads documents: a file of records with <c>_id</c> or <c>id</c>, <c>text</c> and perhaps <c>title</c> (JSON Lines, also .gz; CSV, TSV, Parquet, Arrow), a BEIR
-    /// folder with corpus.jsonl, a corpus folder with merlin_metadata.json, or a data set's folder. Title and text are joined with a space.
+    /// Reads documents: a file of records with <c>_id</c> or <c>id</c>, <c>text</c> and perhaps <c>title</c> (JSON Lines, also .gz; CSV, TSV, Parquet, Arrow),
+    /// a BEIR folder with corpus.jsonl, a corpus folder with merlin_metadata.json, or a data set's folder. Title and text are joined with a space.
     /// </summary>
     /// <param name="path">The file or folder.</param>
     /// <param name="cancellation">Stops between records.</param>

@@ -11,7 +11,8 @@ internal sealed class ExactRanking
     /// <summary>Bytes of scores held at a time.</summary>
     private const long ScoreBytes = 64 << 20;
 
-    private static readonly Comparer<(float Score, int Document)> Worse = Comparer<(float Score, int Document)>.Create((a, b) => a.Score != b.Score ? a.Score.CompareTo(b.Score) : b.Document.CompareTo(a.Document));
+    private static readonly Comparer<(float Score, int Document)> Worse = Comparer<(float Score, int Document)>.Create(
+        (a, b) => a.Score != b.Score ? a.Score.CompareTo(b.Score) : b.Document.CompareTo(a.Document));
 
     private readonly ComputeContext context;
     private readonly ReadOnlyMemory<float> queries;
@@ -52,7 +53,11 @@ internal sealed class ExactRanking
             int asked = Math.Min(block, kept.Length - start), from = start;
             using Scope f = outer.BeginScope();
             float[] scores = f.Scores(f.Upload(queries.Span.Slice(start * features, asked * features), asked, features), all).ToArray();
-            Parallel.For(0, asked, new ParallelOptions { MaxDegreeOfParallelism = context.Threads }, row => Keep(kept[from + row], scores.AsSpan(row * count, count), first));
+            Parallel.For(
+                0,
+                asked,
+                new ParallelOptions { MaxDegreeOfParallelism = context.Threads },
+                row => Keep(kept[from + row], scores.AsSpan(row * count, count), first));
         }
 
         Count = checked(first + count);
@@ -60,7 +65,8 @@ internal sealed class ExactRanking
 
     /// <summary>For each query its documents with the highest inner products, best first; of equal scores the earlier document first.</summary>
     public (int Document, float Score)[][] Best() =>
-        [.. kept.Select(best => best.UnorderedItems.OrderByDescending(item => item.Priority, Worse).Select(item => (item.Element, item.Priority.Score)).ToArray())];
+        [.. kept.Select(
+            best => best.UnorderedItems.OrderByDescending(item => item.Priority, Worse).Select(item => (item.Element, item.Priority.Score)).ToArray())];
 
     private void Keep(PriorityQueue<int, (float Score, int Document)> best, ReadOnlySpan<float> scores, int first)
     {

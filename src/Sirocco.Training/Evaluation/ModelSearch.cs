@@ -38,7 +38,8 @@ public static class ModelSearch
         ArgumentNullException.ThrowIfNull(embedder);
         float[][] asked = Asked(embedder, queries, options.QueryPrompt ?? embedder.QueryPrompt, variants, progress, cancellation);
         IEnumerable<float[]> documents = embedder.Embed(
-            Enumerable.Range(0, corpus.Count), corpus.TextOf, prompt: options.DocumentPrompt ?? embedder.DocumentPrompt, progress: progress is null ? null : new ProgressAfter(progress, asked.Length), cancellation: cancellation)
+            Enumerable.Range(0, corpus.Count), corpus.TextOf, prompt: options.DocumentPrompt ?? embedder.DocumentPrompt, progress: progress is null ? null
+                : new ProgressAfter(progress, asked.Length), cancellation: cancellation)
             .Select(embedded => embedded.Vector);
         return Run(embedder, queries, asked, documents, corpus.IdOf, variants, options, cancellation);
     }
@@ -74,11 +75,17 @@ public static class ModelSearch
     }
 
     private static float[][] Asked(
-        Embedder embedder, IReadOnlyList<RetrievalQuery> queries, string prompt, IReadOnlyList<VectorVariant> variants, IProgress<int>? progress, CancellationToken cancellation)
+        Embedder embedder, IReadOnlyList<RetrievalQuery> queries, string prompt, IReadOnlyList<VectorVariant> variants, IProgress<int>? progress,
+        CancellationToken cancellation)
     {
         foreach (VectorVariant variant in variants)
         {
-            if (variant.Dimensions > embedder.Dimensions) throw new ArgumentException($"{variant.Dimensions} dimensions are asked for, but the model gives vectors of {embedder.Dimensions}; ask for at most that many", nameof(variants));
+            if (variant.Dimensions > embedder.Dimensions)
+            {
+                throw new ArgumentException(
+                    $"{variant.Dimensions} dimensions are asked for, but the model gives vectors of {embedder.Dimensions}; ask for at most that many",
+                    nameof(variants));
+            }
         }
 
         return embedder.Embed([.. queries.Select(query => query.Text)], prompt: prompt, progress: progress, cancellation: cancellation);
@@ -130,7 +137,8 @@ public static class ModelSearch
             bool normalize = unit && width < features;
             float[] cut = new float[checked(queries.Length * width)];
             for (int q = 0; q < queries.Length; q++) Cut(queries[q], cut.AsSpan(q * width, width), normalize);
-            return variant.Store == VectorStore.F32 ? new ExactSearch(context, cut, width, normalize, top) : new IndexSearch(cut, width, normalize, variant.Store, top, context.Threads);
+            return variant.Store == VectorStore.F32 ? new ExactSearch(context, cut, width, normalize, top)
+                : new IndexSearch(cut, width, normalize, variant.Store, top, context.Threads);
         }
 
         public void Add(string id, ReadOnlySpan<float> vector, CancellationToken cancellation)
@@ -144,7 +152,9 @@ public static class ModelSearch
         {
             RetrievalRun run = new();
             int q = 0;
-            foreach (IEnumerable<(int Document, float Score)> hits in Rank(cancellation)) run.Add(queries[q++].Id, hits.Select(hit => new ScoredDocument(idOf(hit.Document), hit.Score)).DistinctBy(found => found.Document)); // records of an index may share an id
+            // records of an index may share an id
+            foreach (IEnumerable<(int Document, float Score)> hits in Rank(cancellation))
+                run.Add(queries[q++].Id, hits.Select(hit => new ScoredDocument(idOf(hit.Document), hit.Score)).DistinctBy(found => found.Document));
             return run;
         }
 

@@ -13,8 +13,8 @@ public sealed class RelevanceJudgements
     public IReadOnlyList<string> Queries => queries;
 
     /// <summary>
-    /// Reads judgements, perhaps compressed (.gz): either TREC's four fields (query id, iteration, document id, grade) or BEIR's three (query id, document id, grade)
-    /// under a header.
+    /// Reads judgements, perhaps compressed (.gz): either TREC's four fields (query id, iteration, document id, grade) or BEIR's three (query id, document id,
+    /// grade) under a header.
     /// </summary>
     /// <exception cref="InvalidDataException">A line is not of that form, or contradicts an earlier one; the message names it.</exception>
     public static RelevanceJudgements Load(string path)
@@ -26,7 +26,10 @@ public sealed class RelevanceJudgements
             bool isFirst = width == 0;
             if (isFirst) width = fields.Length;
             if (fields.Length != width || width is not (3 or 4))
-                throw new InvalidDataException($"{place} has {fields.Length} fields; judgements have 4 (query id, iteration, document id, grade) or 3 (query id, document id, grade), the same on each line");
+            {
+                throw new InvalidDataException($"{place} has {fields.Length} fields; judgements have 4 (query id, iteration, document id, grade) "
+                    + "or 3 (query id, document id, grade), the same on each line");
+            }
             if (!int.TryParse(fields[^1], NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int grade))
             {
                 if (isFirst && fields[^1].All(c => char.IsAsciiLetter(c) || c is '-' or '_')) return;   // BEIR's header
@@ -34,13 +37,18 @@ public sealed class RelevanceJudgements
             }
 
             if (!judgements.TryAdd(fields[0], fields[^2], grade))
-                throw new InvalidDataException($"{place} grades document '{Visible.Short(fields[^2])}' for query '{Visible.Short(fields[0])}' a second time and otherwise; keep one of the two");
+            {
+                throw new InvalidDataException($"{place} grades document '{Visible.Short(fields[^2])}' for query '{Visible.Short(fields[0])}' a second time "
+                    + "and otherwise; keep one of the two");
+            }
         });
-        return judgements.queries.Count > 0 ? judgements : throw new InvalidDataException($"{path}: holds no judgements; each line should name a query, a document and a grade");
+        return judgements.queries.Count > 0 ? judgements
+            : throw new InvalidDataException($"{path}: holds no judgements; each line should name a query, a document and a grade");
     }
 
     /// <summary>Grades of a query's judged documents; none where the query is not judged.</summary>
-    public IReadOnlyDictionary<string, int> Of(string query) => grades.TryGetValue(query, out Dictionary<string, int>? found) ? found : new Dictionary<string, int>();
+    public IReadOnlyDictionary<string, int> Of(string query) =>
+        grades.TryGetValue(query, out Dictionary<string, int>? found) ? found : new Dictionary<string, int>();
 
     /// <summary>Whether the query has judgements.</summary>
     public bool Contains(string query) => grades.ContainsKey(query);

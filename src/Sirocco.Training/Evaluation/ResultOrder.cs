@@ -6,7 +6,9 @@ public enum ResultOrder
     /// <summary>trec_eval: scores are compared in single precision, equal ones by document id, descending as UTF-8 bytes.</summary>
     TrecEval,
 
-    /// <summary>The MS MARCO script, which ir_measures follows for RR@k and Judged@k: scores in double precision, equal ones by document id, ascending.</summary>
+    /// <summary>
+    /// The MS MARCO script, which ir_measures follows for RR@k and Judged@k: scores in double precision, equal ones by document id, ascending.
+    /// </summary>
     MsMarco,
 }
 

@@ -3,8 +3,9 @@ using System.Globalization;
 namespace Sirocco.Training;
 
 /// <summary>
-/// A measure of one ranking, by its name: <c>ndcg@10</c>, <c>mrr@10</c>, <c>recall@100</c>, <c>map</c>, <c>p@5</c>, <c>success@1</c>, … Definitions are those of trec_eval
-/// 9 (Buckley and Voorhees; checked against pytrec_eval and ir_measures), whose names <c>ndcg_cut_10</c>, <c>recip_rank</c>, <c>P_5</c>, … mean the same.
+/// A measure of one ranking, by its name: <c>ndcg@10</c>, <c>mrr@10</c>, <c>recall@100</c>, <c>map</c>, <c>p@5</c>, <c>success@1</c>, … Definitions are those
+/// of trec_eval 9 (Buckley and Voorhees; checked against pytrec_eval and ir_measures), whose names <c>ndcg_cut_10</c>, <c>recip_rank</c>, <c>P_5</c>, … mean
+/// the same.
 /// </summary>
 public sealed class RetrievalMetric
 {
@@ -70,19 +71,23 @@ public sealed class RetrievalMetric
         string lower = name.Trim().ToLowerInvariant();
         if (Measures.TryGetValue(lower, out Measure? whole))
         {
-            return whole.Rule != CutoffRule.Needed ? new RetrievalMetric(lower, whole, null) : throw new ArgumentException($"the metric '{lower}' needs a cutoff, such as {lower}@10", nameof(name));
+            return whole.Rule != CutoffRule.Needed ? new RetrievalMetric(lower, whole, null)
+                : throw new ArgumentException($"the metric '{lower}' needs a cutoff, such as {lower}@10", nameof(name));
         }
 
         int at = lower.LastIndexOfAny(['@', '_']);
         string kind = at < 0 ? lower : lower[..at];
-        if (!Measures.TryGetValue(kind, out Measure? measure)) throw new ArgumentException($"there is no metric '{lower}'; there are {string.Join(", ", Examples)}", nameof(name));
+        if (!Measures.TryGetValue(kind, out Measure? measure))
+            throw new ArgumentException($"there is no metric '{lower}'; there are {string.Join(", ", Examples)}", nameof(name));
         if (measure.Rule == CutoffRule.None) throw new ArgumentException($"the metric '{kind}' takes no cutoff", nameof(name));
-        if (int.TryParse(lower.AsSpan(at + 1), NumberStyles.None, CultureInfo.InvariantCulture, out int cutoff) && cutoff is >= 1 and <= LargestCutoff) return new RetrievalMetric(lower, measure, cutoff);
+        if (int.TryParse(lower.AsSpan(at + 1), NumberStyles.None, CultureInfo.InvariantCulture, out int cutoff) && cutoff is >= 1 and <= LargestCutoff)
+            return new RetrievalMetric(lower, measure, cutoff);
         throw new ArgumentException($"the cutoff of '{lower}' should be a whole number from 1 to {LargestCutoff}, such as {kind}@10", nameof(name));
     }
 
     /// <summary>Names that <see cref="Parse"/> takes, for messages.</summary>
-    public static IReadOnlyList<string> Examples { get; } = ["ndcg@10", "ndcg_burges@10", "mrr@10", "recip_rank", "recall@100", "p@10", "map", "map@100", "success@5", "rprec", "bpref", "judged@10", "num_rel_ret", "msmarco_mrr@10"];
+    public static IReadOnlyList<string> Examples { get; } = ["ndcg@10", "ndcg_burges@10", "mrr@10", "recip_rank", "recall@100", "p@10", "map", "map@100",
+        "success@5", "rprec", "bpref", "judged@10", "num_rel_ret", "msmarco_mrr@10"];
 
     /// <summary>The measure of one ranking; 0 where no document is relevant.</summary>
     internal double Of(JudgedRanking ranking)
@@ -135,7 +140,8 @@ public sealed class RetrievalMetric
         for (int i = 0; i < ranking.Retrieved; i++)
         {
             if (ranking.IsNonRelevant(i)) nonRelevant++;
-            else if (ranking.IsRelevant(i)) sum += nonRelevant == 0 ? 1 : 1 - ((double)Math.Min(nonRelevant, ranking.Relevant) / Math.Min(ranking.NonRelevant, ranking.Relevant));
+            else if (ranking.IsRelevant(i))
+                sum += nonRelevant == 0 ? 1 : 1 - ((double)Math.Min(nonRelevant, ranking.Relevant) / Math.Min(ranking.NonRelevant, ranking.Relevant));
         }
 
         return ranking.Relevant == 0 ? 0 : sum / ranking.Relevant;

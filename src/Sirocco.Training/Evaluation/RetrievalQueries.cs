@@ -12,7 +12,8 @@ public sealed record RetrievalQuery(string Id, string Text);
 /// <summary>The queries of an evaluation and the documents that answer them.</summary>
 public sealed class RetrievalQueries
 {
-    private static readonly string[] Ids = ["_id", "id", "query_id", "question_id", "qid"], Texts = ["query", "question", "text"], Positives = ["positive", "positives", "pos_doc"];
+    private static readonly string[] Ids = ["_id", "id", "query_id", "question_id", "qid"], Texts = ["query", "question", "text"],
+        Positives = ["positive", "positives", "pos_doc"];
 
     private RetrievalQueries(IReadOnlyList<RetrievalQuery> queries, RelevanceJudgements judgements)
     {
@@ -45,15 +46,19 @@ public sealed class RetrievalQueries
             RecordFields fields = new(record, place);
             string text = Array.Find(Texts, fields.Has) ?? throw fields.Missing(Texts);
             string? key = Array.Find(Ids, fields.Has);
-            if (key is null && given is not null) throw new InvalidDataException($"{place}: the record has no '_id' or 'id', by which {judgements} could name it");
-            RetrievalQuery query = new(key is null ? place.Index.ToString(CultureInfo.InvariantCulture) : fields.Scalar(key, fields.Required(key)), fields.Text(text, fields.Required(text)));
+            if (key is null && given is not null)
+                throw new InvalidDataException($"{place}: the record has no '_id' or 'id', by which {judgements} could name it");
+            RetrievalQuery query = new(
+                key is null ? place.Index.ToString(CultureInfo.InvariantCulture) : fields.Scalar(key, fields.Required(key)),
+                fields.Text(text, fields.Required(text)));
             if (!known.Add(query.Id)) throw fields.Wrong(key ?? "id", $"is '{Visible.Short(query.Id)}', as of an earlier query; ids must differ");
             if (queries.Count == most || (given is not null && !given.Contains(query.Id))) return;
             queries.Add(query);
             if (given is null) AddPositives(fields, query, kept);
             else foreach ((string document, int grade) in given.Of(query.Id)) kept.TryAdd(query.Id, document, grade);
         });
-        if (queries.Count == 0) throw new InvalidDataException($"{path}: {judgements} judges none of its {known.Count} queries; check that their ids are the same");
+        if (queries.Count == 0)
+            throw new InvalidDataException($"{path}: {judgements} judges none of its {known.Count} queries; check that their ids are the same");
         return new RetrievalQueries(queries, kept);
     }
 
@@ -75,7 +80,8 @@ public sealed class RetrievalQueries
 
     private static void AddPositives(RecordFields fields, RetrievalQuery query, RelevanceJudgements judgements)
     {
-        string key = Array.Find(Positives, fields.Has) ?? throw new InvalidDataException($"{fields.Missing(Positives[0]).Message}; add it, or give judgements with --qrels");
+        string key = Array.Find(Positives, fields.Has)
+            ?? throw new InvalidDataException($"{fields.Missing(Positives[0]).Message}; add it, or give judgements with --qrels");
         foreach (JsonElement document in RecordFields.Items(fields.Required(key)))
         {
             JsonElement id = document;

@@ -17,7 +17,9 @@ public sealed class RetrievalRun
     /// <summary>Queries in the order in which they were added.</summary>
     public IReadOnlyList<string> Queries => queries;
 
-    /// <summary>Reads a run file: query id, Q0, document id, rank, score, name of the run, with white space between; perhaps compressed (.gz). The rank is not used.</summary>
+    /// <summary>
+    /// Reads a run file: query id, Q0, document id, rank, score, name of the run, with white space between; perhaps compressed (.gz). The rank is not used.
+    /// </summary>
     /// <exception cref="InvalidDataException">A line is not of that form, or names a document a second time; the message names it.</exception>
     public static RetrievalRun Load(string path)
     {
@@ -26,7 +28,8 @@ public sealed class RetrievalRun
         HashSet<string> known = new(StringComparer.Ordinal);
         FieldLines.Read(path, (fields, place) =>
         {
-            if (fields.Length != 6) throw new InvalidDataException($"{place} has {fields.Length} fields, a run file has 6: query id, Q0, document id, rank, score, run name");
+            if (fields.Length != 6)
+                throw new InvalidDataException($"{place} has {fields.Length} fields, a run file has 6: query id, Q0, document id, rank, score, run name");
             (string query, string document) = (fields[0], Shared(known, fields[2]));
             if (!TryScore(fields[4], out double score)) throw new InvalidDataException($"{place}: the score '{Visible.Short(fields[4])}' is not a number");
             if (!found.TryGetValue(query, out Dictionary<string, ScoredDocument>? list))
@@ -36,9 +39,13 @@ public sealed class RetrievalRun
             }
 
             if (!list.TryAdd(document, new ScoredDocument(document, score)))
-                throw new InvalidDataException($"{place} names document '{Visible.Short(document)}' for query '{Visible.Short(query)}' a second time; a run has each document once");
+            {
+                throw new InvalidDataException(
+                    $"{place} names document '{Visible.Short(document)}' for query '{Visible.Short(query)}' a second time; a run has each document once");
+            }
         });
-        if (run.queries.Count == 0) throw new InvalidDataException($"{path}: holds no results; a run file has a line for each: query id, Q0, document id, rank, score, run name");
+        if (run.queries.Count == 0)
+            throw new InvalidDataException($"{path}: holds no results; a run file has a line for each: query id, Q0, document id, rank, score, run name");
         foreach (string query in run.queries) run.results[query] = [.. found[query].Values];
         return run;
     }
@@ -92,7 +99,8 @@ public sealed class RetrievalRun
 
     private static void RequireField(string id)
     {
-        if (id.Length == 0 || id.Any(char.IsWhiteSpace)) throw new InvalidDataException($"the id '{Visible.Short(id)}' is empty or holds white space, which a TREC run file cannot keep; use ids without");
+        if (id.Length == 0 || id.Any(char.IsWhiteSpace))
+            throw new InvalidDataException($"the id '{Visible.Short(id)}' is empty or holds white space, which a TREC run file cannot keep; use ids without");
     }
 
     /// <summary>Documents are named for many queries; one string of each is kept.</summary>
@@ -105,7 +113,12 @@ public sealed class RetrievalRun
 
     private static bool TryScore(string text, out double score)
     {
-        score = text.ToLowerInvariant() switch { "inf" or "+inf" or "infinity" => double.PositiveInfinity, "-inf" or "-infinity" => double.NegativeInfinity, _ => double.NaN };
+        score = text.ToLowerInvariant() switch
+        {
+            "inf" or "+inf" or "infinity" => double.PositiveInfinity,
+            "-inf" or "-infinity" => double.NegativeInfinity,
+            _ => double.NaN,
+        };
         return !double.IsNaN(score) || (double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out score) && !double.IsNaN(score));
     }
 }

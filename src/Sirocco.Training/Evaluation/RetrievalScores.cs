@@ -29,7 +29,8 @@ public sealed class RetrievalScores
     public IReadOnlyList<string> Queries { get; }
 
     /// <summary>Measures a run.</summary>
-    public static RetrievalScores Of(RetrievalRun run, RelevanceJudgements judgements, IReadOnlyList<RetrievalMetric> metrics, MissingQueries missing = MissingQueries.Zero)
+    public static RetrievalScores Of(
+        RetrievalRun run, RelevanceJudgements judgements, IReadOnlyList<RetrievalMetric> metrics, MissingQueries missing = MissingQueries.Zero)
     {
         string[] queries = [.. judgements.Queries.Where(query => missing == MissingQueries.Zero || run.Contains(query))];
         double[][] values = [.. metrics.Select(_ => new double[queries.Length])];

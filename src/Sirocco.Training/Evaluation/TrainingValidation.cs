@@ -37,7 +37,8 @@ internal sealed class TrainingValidation<TBatch>
     /// <param name="cancellation">Stops between layers.</param>
     public ValidationRecord Run(TrainingObjective<TBatch> objective, int step, int epoch, Action<int, int> progress, CancellationToken cancellation)
     {
-        ValidationRecord record = examples is null ? new ValidationRecord(step, epoch, []) : CandidateValidation.Run(objective, examples, step, epoch, done => progress(done, examples.Dataset.Count), cancellation);
+        ValidationRecord record = examples is null ? new ValidationRecord(step, epoch, [])
+            : CandidateValidation.Run(objective, examples, step, epoch, done => progress(done, examples.Dataset.Count), cancellation);
         return search is null ? record : record with { Metrics = [.. record.Metrics, .. search(progress, cancellation)] };
     }
 }

@@ -12,7 +12,13 @@ internal static class CandidateValidation
     /// <param name="progress">Told how many queries are done.</param>
     /// <param name="cancellation">Stops between layers.</param>
     /// <exception cref="TrainingDivergedException">The model gives scores that are not finite.</exception>
-    public static ValidationRecord Run<TBatch>(TrainingObjective<TBatch> objective, RetrievalDataLoader<TBatch> loader, int step, int epoch, Action<int>? progress = null, CancellationToken cancellation = default)
+    public static ValidationRecord Run<TBatch>(
+        TrainingObjective<TBatch> objective,
+        RetrievalDataLoader<TBatch> loader,
+        int step,
+        int epoch,
+        Action<int>? progress = null,
+        CancellationToken cancellation = default)
         where TBatch : ExampleBatch
     {
         ArgumentNullException.ThrowIfNull(objective);
@@ -28,7 +34,8 @@ internal static class CandidateValidation
                 ReadOnlySpan<float> row = scores[query];
                 double most = double.NegativeInfinity, total = 0;
                 int better = 0;
-                if (row.ContainsAnyExceptInRange(float.MinValue, float.MaxValue)) throw new TrainingDivergedException($"validation after step {step}: a score is no finite number; lower the learning rate or train in f32");
+                if (row.ContainsAnyExceptInRange(float.MinValue, float.MaxValue))
+                    throw new TrainingDivergedException($"validation after step {step}: a score is no finite number; lower the learning rate or train in f32");
                 foreach (float score in row) most = Math.Max(most, score);
                 foreach (float score in row) total += Math.Exp(score - most);
                 foreach (float score in row[1..])
@@ -50,6 +57,7 @@ internal static class CandidateValidation
         return new ValidationRecord(
             step,
             epoch,
-            [new(ValidationRecord.LossName, losses / batches), new(ValidationRecord.AccuracyName, correct / queries), new(ValidationRecord.ReciprocalRankName, reciprocal / queries)]);
+            [new(ValidationRecord.LossName, losses / batches), new(ValidationRecord.AccuracyName, correct / queries), new(
+                ValidationRecord.ReciprocalRankName, reciprocal / queries)]);
     }
 }

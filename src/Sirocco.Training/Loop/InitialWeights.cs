@@ -24,7 +24,9 @@ internal static class InitialWeights
         }
     }
 
-    /// <summary>Whether a recording's name, which may have the wrapper's <c>model.</c> or <c>student.model.</c> before it, means a parameter of the checkpoint.</summary>
+    /// <summary>
+    /// Whether a recording's name, which may have the wrapper's <c>model.</c> or <c>student.model.</c> before it, means a parameter of the checkpoint.
+    /// </summary>
     private static bool IsInsideWrapper(string parameter, string recorded) =>
         recorded == parameter || recorded == "model." + parameter || recorded == "model.model." + parameter || recorded == "student.model." + parameter;
 }

@@ -69,7 +69,9 @@ public sealed record ParameterScheduleOptions
     /// <summary>Lowest learning rate; null means a hundredth of the optimizer's.</summary>
     public double? Minimum { get; init; }
 
-    /// <summary>use_checkpoint_opt_param_scheduler: a resumed run keeps the course that its checkpoint was on; false: the recipe must give the same course.</summary>
+    /// <summary>
+    /// use_checkpoint_opt_param_scheduler: a resumed run keeps the course that its checkpoint was on; false: the recipe must give the same course.
+    /// </summary>
     public bool KeepSavedCourse { get; init; } = true;
 
     /// <summary>override_opt_param_scheduler: a resumed run takes the recipe's course whatever its checkpoint was on.</summary>
@@ -230,7 +232,11 @@ public sealed record ParameterSchedule
         if (Style != DecayStyle.WarmupStableDecay) return;
         if (FinalDecaySteps is not { } steps) throw new ArgumentException("lr_decay_style WSD needs wsd_decay_steps");
         bool falls = Math.Min(totalSteps, DecaySteps) > Math.Max(WarmupSteps, (long)DecaySteps - steps);
-        if (falls && FinalDecay is null) throw new ArgumentException("lr_decay_style WSD needs lr_wsd_decay_style, since the run reaches its last decay: linear, cosine, exponential or minus_sqrt");
+        if (falls && FinalDecay is null)
+        {
+            throw new ArgumentException(
+                "lr_decay_style WSD needs lr_wsd_decay_style, since the run reaches its last decay: linear, cosine, exponential or minus_sqrt");
+        }
     }
 
     private void Validate()
@@ -240,8 +246,14 @@ public sealed record ParameterSchedule
         if (!(Initial <= Maximum)) throw new ArgumentException($"init_lr {Initial} is above max_lr {Maximum}");
         if (WarmupSteps < 0) throw new ArgumentException($"lr_warmup_steps is {WarmupSteps}; it must not be negative");
         if (DecaySteps <= 0) throw new ArgumentException($"lr_decay_steps is {DecaySteps}; it must be positive");
-        if (WarmupSteps >= DecaySteps) throw new ArgumentException($"lr_warmup_steps {WarmupSteps} is not below lr_decay_steps {DecaySteps} (the length of the run, unless given); lower it, for instance to {DecaySteps / 10}");
-        if (!(StartWeightDecay >= 0) || !(EndWeightDecay >= StartWeightDecay)) throw new ArgumentException($"start_wd {StartWeightDecay} must be at least 0 and at most end_wd {EndWeightDecay}");
-        if (WeightDecayStyle == WeightDecayGrowth.Constant && StartWeightDecay != EndWeightDecay) throw new ArgumentException($"wd_incr_style constant needs start_wd {StartWeightDecay} and end_wd {EndWeightDecay} to be equal");
+        if (WarmupSteps >= DecaySteps)
+        {
+            throw new ArgumentException($"lr_warmup_steps {WarmupSteps} is not below lr_decay_steps {DecaySteps} (the length of the run, unless given); "
+                + $"lower it, for instance to {DecaySteps / 10}");
+        }
+        if (!(StartWeightDecay >= 0) || !(EndWeightDecay >= StartWeightDecay))
+            throw new ArgumentException($"start_wd {StartWeightDecay} must be at least 0 and at most end_wd {EndWeightDecay}");
+        if (WeightDecayStyle == WeightDecayGrowth.Constant && StartWeightDecay != EndWeightDecay)
+            throw new ArgumentException($"wd_incr_style constant needs start_wd {StartWeightDecay} and end_wd {EndWeightDecay} to be equal");
     }
 }

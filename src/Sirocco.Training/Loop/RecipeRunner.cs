@@ -30,10 +30,15 @@ public sealed class RecipeRunner
     /// <summary>Asks a run to end in order: the step in progress is finished and saved, whatever the schedule of checkpoints says.</summary>
     public CancellationToken StopAfterStep { get; init; }
 
-    /// <summary>Finds the folder of a model or tokenizer that the recipe names; by default hub ids are looked up in the cache, and downloaded where it lacks them.</summary>
+    /// <summary>
+    /// Finds the folder of a model or tokenizer that the recipe names; by default hub ids are looked up in the cache, and downloaded where it lacks them.
+    /// </summary>
     public Func<string, string> Locate { get; init; } = HubModel.Resolve;
 
-    /// <summary>Trains from the recipe's first step, or from where its folder's newest checkpoint stands, to its last. Mistakes that show without the model are found before it is read.</summary>
+    /// <summary>
+    /// Trains from the recipe's first step, or from where its folder's newest checkpoint stands, to its last. Mistakes that show without the model are found
+    /// before it is read.
+    /// </summary>
     /// <param name="recipe">From a file (<see cref="RecipeFile"/>) or put together in code.</param>
     /// <param name="cancellation">Stops between layers; the step in progress is dropped.</param>
     /// <returns>How the run ended, and where what it made is.</returns>
@@ -71,7 +76,8 @@ public sealed class RecipeRunner
             DistillationRecipe distillation => distillation with
             {
                 Model = distillation.Model with { Folder = folder },
-                Teacher = distillation is { Teacher: { } teacher, Collator.TeacherCache: null } ? teacher with { Folder = Locate(teacher.Path) } : null, // a cache takes its place
+                // a cache takes its place
+                Teacher = distillation is { Teacher: { } teacher, Collator.TeacherCache: null } ? teacher with { Folder = Locate(teacher.Path) } : null,
             },
             _ => recipe,
         };
@@ -83,7 +89,8 @@ public sealed class RecipeRunner
         SetupChecks.Check(recipe);
         TrainingTokenizer tokenizer = TrainingTokenizer.Load(recipe.Tokenizer);
         using RunSetup<RetrievalBatch> setup = RunSetup<RetrievalBatch>.Read(
-            recipe, new BiEncoderCollator(tokenizer, recipe.Collator), new BiEncoderCollator(tokenizer, recipe.ValidationCollator ?? recipe.Collator), Origin?.Configuration, observer.Warned);
+            recipe, new BiEncoderCollator(tokenizer, recipe.Collator), new BiEncoderCollator(tokenizer, recipe.ValidationCollator ?? recipe.Collator),
+            Origin?.Configuration, observer.Warned);
         using BiEncoder encoder = BiEncoder.FromBackbone(model.Folder, Backbone(recipe) with { Normalize = model.Normalize });
         using ComputeContext context = new(device);
         Precision precision = PrecisionOf(recipe, encoder);
@@ -113,15 +120,27 @@ public sealed class RecipeRunner
         CrossEncoderModelOptions model = recipe.Model;
         TrainingTokenizer tokenizer = TrainingTokenizer.Load(recipe.Tokenizer);
         using RunSetup<RerankingBatch> setup = RunSetup<RerankingBatch>.Read(
-            recipe, new CrossEncoderCollator(tokenizer, recipe.Collator), new CrossEncoderCollator(tokenizer, recipe.ValidationCollator ?? recipe.Collator), Origin?.Configuration, observer.Warned);
-        using CrossEncoder encoder = CrossEncoder.FromBackbone(model.Folder, Backbone(recipe) with { Labels = model.Labels, Temperature = (float?)model.Temperature });
+            recipe, new CrossEncoderCollator(tokenizer, recipe.Collator), new CrossEncoderCollator(tokenizer, recipe.ValidationCollator ?? recipe.Collator),
+            Origin?.Configuration, observer.Warned);
+        using CrossEncoder encoder = CrossEncoder.FromBackbone(
+            model.Folder, Backbone(recipe) with { Labels = model.Labels, Temperature = (float?)model.Temperature });
         if (encoder.Labels != 1) throw new ArgumentException($"model.num_labels is {encoder.Labels}; a reranker is trained on one score for a pair, give 1");
         if (recipe.Temperature != 1 && encoder.Config.Temperature != 1)
-            throw new ArgumentException($"temperature is {recipe.Temperature} and model.temperature {encoder.Config.Temperature}; scores would be divided by both, leave one of them at 1");
+        {
+            throw new ArgumentException($"temperature is {recipe.Temperature} and model.temperature {encoder.Config.Temperature}; "
+                + "scores would be divided by both, leave one of them at 1");
+        }
         using ComputeContext context = new(device);
         Precision precision = PrecisionOf(recipe, encoder);
         IReadOnlyList<Parameter> trained = Prepare(recipe, encoder);
-        return Train(recipe, setup, context, encoder, new CrossEncoderObjective(context, encoder, trained, (float)recipe.Temperature, precision, recipe.Positions), precision, cancellation);
+        return Train(
+            recipe,
+            setup,
+            context,
+            encoder,
+            new CrossEncoderObjective(context, encoder, trained, (float)recipe.Temperature, precision, recipe.Positions),
+            precision,
+            cancellation);
     }
 
     private RunOutcome Train(DistillationRecipe recipe, CancellationToken cancellation)
@@ -131,13 +150,20 @@ public sealed class RecipeRunner
         TrainingTokenizer tokenizer = TrainingTokenizer.Load(recipe.Tokenizer);
         DistillationCollator collator = new(tokenizer, recipe.Collator);
         using RunSetup<DistillationBatch> setup = RunSetup<DistillationBatch>.Read(
-            recipe, collator, recipe.ValidationCollator is { } other ? new DistillationCollator(tokenizer, other) : collator, Origin?.Configuration, observer.Warned);
+            recipe, collator, recipe.ValidationCollator is { } other ? new DistillationCollator(tokenizer, other) : collator,
+            Origin?.Configuration, observer.Warned);
         foreach ((string section, InfoNceLossOptions loss, double weight) in recipe.Losses.Contrasts)
         {
             if (loss.CrossDeviceNegatives && recipe.Distributed.Ranks > 1 && weight > 0)
-                observer.Warned($"{section}.cross_device_negatives: of a distillation's ranks each has the negatives of its own micro-batch alone; raise local_batch_size for more");
+            {
+                observer.Warned($"{section}.cross_device_negatives: of a distillation's ranks each has the negatives of its own micro-batch alone; "
+                    + "raise local_batch_size for more");
+            }
             if (loss.LearnsTemperature && weight > 0)
-                observer.Warned($"{section}.learnable_temperature: the optimizer of this recipe holds the model alone, so the temperature stays at {loss.Temperature}, as in the original");
+            {
+                observer.Warned($"{section}.learnable_temperature: "
+                    + $"the optimizer of this recipe holds the model alone, so the temperature stays at {loss.Temperature}, as in the original");
+            }
         }
 
         using BiEncoder student = BiEncoder.FromBackbone(model.Folder, Backbone(recipe) with { Normalize = model.Normalize });
@@ -174,9 +200,16 @@ public sealed class RecipeRunner
         Precision precision,
         CancellationToken cancellation)
         where TBatch : ExampleBatch =>
-        new TrainingRun<TBatch>(recipe, setup, context, model, objective, precision) { Observer = observer, Origin = Origin, StopAfterStep = StopAfterStep }.Run(cancellation);
+        new TrainingRun<TBatch>(recipe, setup, context, model, objective, precision)
+        {
+            Observer = observer,
+            Origin = Origin,
+            StopAfterStep = StopAfterStep,
+        }.Run(cancellation);
 
-    /// <summary>What config.json of a folder calls a vector for each token, where that is what it asks for; sentence-transformers' files would go before it.</summary>
+    /// <summary>
+    /// What config.json of a folder calls a vector for each token, where that is what it asks for; sentence-transformers' files would go before it.
+    /// </summary>
     private static string? MultiVectorName(string folder)
     {
         if (!File.Exists(Path.Combine(folder, "config.json")) || File.Exists(Path.Combine(folder, "modules.json"))) return null;
@@ -186,12 +219,14 @@ public sealed class RecipeRunner
 
     private static BackboneOptions Backbone(RetrievalRecipe recipe) => new()
     {
-        Pooling = recipe is BiEncoderRecipe { Model.MultiVector: true } ? Pooling.Average : recipe.Encoder.Pooling, // a vector for each token needs none; the export of such a run names none
+        // a vector for each token needs none; the export of such a run names none
+        Pooling = recipe is BiEncoderRecipe { Model.MultiVector: true } ? Pooling.Average : recipe.Encoder.Pooling,
         IsCausal = recipe.Encoder.IsCausal,
         Seed = (ulong)recipe.Seed,
     };
 
-    private static Precision PrecisionOf(RetrievalRecipe recipe, PretrainedModel model) => recipe.Precision ?? PrecisionOf(recipe.FrozenType ?? recipe.Encoder.WeightType, model);
+    private static Precision PrecisionOf(RetrievalRecipe recipe, PretrainedModel model) =>
+        recipe.Precision ?? PrecisionOf(recipe.FrozenType ?? recipe.Encoder.WeightType, model);
 
     private static Precision PrecisionOf(ElementType? weights, PretrainedModel model) => weights switch
     {

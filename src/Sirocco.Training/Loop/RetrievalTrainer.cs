@@ -4,8 +4,8 @@ using Sirocco.Compute;
 namespace Sirocco.Training;
 
 /// <summary>
-/// One step of training after another: micro-batches of every rank, clipping, update. Each micro-batch counts the same in a step's loss, whatever its size, as in the original. What is
-/// observed, validated and saved between steps is the caller's business (<see cref="RecipeRunner"/>).
+/// One step of training after another: micro-batches of every rank, clipping, update. Each micro-batch counts the same in a step's loss, whatever its size, as
+/// in the original. What is observed, validated and saved between steps is the caller's business (<see cref="RecipeRunner"/>).
 /// </summary>
 /// <typeparam name="TBatch">A collator's batches.</typeparam>
 internal sealed class RetrievalTrainer<TBatch> : IDisposable
@@ -58,7 +58,9 @@ internal sealed class RetrievalTrainer<TBatch> : IDisposable
     /// <summary>Learning rate and weight decay of a step.</summary>
     public ParameterSchedule Schedule => schedule;
 
-    /// <summary>The step that <see cref="Scheduler"/> stands at; the caller then validates, saves and goes on with <see cref="StepScheduler.Advance"/>.</summary>
+    /// <summary>
+    /// The step that <see cref="Scheduler"/> stands at; the caller then validates, saves and goes on with <see cref="StepScheduler.Advance"/>.
+    /// </summary>
     /// <param name="cancellation">Stops between layers; the step in progress is dropped and leaves no trace.</param>
     /// <exception cref="TrainingDivergedException">The loss or the gradient is not finite; nothing has been updated.</exception>
     public TrainingRecord Step(CancellationToken cancellation = default)
@@ -97,7 +99,8 @@ internal sealed class RetrievalTrainer<TBatch> : IDisposable
             batches = null; // the next step takes its micro-batches from the beginning
             if (e is not TrainingDivergedException) throw;
             string shown = string.Join(", ", questions.Take(8)) + (questions.Count > 8 ? ", …" : "");
-            throw new TrainingDivergedException($"step {step}: {e.Message} (questions {shown}); lower the learning rate or train in f32, the weights are those before this step", e);
+            throw new TrainingDivergedException(
+                $"step {step}: {e.Message} (questions {shown}); lower the learning rate or train in f32, the weights are those before this step", e);
         }
 
         float mean = (float)(loss / count);
@@ -128,7 +131,8 @@ internal sealed class RetrievalTrainer<TBatch> : IDisposable
         if (batches.MoveNext()) return batches.Current;
         batches.Dispose();
         batches = loader.Epoch(Scheduler.Epoch, Scheduler.BatchesConsumed, cancellation).GetEnumerator();
-        return batches.MoveNext() ? batches.Current : throw new InvalidOperationException($"epoch {Scheduler.Epoch} has no micro-batch {Scheduler.BatchesConsumed}");
+        return batches.MoveNext() ? batches.Current
+            : throw new InvalidOperationException($"epoch {Scheduler.Epoch} has no micro-batch {Scheduler.BatchesConsumed}");
     }
 }
 

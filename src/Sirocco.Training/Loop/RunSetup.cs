@@ -3,13 +3,19 @@ using Sirocco.Formats;
 namespace Sirocco.Training;
 
 /// <summary>
-/// What a run trains and validates on, how many steps that makes, and where it goes on: read before any model, so that mistakes in a recipe's files and sizes show at once.
+/// What a run trains and validates on, how many steps that makes, and where it goes on: read before any model, so that mistakes in a recipe's files and sizes
+/// show at once.
 /// </summary>
 /// <typeparam name="TBatch">A collator's batches.</typeparam>
 internal sealed class RunSetup<TBatch> : IDisposable
     where TBatch : ExampleBatch
 {
-    private RunSetup(RetrievalDataLoader<TBatch> loader, RetrievalDataLoader<TBatch>? validation, StepScheduler scheduler, ParameterSchedule schedule, RetrievalRecipe recipe)
+    private RunSetup(
+        RetrievalDataLoader<TBatch> loader,
+        RetrievalDataLoader<TBatch>? validation,
+        StepScheduler scheduler,
+        ParameterSchedule schedule,
+        RetrievalRecipe recipe)
     {
         (Loader, Validation, Scheduler, Schedule) = (loader, validation, scheduler, schedule);
         Sets = [("training", recipe.Dataset, loader.Dataset)];
@@ -44,7 +50,8 @@ internal sealed class RunSetup<TBatch> : IDisposable
     /// <exception cref="InvalidDataException">A record or a checkpoint cannot be used; the message says where and why.</exception>
     /// <exception cref="FileNotFoundException">A file or checkpoint is missing.</exception>
     /// <exception cref="ArgumentException">Sizes contradict each other; the message names the keys.</exception>
-    public static RunSetup<TBatch> Read(RetrievalRecipe recipe, Collator<TBatch> collator, Collator<TBatch> validationCollator, string? configuration, Action<string> warn)
+    public static RunSetup<TBatch> Read(
+        RetrievalRecipe recipe, Collator<TBatch> collator, Collator<TBatch> validationCollator, string? configuration, Action<string> warn)
     {
         if (recipe.InitialWeights is { } values) TensorArchive.Open(values).Dispose();
         RetrievalDataLoader<TBatch> loader = Loaded(recipe.Dataset, recipe.DataLoader, collator, recipe, warn);
@@ -52,10 +59,17 @@ internal sealed class RunSetup<TBatch> : IDisposable
         ParameterSchedule schedule = recipe.ParameterSchedule is { } section
             ? ParameterSchedule.Resolve(section, recipe.Optimizer.LearningRate, recipe.Optimizer.WeightDecay, scheduler.TotalSteps)
             : ParameterSchedule.Constant(recipe.Optimizer.LearningRate, recipe.Optimizer.WeightDecay);
-        RetrievalDataLoader<TBatch>? validation = recipe.ValidationDataset is { } heldOut ? Loaded(heldOut, recipe.ValidationDataLoader, validationCollator, recipe, warn) : null;
+        RetrievalDataLoader<TBatch>? validation = recipe.ValidationDataset is { } heldOut
+            ? Loaded(heldOut, recipe.ValidationDataLoader, validationCollator, recipe, warn)
+            : null;
         if (validation is { Count: 0 })
-            throw new ArgumentException($"validation_dataset: {validation.Dataset.Count} rows make no batch for each of {validation.Ranks} ranks; give more, or set validation_dataloader.drop_last to false");
-        CorpusEvaluation? corpus = recipe.Evaluation is { } evaluation ? CorpusEvaluation.Load(evaluation, validationCollator.Tokenizer, TextsOf(recipe)) : null;
+        {
+            throw new ArgumentException($"validation_dataset: {validation.Dataset.Count} rows make no batch for each of {validation.Ranks} ranks; "
+                + "give more, or set validation_dataloader.drop_last to false");
+        }
+        CorpusEvaluation? corpus = recipe.Evaluation is { } evaluation
+            ? CorpusEvaluation.Load(evaluation, validationCollator.Tokenizer, TextsOf(recipe))
+            : null;
         RunFolder? folder = recipe.Checkpoint.Enabled ? RunFolder.Open(recipe.Checkpoint.Folder) : null;
         try
         {
@@ -79,18 +93,21 @@ internal sealed class RunSetup<TBatch> : IDisposable
     /// <summary>How texts of a searched corpus are made.</summary>
     private static BiEncoderCollatorOptions TextsOf(RetrievalRecipe recipe) => recipe switch
     {
-        BiEncoderRecipe { Model.MultiVector: true } => throw new ArgumentException("evaluation searches with one vector for a text, but the pooling colbert (multi_vector) gives one for each token; leave the section out"),
+        BiEncoderRecipe { Model.MultiVector: true } => throw new ArgumentException(
+            "evaluation searches with one vector for a text, but the pooling colbert (multi_vector) gives one for each token; leave the section out"),
         BiEncoderRecipe bi => bi.ValidationCollator ?? bi.Collator,
         DistillationRecipe distillation => distillation.ValidationCollator ?? distillation.Collator,
         _ => throw new ArgumentException("evaluation searches a corpus by vectors, which a cross-encoder does not give; leave the section out"),
     };
 
-    private static RetrievalDataLoader<TBatch> Loaded(RetrievalDatasetOptions data, DataLoaderOptions options, Collator<TBatch> collator, RetrievalRecipe recipe, Action<string> warn)
+    private static RetrievalDataLoader<TBatch> Loaded(
+        RetrievalDatasetOptions data, DataLoaderOptions options, Collator<TBatch> collator, RetrievalRecipe recipe, Action<string> warn)
     {
         RetrievalDataset dataset = RetrievalDataset.Load(data);
         foreach (string warning in dataset.Warnings) warn(warning);
         int count = recipe.Distributed.Ranks;
-        BatchSampler[] ranks = [.. Enumerable.Range(0, count).Select(rank => new BatchSampler(dataset.Count, options, recipe.StepScheduler.LocalBatchSize, recipe.Seed, rank, count))];
+        BatchSampler[] ranks = [.. Enumerable.Range(0, count)
+            .Select(rank => new BatchSampler(dataset.Count, options, recipe.StepScheduler.LocalBatchSize, recipe.Seed, rank, count))];
         return new RetrievalDataLoader<TBatch>(dataset, collator, ranks, options.Prefetch);
     }
 }

@@ -2,7 +2,10 @@ using Sirocco.Models;
 
 namespace Sirocco.Training;
 
-/// <summary>Settings that contradict the models they name: told from the models' configurations, before weights are read. A folder without config.json shows its mistakes when it is loaded.</summary>
+/// <summary>
+/// Settings that contradict the models they name: told from the models' configurations, before weights are read. A folder without config.json shows its
+/// mistakes when it is loaded.
+/// </summary>
 internal static class SetupChecks
 {
     /// <exception cref="ArgumentException">The message names the keys.</exception>

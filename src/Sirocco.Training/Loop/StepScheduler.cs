@@ -40,7 +40,9 @@ public sealed record StepSchedulerOptions
     /// <summary>preemption_signal: signals after which the step in progress is finished and saved, and the run ends; for whoever listens to signals.</summary>
     public IReadOnlyList<PosixSignal> PreemptionSignals { get; init; } = [PosixSignal.SIGTERM];
 
-    /// <summary>start_step: number of the first step. Counting alone begins there: the data do with their first batch, the schedule with its first rate.</summary>
+    /// <summary>
+    /// start_step: number of the first step. Counting alone begins there: the data do with their first batch, the schedule with its first rate.
+    /// </summary>
     public int StartStep { get; init; }
 
     /// <summary>start_epoch: number of the first epoch.</summary>
@@ -54,7 +56,8 @@ public sealed record StepSchedulerOptions
         int together = checked(LocalBatchSize * ranks);
         return GlobalBatchSize % together == 0
             ? GlobalBatchSize / together
-            : throw new ArgumentException($"global_batch_size {GlobalBatchSize} is no multiple of local_batch_size {LocalBatchSize} times {ranks} rank(s); give {GlobalBatchSize / together * together} or {((GlobalBatchSize / together) + 1) * together}");
+            : throw new ArgumentException($"global_batch_size {GlobalBatchSize} is no multiple of local_batch_size {LocalBatchSize} times {ranks} rank(s); "
+                + $"give {GlobalBatchSize / together * together} or {((GlobalBatchSize / together) + 1) * together}");
     }
 
     /// <exception cref="ArgumentException">A setting is out of range.</exception>

@@ -3,7 +3,9 @@ using Sirocco.Models;
 
 namespace Sirocco.Training;
 
-/// <summary>One run of a recipe whose model and objective are there: from its first step, or from where its folder's newest checkpoint stands, to its last.</summary>
+/// <summary>
+/// One run of a recipe whose model and objective are there: from its first step, or from where its folder's newest checkpoint stands, to its last.
+/// </summary>
 /// <typeparam name="TBatch">A collator's batches.</typeparam>
 /// <param name="recipe">Sizes, rules and places.</param>
 /// <param name="setup">Data, steps, and where the run goes on.</param>
@@ -44,7 +46,10 @@ internal sealed class TrainingRun<TBatch>(
 
         // 2. Where they were left, if the run goes on.
         RunCheckpoints? checkpoints = setup.Folder is { } folder
-            ? new RunCheckpoints(folder, recipe, model, objective.Projection, optimizer, scheduler, stopping, Origin?.Configuration) { Schedule = setup.Schedule }
+            ? new RunCheckpoints(folder, recipe, model, objective.Projection, optimizer, scheduler, stopping, Origin?.Configuration)
+            {
+                Schedule = setup.Schedule,
+            }
             : null;
         StopAfterStep.ThrowIfCancellationRequested();
         checkpoints?.Resume(setup.Source, Observer.Warned);
@@ -72,7 +77,8 @@ internal sealed class TrainingRun<TBatch>(
         catch (Exception failure)
         {
             Exception told = failure is TrainingDivergedException && checkpoints is not null
-                ? new TrainingDivergedException($"{failure.Message}; {(checkpoints.Last is { } last ? $"the last good checkpoint is {last}" : "no checkpoint was saved before")}", failure)
+                ? new TrainingDivergedException(
+                    $"{failure.Message}; {(checkpoints.Last is { } last ? $"the last good checkpoint is {last}" : "no checkpoint was saved before")}", failure)
                 : failure;
             tracking.Failed(told);
             if (told != failure) throw told;
@@ -110,7 +116,12 @@ internal sealed class TrainingRun<TBatch>(
                 tracking.Saved(checkpoints.Last!);
             }
 
-            if (asked) ended = new RunOutcome(RunStatus.Cancelled, $"stopped after step {record.Step}{(checkpoints is null ? "" : $", saved as {checkpoints.Last}; the same command goes on from there")}");
+            if (asked)
+            {
+                ended = new RunOutcome(
+                    RunStatus.Cancelled,
+                    $"stopped after step {record.Step}{(checkpoints is null ? "" : $", saved as {checkpoints.Last}; the same command goes on from there")}");
+            }
         }
 
         return (ended ?? new RunOutcome(RunStatus.Completed)) with

@@ -7,10 +7,13 @@ using Sirocco.Formats;
 namespace Sirocco.Training;
 
 /// <summary>
-/// The folder of a mining run's vectors: those of questions in one file, those of documents in chunks. A chunk is written when its last document is encoded; a run that
-/// ended early, in whatever way, goes on with the first chunk that is missing. Files whose fingerprint is another are made anew, never used.
+/// The folder of a mining run's vectors: those of questions in one file, those of documents in chunks. A chunk is written when its last document is encoded; a
+/// run that ended early, in whatever way, goes on with the first chunk that is missing. Files whose fingerprint is another are made anew, never used.
 /// </summary>
-/// <remarks>The original's files (<c>query_embeddings.npz</c>, <c>passage_embeddings.npz</c>) say nothing of model or texts; they are used only where the recipe asks for them.</remarks>
+/// <remarks>
+/// The original's files (<c>query_embeddings.npz</c>, <c>passage_embeddings.npz</c>) say nothing of model or texts; they are used only where the recipe asks
+/// for them.
+/// </remarks>
 internal sealed class EmbeddingCache : IDisposable
 {
     private const string ChunkFolder = "corpus_chunks", QuestionsName = "queries.safetensors", ChunkPattern = "chunk_*.safetensors";
@@ -47,7 +50,8 @@ internal sealed class EmbeddingCache : IDisposable
         bool ours = File.Exists(Path.Combine(folder, QuestionsName)) || Directory.EnumerateFiles(Path.Combine(folder, ChunkFolder), ChunkPattern).Any();
         if (!wanted || ours)
         {
-            warn($"{packed[0]} and {NumpyDocuments} do not say of which model and texts they are, and are not used{(ours ? "" : "; load_embeddings_from_cache: true takes them as they are")}");
+            warn($"{packed[0]} and {NumpyDocuments} do not say of which model and texts they are, "
+                + $"and are not used{(ours ? "" : "; load_embeddings_from_cache: true takes them as they are")}");
             return null;
         }
 
@@ -66,9 +70,11 @@ internal sealed class EmbeddingCache : IDisposable
         }
     }
 
-    public EmbeddingFile Questions(int count, int features, string fingerprint, Func<IEnumerable<float[]>> encode) => Get(Path.Combine(folder, QuestionsName), count, features, fingerprint, encode);
+    public EmbeddingFile Questions(int count, int features, string fingerprint, Func<IEnumerable<float[]>> encode) =>
+        Get(Path.Combine(folder, QuestionsName), count, features, fingerprint, encode);
 
-    public EmbeddingFile Chunk(int number, int count, int features, string fingerprint, Func<IEnumerable<float[]>> encode) => Get(ChunkPath(number), count, features, fingerprint, encode);
+    public EmbeddingFile Chunk(int number, int count, int features, string fingerprint, Func<IEnumerable<float[]>> encode) =>
+        Get(ChunkPath(number), count, features, fingerprint, encode);
 
     /// <summary>Removes chunks that a run with more documents or smaller chunks left.</summary>
     public void RemoveChunksFrom(int number)
@@ -127,7 +133,8 @@ internal sealed class EmbeddingCache : IDisposable
         }
         catch (InvalidDataException e)
         {
-            throw new InvalidDataException($"{path}: is no npz file of the original's ({Visible.OneLine(e.Message)}); remove it, or leave out load_embeddings_from_cache", e);
+            throw new InvalidDataException(
+                $"{path}: is no npz file of the original's ({Visible.OneLine(e.Message)}); remove it, or leave out load_embeddings_from_cache", e);
         }
 
         return target;

@@ -4,8 +4,8 @@ using Sirocco.Formats;
 namespace Sirocco.Training;
 
 /// <summary>
-/// Vectors on disk: a safetensors file with one matrix and, in its metadata, a fingerprint of all that the vectors depend on. It appears when it is complete, so that
-/// whatever is found under its name can be used, or is another's.
+/// Vectors on disk: a safetensors file with one matrix and, in its metadata, a fingerprint of all that the vectors depend on. It appears when it is complete,
+/// so that whatever is found under its name can be used, or is another's.
 /// </summary>
 internal sealed class EmbeddingFile : IDisposable
 {
@@ -33,7 +33,8 @@ internal sealed class EmbeddingFile : IDisposable
         try
         {
             archive = TensorArchive.Open(path);
-            bool known = archive.Metadata.GetValueOrDefault(FingerprintKey) == fingerprint && archive.TryGet(TensorName, out StoredTensor? found) && found.Type == StorageType.F32 && found.Shape.SequenceEqual([rows, features]);
+            bool known = archive.Metadata.GetValueOrDefault(FingerprintKey) == fingerprint && archive.TryGet(TensorName, out StoredTensor? found)
+                && found.Type == StorageType.F32 && found.Shape.SequenceEqual([rows, features]);
             if (known) return new EmbeddingFile(archive, archive[TensorName]);
         }
         catch (InvalidDataException)
@@ -61,10 +62,12 @@ internal sealed class EmbeddingFile : IDisposable
     public static EmbeddingFile OpenNumpy(string path, string shownAs, int rows, int features)
     {
         NpyFile file = NpyFile.Open(path);
-        if (file.Array.Shape.SequenceEqual([rows, features]) && (file.Array.Type == StorageType.F32 || file.Array.Type == StorageType.F16 || file.Array.Type == StorageType.F64)) return new EmbeddingFile(file, file.Array);
+        if (file.Array.Shape.SequenceEqual([rows, features]) && (file.Array.Type == StorageType.F32 || file.Array.Type == StorageType.F16
+            || file.Array.Type == StorageType.F64)) return new EmbeddingFile(file, file.Array);
         string found = $"{file.Array.ShapeText} of {file.Array.Type.Name}";
         file.Dispose();
-        throw new InvalidDataException($"{shownAs}: holds {found}, but {rows} vectors of {features} numbers are needed; it was made of other texts or another model: leave out load_embeddings_from_cache");
+        throw new InvalidDataException($"{shownAs}: holds {found}, but {rows} vectors of {features} numbers are needed; "
+            + "it was made of other texts or another model: leave out load_embeddings_from_cache");
     }
 
     public void Dispose() => file.Dispose();

@@ -5,7 +5,10 @@ using System.Text;
 
 namespace Sirocco.Training;
 
-/// <summary>Documents whose text is that of a positive, apart from case and white space: right answers under another id. Of texts only digests are held, and only of positives.</summary>
+/// <summary>
+/// Documents whose text is that of a positive, apart from case and white space: right answers under another id. Of texts only digests are held, and only of
+/// positives.
+/// </summary>
 internal sealed class EqualTexts
 {
     private readonly Dictionary<UInt128, List<int>> documents = [];

@@ -9,7 +9,8 @@ using Sirocco.Models;
 namespace Sirocco.Training;
 
 /// <summary>
-/// Mines hard negatives: for each question of a training file, the documents that a model ranks highest and that are no answers. The file that it writes trains as it is.
+/// Mines hard negatives: for each question of a training file, the documents that a model ranks highest and that are no answers. The file that it writes trains
+/// as it is.
 /// <code>
 /// MiningReport report = new HardNegativeMiner().Run(new MiningRecipe { Input = "train.json", Output = "mined.json", Model = "./encoder" });
 /// </code>
@@ -56,7 +57,8 @@ public sealed class HardNegativeMiner
         using ComputeContext context = device.NewContext();
         MiningEncoder encoder = new(model, tokenizer, context, device.Precision ?? recipe.Precision ?? model.NaturalPrecision, recipe.Positions);
         string settings = recipe.CacheFolder is null ? "" // nothing is kept, so nothing is looked for
-            : $"sirocco 1 model={ModelFingerprint.Of(modelPath, device.Adapter, whole: true)} tokenizer={ModelFingerprint.Of(tokenizerPath)} begin={recipe.AddBeginToken} end={recipe.AddEndToken} forced={recipe.ForceDefaultTokenizer} {encoder.Settings}";
+            : $"sirocco 1 model={ModelFingerprint.Of(modelPath, device.Adapter, whole: true)} tokenizer={ModelFingerprint.Of(tokenizerPath)} "
+            + $"begin={recipe.AddBeginToken} end={recipe.AddEndToken} forced={recipe.ForceDefaultTokenizer} {encoder.Settings}";
 
         using EmbeddingCache cache = EmbeddingCache.Open(recipe, observer.Warned);
         Stopwatch clock = Stopwatch.StartNew();
@@ -68,7 +70,13 @@ public sealed class HardNegativeMiner
         CandidateCheck? check = reranker is null ? null : new CandidateCheck(reranker, task, recipe.RerankerMargin);
         List<MinedNegatives> mined = Search(recipe, task, context, questions, documents, check, cancellation);
         new MinedFile(task, recipe, mined).Write(model);
-        return Report(recipe, task, mined) with { Tokens = encoder.Tokens, Reused = cache.Reused, EncodingTime = clock.Elapsed, Rejected = check?.Rejected ?? 0 };
+        return Report(recipe, task, mined) with
+        {
+            Tokens = encoder.Tokens,
+            Reused = cache.Reused,
+            EncodingTime = clock.Elapsed,
+            Rejected = check?.Rejected ?? 0,
+        };
     }
 
     private void PrepareOutput(MiningRecipe recipe, MiningTask task)
@@ -77,35 +85,58 @@ public sealed class HardNegativeMiner
         if (Directory.Exists(full)) throw new IOException($"{recipe.Output}: is a folder; train_file_output_path takes a file");
         Directory.CreateDirectory(folder);
         string extension = Path.GetExtension(full).ToLowerInvariant();
-        if (task.Form != MiningForm.CorpusIds && extension is not (".jsonl" or ".json")) throw new InvalidDataException($"{recipe.Output}: these records are written as JSON Lines; name the file .jsonl");
-        if (task.Form == MiningForm.CorpusIds && extension != ".json") observer.Warned($"{recipe.Output}: training reads a file with a corpus by the name ending in .json; this one does not");
+        if (task.Form != MiningForm.CorpusIds && extension is not (".jsonl" or ".json"))
+            throw new InvalidDataException($"{recipe.Output}: these records are written as JSON Lines; name the file .jsonl");
+        if (task.Form == MiningForm.CorpusIds && extension != ".json")
+            observer.Warned($"{recipe.Output}: training reads a file with a corpus by the name ending in .json; this one does not");
         string input = Path.GetDirectoryName(Path.GetFullPath(recipe.Input))!;
         if (task.Form != MiningForm.CorpusIds || string.Equals(folder, input, StringComparison.Ordinal)) return;
-        foreach (string corpus in JsonRecords.CorpusPaths(recipe.Input).Where(corpus => !Path.IsPathRooted(corpus) && !Directory.Exists(Path.Combine(folder, corpus))))
-            observer.Warned($"{recipe.Output}: names its corpus as {recipe.Input} does, '{corpus}' beside the file, where it is not; write the file into {input}, or give the corpus an absolute path, to train on it");
+        foreach (string corpus in JsonRecords.CorpusPaths(recipe.Input)
+            .Where(corpus => !Path.IsPathRooted(corpus) && !Directory.Exists(Path.Combine(folder, corpus))))
+        {
+            observer.Warned($"{recipe.Output}: names its corpus as {recipe.Input} does, '{corpus}' beside the file, where it is not; "
+                + $"write the file into {input}, or give the corpus an absolute path, to train on it");
+        }
     }
 
     private Reranker LoadReranker(string path)
     {
-        Reranker reranker = Reranker.FromPretrained(path, new RerankerOptions { Threads = device.Threads, Deterministic = device.Deterministic, Precision = device.Precision, Raw = true });
+        Reranker reranker = Reranker.FromPretrained(
+            path, new RerankerOptions { Threads = device.Threads, Deterministic = device.Deterministic, Precision = device.Precision, Raw = true });
         if (reranker.Labels == 1) return reranker;
         int labels = reranker.Labels;
         reranker.Dispose();
         throw new InvalidDataException($"{path}: gives {labels} scores for a pair; mining.reranker takes a model that gives one");
     }
 
-    private (EmbeddingFile Questions, DocumentVectors Documents) Encode(MiningRecipe recipe, MiningTask task, MiningEncoder encoder, IndexedDocuments? indexed, string settings, EmbeddingCache cache, CancellationToken cancellation)
+    private (EmbeddingFile Questions, DocumentVectors Documents) Encode(
+        MiningRecipe recipe,
+        MiningTask task,
+        MiningEncoder encoder,
+        IndexedDocuments? indexed,
+        string settings,
+        EmbeddingCache cache,
+        CancellationToken cancellation)
     {
         int features = encoder.Features;
-        if (indexed is not null && indexed.Features != features) throw new InvalidDataException($"{recipe.Index}: holds vectors of {indexed.Features} features, the model gives {features}; make the index again without a cut");
-        if (cache.FromNumpy(recipe.LoadFromCache, task.Questions, task.Documents, features) is { } given) return (given.Questions, new DocumentVectors([given.Documents], task.Documents));
+        if (indexed is not null && indexed.Features != features)
+        {
+            throw new InvalidDataException(
+                $"{recipe.Index}: holds vectors of {indexed.Features} features, the model gives {features}; make the index again without a cut");
+        }
+        if (cache.FromNumpy(recipe.LoadFromCache, task.Questions, task.Documents, features) is { } given)
+            return (given.Questions, new DocumentVectors([given.Documents], task.Documents));
 
-        string questionSettings = $"{settings} prefix={recipe.QueryPrefix} length={recipe.QueryLength} batch={(encoder.BatchesMatter ? recipe.QueryBatchSize : 0)}";
-        string fingerprint = EmbeddingCache.Fingerprint(questionSettings, 0, task.Questions, (hash, question) => Append(hash, Encoding.UTF8.GetBytes(task.QuestionText(question))));
+        string questionSettings =
+            $"{settings} prefix={recipe.QueryPrefix} length={recipe.QueryLength} batch={(encoder.BatchesMatter ? recipe.QueryBatchSize : 0)}";
+        string fingerprint = EmbeddingCache.Fingerprint(
+            questionSettings, 0, task.Questions, (hash, question) => Append(hash, Encoding.UTF8.GetBytes(task.QuestionText(question))));
         EmbeddingFile questions = cache.Questions(task.Questions, features, fingerprint, () => encoder.Encode(
-            task.Questions, question => recipe.QueryPrefix + task.QuestionText(question), question => $"question '{task.QuestionId(question)}'", recipe.QueryLength, recipe.QueryBatchSize, Tell(MiningPhase.Questions, 0, task.Questions), cancellation));
+            task.Questions, question => recipe.QueryPrefix + task.QuestionText(question), question => $"question '{task.QuestionId(question)}'",
+            recipe.QueryLength, recipe.QueryBatchSize, Tell(MiningPhase.Questions, 0, task.Questions), cancellation));
 
-        string documentSettings = $"{settings} prefix={recipe.PassagePrefix} length={recipe.PassageLength} batch={(encoder.BatchesMatter ? recipe.DocumentBatchSize : 0)} {indexed?.Settings}";
+        string documentSettings = $"{settings} prefix={recipe.PassagePrefix} length={recipe.PassageLength} "
+            + $"batch={(encoder.BatchesMatter ? recipe.DocumentBatchSize : 0)} {indexed?.Settings}";
         List<EmbeddingFile> chunks = [];
         try
         {
@@ -115,7 +146,8 @@ public sealed class HardNegativeMiner
                 int first = start, count = Math.Min(recipe.ChunkSize, task.Documents - start);
                 fingerprint = EmbeddingCache.Fingerprint(documentSettings, first, count, (hash, document) => Append(hash, task.DocumentBytes(document)));
                 chunks.Add(cache.Chunk(chunks.Count, count, features, fingerprint, () => indexed?.Vectors(first, count) ?? encoder.Encode(
-                    count, i => recipe.PassagePrefix + task.DocumentText(first + i), i => $"document '{task.DocumentId(first + i)}'", recipe.PassageLength, recipe.DocumentBatchSize, Tell(MiningPhase.Documents, first, task.Documents), cancellation)));
+                    count, i => recipe.PassagePrefix + task.DocumentText(first + i), i => $"document '{task.DocumentId(first + i)}'", recipe.PassageLength,
+                    recipe.DocumentBatchSize, Tell(MiningPhase.Documents, first, task.Documents), cancellation)));
                 observer.Advanced(MiningPhase.Documents, first + count, task.Documents);
             }
 
@@ -130,14 +162,27 @@ public sealed class HardNegativeMiner
         }
     }
 
-    private List<MinedNegatives> Search(MiningRecipe recipe, MiningTask task, ComputeContext context, EmbeddingFile questions, DocumentVectors documents, CandidateCheck? check, CancellationToken cancellation)
+    private List<MinedNegatives> Search(
+        MiningRecipe recipe,
+        MiningTask task,
+        ComputeContext context,
+        EmbeddingFile questions,
+        DocumentVectors documents,
+        CandidateCheck? check,
+        CancellationToken cancellation)
     {
         int spare = check is null ? 1 : 2; // the original's reserve of candidates
         NegativeSearch search = new(context, recipe, documents.Features, checked(recipe.Negatives * spare));
         EqualTexts? equal = recipe.DropEqualTexts ? new EqualTexts(task, context.Threads, cancellation) : null;
         long pairs = (long)task.Questions * task.Documents;
         List<MinedNegatives> mined = new(task.Questions);
-        foreach (FoundNegatives found in search.Run(questions, documents, task.Positives, question => equal?.Of(question) ?? [], done => observer.Advanced(MiningPhase.Search, done, pairs), cancellation))
+        foreach (FoundNegatives found in search.Run(
+            questions,
+            documents,
+            task.Positives,
+            question => equal?.Of(question) ?? [],
+            done => observer.Advanced(MiningPhase.Search, done, pairs),
+            cancellation))
         {
             (int Document, float Score)[] kept = check?.Filter(mined.Count, found.Candidates, cancellation) ?? found.Candidates;
             kept = kept[..Math.Min(kept.Length, recipe.Negatives)];

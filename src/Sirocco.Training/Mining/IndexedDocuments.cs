@@ -30,7 +30,11 @@ internal sealed class IndexedDocuments : IDisposable
             IndexDescription description = index.Description;
             Require("model", description.Fingerprint, fingerprint, "make it with mining.model_name_or_path as it is now");
             Require("prompt before documents", description.DocumentPrompt, recipe.PassagePrefix, "that is mining.passage_prefix");
-            Require("length in tokens", description.Settings.GetValueOrDefault("max-length") ?? "", recipe.PassageLength.ToString(CultureInfo.InvariantCulture), "that is mining.passage_max_length");
+            Require(
+                "length in tokens",
+                description.Settings.GetValueOrDefault("max-length") ?? "",
+                recipe.PassageLength.ToString(CultureInfo.InvariantCulture),
+                "that is mining.passage_max_length");
             if (description.Store != VectorStore.F32) throw new InvalidDataException($"{index.Folder}: keeps no f32 vectors; make the index with --store f32");
 
             Dictionary<string, int> rowOf = new(index.Count, StringComparer.Ordinal);
@@ -39,15 +43,21 @@ internal sealed class IndexedDocuments : IDisposable
             for (int place = 0; place < rows.Length; place++)
             {
                 string id = task.DocumentId(place);
-                if (!rowOf.TryGetValue(id, out rows[place])) throw new InvalidDataException($"{index.Folder}: lacks the document '{id}' of {recipe.Corpus ?? recipe.Input}; make the index again");
-                if (PythonText.Strip(index.Text(rows[place])) != task.DocumentText(place)) throw new InvalidDataException($"{index.Folder}: has another text for the document '{id}' than {recipe.Corpus ?? recipe.Input}; make the index again");
+                if (!rowOf.TryGetValue(id, out rows[place]))
+                    throw new InvalidDataException($"{index.Folder}: lacks the document '{id}' of {recipe.Corpus ?? recipe.Input}; make the index again");
+                if (PythonText.Strip(index.Text(rows[place])) != task.DocumentText(place))
+                {
+                    throw new InvalidDataException(
+                        $"{index.Folder}: has another text for the document '{id}' than {recipe.Corpus ?? recipe.Input}; make the index again");
+                }
             }
 
             return new IndexedDocuments(index, rows);
 
             void Require(string what, string has, string wanted, string remedy)
             {
-                if (has != wanted) throw new InvalidDataException($"{index.Folder}: was made with another {what} ('{has}') than mining has ('{wanted}'); {remedy}");
+                if (has != wanted)
+                    throw new InvalidDataException($"{index.Folder}: was made with another {what} ('{has}') than mining has ('{wanted}'); {remedy}");
             }
         }
         catch

@@ -11,7 +11,9 @@ namespace Sirocco.Training;
 /// <param name="Scores">Their scores.</param>
 internal sealed record MinedNegatives(float[] Positives, int[] Documents, float[] Scores);
 
-/// <summary>Writes the training file again, with scores and mined negatives: corpus-id files as the original does, others as JSON Lines of their own kind.</summary>
+/// <summary>
+/// Writes the training file again, with scores and mined negatives: corpus-id files as the original does, others as JSON Lines of their own kind.
+/// </summary>
 internal sealed class MinedFile
 {
     private const int Indent = 4;
@@ -120,7 +122,8 @@ internal sealed class MinedFile
         json.Name("neg_doc");
         json.Begin('[');
         foreach (int document in recipe.KeepInputNegatives ? task.SuppliedNegatives(source) : []) WriteDocument(json, document, () => json.Integer(-1));
-        for (int i = 0; i < results[source].Documents.Length; i++) WriteDocument(json, results[source].Documents[i], () => json.Real(results[source].Scores[i]));
+        for (int i = 0; i < results[source].Documents.Length; i++)
+            WriteDocument(json, results[source].Documents[i], () => json.Real(results[source].Scores[i]));
         json.End(']');
         json.End('}');
     }

@@ -6,8 +6,9 @@ using Sirocco.Text;
 namespace Sirocco.Training;
 
 /// <summary>
-/// Vectors of texts as the original makes them. Where a vector depends on the padding beside its text (padding on the left, and queries scaled by position or cls pooling), batches are
-/// the original's: so many texts in the order given. Everywhere else texts of like length are encoded together, which gives the same vectors sooner.
+/// Vectors of texts as the original makes them. Where a vector depends on the padding beside its text (padding on the left, and queries scaled by position or
+/// cls pooling), batches are the original's: so many texts in the order given. Everywhere else texts of like length are encoded together, which gives the same
+/// vectors sooner.
 /// </summary>
 internal sealed class MiningEncoder
 {
@@ -37,7 +38,8 @@ internal sealed class MiningEncoder
     public bool BatchesMatter { get; }
 
     /// <summary>What vectors depend on beside model files and texts.</summary>
-    public string Settings => $"pooling={string.Join('+', model.Settings.Poolings)} normalize={model.EndsNormalized} causal={model.IsCausal} precision={precision} padding={tokenizer.PaddingSide} features={Features}";
+    public string Settings => $"pooling={string.Join('+', model.Settings.Poolings)} normalize={model.EndsNormalized} causal={model.IsCausal} "
+        + $"precision={precision} padding={tokenizer.PaddingSide} features={Features}";
 
     /// <summary>Encodes texts as their vectors are asked for.</summary>
     /// <param name="count">Number of texts.</param>
@@ -48,16 +50,18 @@ internal sealed class MiningEncoder
     /// <param name="progress">Called with the number of texts done.</param>
     /// <param name="cancellation">Stops between layers.</param>
     /// <returns>[features] for each text, in order.</returns>
-    public IEnumerable<float[]> Encode(int count, Func<int, string> text, Func<int, string> name, int length, int batchSize, Action<int>? progress, CancellationToken cancellation)
+    public IEnumerable<float[]> Encode(
+        int count, Func<int, string> text, Func<int, string> name, int length, int batchSize, Action<int>? progress, CancellationToken cancellation)
     {
         int[] Ids(int number) => Tokenize(text(number), length);
-        IEnumerable<(int Text, float[] Vector)> encoded = BatchesMatter ? EncodeInOrder(count, Ids, batchSize, progress, cancellation) : new LengthBatcher<int, float[]>
-        {
-            Tokenize = Ids,
-            Compute = (batch, token) => Compute(batch.Ids, batch.Segments, token),
-            BatchTokens = TokensAtATime,
-            Threads = context.Threads,
-        }.Run(Enumerable.Range(0, count), progress, cancellation);
+        IEnumerable<(int Text, float[] Vector)> encoded = BatchesMatter ? EncodeInOrder(count, Ids, batchSize, progress, cancellation)
+            : new LengthBatcher<int, float[]>
+            {
+                Tokenize = Ids,
+                Compute = (batch, token) => Compute(batch.Ids, batch.Segments, token),
+                BatchTokens = TokensAtATime,
+                Threads = context.Threads,
+            }.Run(Enumerable.Range(0, count), progress, cancellation);
         foreach ((int number, float[] vector) in encoded)
         {
             if (!float.IsFinite(TensorPrimitives.SumOfMagnitudes(vector)))
@@ -66,13 +70,18 @@ internal sealed class MiningEncoder
         }
     }
 
-    private IEnumerable<(int Text, float[] Vector)> EncodeInOrder(int count, Func<int, int[]> ids, int batchSize, Action<int>? progress, CancellationToken cancellation)
+    private IEnumerable<(int Text, float[] Vector)> EncodeInOrder(
+        int count, Func<int, int[]> ids, int batchSize, Action<int>? progress, CancellationToken cancellation)
     {
         for (int start = 0; start < count; start += batchSize)
         {
             int[][] rows = new int[Math.Min(batchSize, count - start)][];
             int first = start;
-            Parallel.For(0, rows.Length, new ParallelOptions { MaxDegreeOfParallelism = context.Threads, CancellationToken = cancellation }, row => rows[row] = ids(first + row));
+            Parallel.For(
+                0,
+                rows.Length,
+                new ParallelOptions { MaxDegreeOfParallelism = context.Threads, CancellationToken = cancellation },
+                row => rows[row] = ids(first + row));
             TokenizedBatch batch = new(rows, rows.Max(row => row.Length), tokenizer.PaddingSide, tokenizer.PaddingId);
             float[][] vectors = Compute(batch.TokenArray, batch.Segments(), cancellation);
             for (int row = 0; row < vectors.Length; row++) yield return (start + row, vectors[row]);
@@ -95,7 +104,10 @@ internal sealed class MiningEncoder
         foreach (int id in ids)
         {
             if ((uint)id >= (uint)model.Config.VocabularySize)
-                throw new InvalidDataException($"{model.Path}: the tokenizer gives token id {id}, but the model's vocabulary has {model.Config.VocabularySize}; name the model's own tokenizer with tokenizer_name_or_path");
+            {
+                throw new InvalidDataException($"{model.Path}: the tokenizer gives token id {id}, "
+                    + $"but the model's vocabulary has {model.Config.VocabularySize}; name the model's own tokenizer with tokenizer_name_or_path");
+            }
         }
 
         return ids;

@@ -40,7 +40,9 @@ public sealed record MiningReport
     public double NegativesPerQuery => Queries == 0 ? 0 : (double)Negatives / Queries;
 }
 
-/// <summary>Quantiles of a question's margin. A small share of negative margins is what hard negatives look like; a large one means false negatives or a weak model.</summary>
+/// <summary>
+/// Quantiles of a question's margin. A small share of negative margins is what hard negatives look like; a large one means false negatives or a weak model.
+/// </summary>
 /// <param name="Mean">Mean.</param>
 /// <param name="Least">Minimum.</param>
 /// <param name="Tenth">10 % are below.</param>
@@ -48,7 +50,8 @@ public sealed record MiningReport
 /// <param name="NinetiethPercentile">90 % are below.</param>
 /// <param name="Greatest">Maximum.</param>
 /// <param name="NegativeShare">Share of questions whose hardest negative scores above a positive.</param>
-public sealed record MarginDistribution(double Mean, double Least, double Tenth, double Median, double NinetiethPercentile, double Greatest, double NegativeShare)
+public sealed record MarginDistribution(
+    double Mean, double Least, double Tenth, double Median, double NinetiethPercentile, double Greatest, double NegativeShare)
 {
     /// <param name="margins">One for each question, in any order; sorted in place.</param>
     internal static MarginDistribution? Of(double[] margins)
@@ -62,6 +65,13 @@ public sealed record MarginDistribution(double Mean, double Least, double Tenth,
             return margins[below] + ((place - below) * (margins[Math.Min(below + 1, margins.Length - 1)] - margins[below]));
         }
 
-        return new MarginDistribution(margins.Average(), margins[0], Quantile(0.1), Quantile(0.5), Quantile(0.9), margins[^1], (double)margins.Count(margin => margin < 0) / margins.Length);
+        return new MarginDistribution(
+            margins.Average(),
+            margins[0],
+            Quantile(0.1),
+            Quantile(0.5),
+            Quantile(0.9),
+            margins[^1],
+            (double)margins.Count(margin => margin < 0) / margins.Length);
     }
 }

@@ -16,8 +16,8 @@ internal enum MiningForm
 }
 
 /// <summary>
-/// The questions of a training file and the documents that they are searched in, ordered by id (code points). Texts stay where the reader put them, once; they become
-/// strings when they are asked for. Of a file of inline records the documents are the different texts in it, and a document's id is its text.
+/// The questions of a training file and the documents that they are searched in, ordered by id (code points). Texts stay where the reader put them, once; they
+/// become strings when they are asked for. Of a file of inline records the documents are the different texts in it, and a document's id is its text.
 /// </summary>
 internal sealed class MiningTask
 {
@@ -53,16 +53,22 @@ internal sealed class MiningTask
     /// <exception cref="InvalidDataException">A record cannot be used, or there is not exactly one corpus.</exception>
     public static MiningTask Read(string path, string? corpusFile, bool withNegatives)
     {
-        if (Directory.Exists(path)) throw new InvalidDataException($"{path}: is a folder; train_qa_file_path takes a file: JSON with 'corpus' and 'data', or inline records (.jsonl)");
+        if (Directory.Exists(path))
+            throw new InvalidDataException($"{path}: is a folder; train_qa_file_path takes a file: JSON with 'corpus' and 'data', or inline records (.jsonl)");
         if (!File.Exists(path)) throw new FileNotFoundException($"{path}: no such file; check train_qa_file_path", path);
         RetrievalRows rows = new() { AreForMining = true };
-        bool named = corpusFile is null && !TableRecords.IsColumnar(path) && Path.GetExtension(path).ToLowerInvariant() is not (".csv" or ".tsv" or ".gz") && JsonRecords.Outline(path).Members.ContainsKey("corpus");
+        bool named = corpusFile is null && !TableRecords.IsColumnar(path) && Path.GetExtension(path).ToLowerInvariant() is not (".csv" or ".tsv" or ".gz")
+            && JsonRecords.Outline(path).Members.ContainsKey("corpus");
         MiningForm form = corpusFile is not null ? MiningForm.Queries : named ? MiningForm.CorpusIds : MiningForm.Inline;
         if (corpusFile is not null) QueryRecords.Read(path, corpusFile, rows);
         else if (named) CorpusRecords.Read(path, rows);
         else InlineRecords.Read(path, rows);
         if (rows.Rows.Count == 0) throw new InvalidDataException($"{path}: holds no questions");
-        RowCheck.Run(new RetrievalDatasetOptions { Sources = [new RetrievalSource(path, Corpus: corpusFile)], PassagesPerQuery = 1, CyclePositives = true }, rows, [.. Enumerable.Range(0, rows.Rows.Count)], []);
+        RowCheck.Run(
+            new RetrievalDatasetOptions { Sources = [new RetrievalSource(path, Corpus: corpusFile)], PassagesPerQuery = 1, CyclePositives = true },
+            rows,
+            [.. Enumerable.Range(0, rows.Rows.Count)],
+            []);
         MiningTask task;
         if (form == MiningForm.Inline)
         {
@@ -70,7 +76,11 @@ internal sealed class MiningTask
         }
         else
         {
-            if (rows.Corpora.Count != 1) throw new InvalidDataException($"{path}: names {rows.Corpora.Count} corpora ({string.Join(", ", rows.Corpora.Keys)}); negatives are mined from exactly one");
+            if (rows.Corpora.Count != 1)
+            {
+                throw new InvalidDataException(
+                    $"{path}: names {rows.Corpora.Count} corpora ({string.Join(", ", rows.Corpora.Keys)}); negatives are mined from exactly one");
+            }
             Corpus only = rows.Corpora.Values.Single();
             task = new MiningTask(form, rows, only, [.. Enumerable.Range(0, only.Count)], only.Count);
         }
@@ -126,7 +136,10 @@ internal sealed class MiningTask
             for (int i = row.FirstDocument + row.Positives; i < row.FirstDocument + row.Positives + row.Negatives; i++)
             {
                 if (Place(rows.Documents[i]) < 0)
-                    throw new InvalidDataException($"{rows.Place(row)}: {(Form == MiningForm.Queries ? "'negative'" : "'neg_doc'")} names the document '{rows.Pool[rows.Documents[i]]}', which the corpus '{corpus!.Description.Id}' in {corpus.Description.Path} lacks");
+                {
+                    throw new InvalidDataException($"{rows.Place(row)}: {(Form == MiningForm.Queries ? "'negative'" : "'neg_doc'")} names the document "
+                        + $"'{rows.Pool[rows.Documents[i]]}', which the corpus '{corpus!.Description.Id}' in {corpus.Description.Path} lacks");
+                }
             }
         }
     }

@@ -26,9 +26,9 @@ internal sealed record DocumentVectors(IReadOnlyList<EmbeddingFile> Files, int C
 }
 
 /// <summary>
-/// The best documents of each question that are no positives and do not come too near to them, by comparing every question with every document. Vectors stay on disk:
-/// a block of questions with all that is kept for it takes at most <see cref="QuestionBytes"/>, a block of documents <see cref="DocumentBytes"/>, their scores
-/// mining_batch_size · <see cref="MostDocumentRows"/> · 4 bytes; each block of questions reads the documents once.
+/// The best documents of each question that are no positives and do not come too near to them, by comparing every question with every document. Vectors stay on
+/// disk: a block of questions with all that is kept for it takes at most <see cref="QuestionBytes"/>, a block of documents <see cref="DocumentBytes"/>, their
+/// scores mining_batch_size · <see cref="MostDocumentRows"/> · 4 bytes; each block of questions reads the documents once.
 /// </summary>
 internal sealed class NegativeSearch
 {
@@ -45,7 +45,8 @@ internal sealed class NegativeSearch
     /// <param name="recipe">Margin, and how many negatives.</param>
     /// <param name="features">Length of a vector.</param>
     /// <param name="wanted">Candidates for a question.</param>
-    public NegativeSearch(ComputeContext context, MiningRecipe recipe, int features, int wanted) => (this.context, this.recipe, this.features, this.wanted) = (context, recipe, features, wanted);
+    public NegativeSearch(ComputeContext context, MiningRecipe recipe, int features, int wanted) =>
+        (this.context, this.recipe, this.features, this.wanted) = (context, recipe, features, wanted);
 
     /// <summary>Searches for all questions, block by block, in order.</summary>
     /// <param name="questions">Vectors of the questions.</param>
@@ -54,7 +55,13 @@ internal sealed class NegativeSearch
     /// <param name="excluded">Further documents that are no negatives of a question, ascending.</param>
     /// <param name="progress">Called with the number of pairs compared.</param>
     /// <param name="cancellation">Stops between blocks.</param>
-    public IEnumerable<FoundNegatives> Run(EmbeddingFile questions, DocumentVectors documents, Func<int, int[]> positives, Func<int, int[]> excluded, Action<long>? progress, CancellationToken cancellation)
+    public IEnumerable<FoundNegatives> Run(
+        EmbeddingFile questions,
+        DocumentVectors documents,
+        Func<int, int[]> positives,
+        Func<int, int[]> excluded,
+        Action<long>? progress,
+        CancellationToken cancellation)
     {
         int count = documents.Count;
         long compared = 0;
@@ -114,7 +121,9 @@ internal sealed class NegativeSearch
 
         private int Tile => Math.Min(search.recipe.QueriesAtOnce, Count);
 
-        /// <summary>Scores of positives come from the product that scores all other documents, so that a document with a positive's text scores exactly as it does.</summary>
+        /// <summary>
+        /// Scores of positives come from the product that scores all other documents, so that a document with a positive's text scores exactly as it does.
+        /// </summary>
         public void ScorePositives(DocumentVectors documents, CancellationToken cancellation)
         {
             int features = search.features;
@@ -146,7 +155,11 @@ internal sealed class NegativeSearch
                 cancellation.ThrowIfCancellationRequested();
                 int end = Math.Min(start + Tile, Count), offset = start;
                 float[] scores = Scores(f, uploaded, start, end);
-                Parallel.For(start, end, new ParallelOptions { MaxDegreeOfParallelism = search.context.Threads }, q => Offer(q, scores.AsSpan((q - offset) * count, count), first));
+                Parallel.For(
+                    start,
+                    end,
+                    new ParallelOptions { MaxDegreeOfParallelism = search.context.Threads },
+                    q => Offer(q, scores.AsSpan((q - offset) * count, count), first));
             }
         }
 
@@ -162,8 +175,8 @@ internal sealed class NegativeSearch
         }
 
         /// <summary>
-        /// As the original's top-k does, completes a list with documents that the margin removed. Which of them has no meaning (they all score −∞); here they are those with the
-        /// lowest ids.
+        /// As the original's top-k does, completes a list with documents that the margin removed. Which of them has no meaning (they all score −∞); here they
+        /// are those with the lowest ids.
         /// </summary>
         private static void Fill(List<(int Document, float Score)> found, int[] hidden, int count)
         {

@@ -5,8 +5,8 @@ using System.Text.Json;
 namespace Sirocco.Training;
 
 /// <summary>
-/// Writes JSON as Python's <c>json.dumps(…, ensure_ascii=False)</c> does, byte for byte: with an indent a value on each line, without one everything on one line; infinities and
-/// NaN as bare words.
+/// Writes JSON as Python's <c>json.dumps(…, ensure_ascii=False)</c> does, byte for byte: with an indent a value on each line, without one everything on one
+/// line; infinities and NaN as bare words.
 /// </summary>
 /// <param name="output">Where to.</param>
 /// <param name="indent">Spaces of a level; null writes no line breaks.</param>

@@ -13,7 +13,8 @@ public sealed class ContrastiveBatch
     /// <param name="documents">Identity of each passage, or −1 where it is unknown: passages of one identity are the same document.</param>
     public ContrastiveBatch(int[] queryIds, Segments queries, int[] passageIds, Segments passages, long[] documents)
     {
-        if (queries.Count == 0 || passages.Count % queries.Count != 0) throw new ArgumentException($"{passages.Count} passages are not the same number for each of {queries.Count} queries", nameof(passages));
+        if (queries.Count == 0 || passages.Count % queries.Count != 0)
+            throw new ArgumentException($"{passages.Count} passages are not the same number for each of {queries.Count} queries", nameof(passages));
         if (documents.Length != passages.Count) throw new ArgumentException($"{documents.Length} identities for {passages.Count} passages", nameof(documents));
         QueryIds = queryIds;
         Queries = queries;
@@ -53,7 +54,8 @@ public sealed class ContrastiveBatch
     {
         ArgumentNullException.ThrowIfNull(batch);
         long[] documents = batch.DocumentIds is { } ids ? [.. ids] : [.. Enumerable.Repeat(-1L, batch.Passages.Rows)];
-        return new ContrastiveBatch(batch.Queries.TokenArray, batch.Queries.Segments(positions), batch.Passages.TokenArray, batch.Passages.Segments(positions), documents);
+        return new ContrastiveBatch(
+            batch.Queries.TokenArray, batch.Queries.Segments(positions), batch.Passages.TokenArray, batch.Passages.Segments(positions), documents);
     }
 
     /// <summary>The batches that ranks have at the same time as one, whose passages are candidates of all queries.</summary>

@@ -13,22 +13,26 @@ public sealed record ContrastiveLoss
     /// <summary>Whether candidates are all passages of the batch; otherwise each query's own only.</summary>
     public bool InBatchNegatives { get; init; }
 
-    /// <summary>Whether positives also look for their query among all queries, the loss being the mean of both directions. Needs <see cref="InBatchNegatives"/>.</summary>
+    /// <summary>
+    /// Whether positives also look for their query among all queries, the loss being the mean of both directions. Needs <see cref="InBatchNegatives"/>.
+    /// </summary>
     public bool BothDirections { get; init; }
 
     /// <summary>Whether other places of a query's positive document in the batch are left out, instead of counting as negatives.</summary>
     public bool ExcludeSameDocument { get; init; } = true;
 
     /// <summary>
-    /// Leaves out passages of other queries that score nearly as well as the query's positive, and so are probably right answers: those above positive · margin, or above
-    /// positive − margin where <see cref="MarginIsAbsolute"/>. Null keeps them.
+    /// Leaves out passages of other queries that score nearly as well as the query's positive, and so are probably right answers: those above positive ·
+    /// margin, or above positive − margin where <see cref="MarginIsAbsolute"/>. Null keeps them.
     /// </summary>
     public double? FalseNegativeMargin { get; init; }
 
     /// <summary>Whether <see cref="FalseNegativeMargin"/> is a difference of scores, before the temperature, instead of a share.</summary>
     public bool MarginIsAbsolute { get; init; }
 
-    /// <summary>Adds a term for the first features of each vector (Matryoshka representation learning, Kusupati et al. 2022); null takes whole vectors only.</summary>
+    /// <summary>
+    /// Adds a term for the first features of each vector (Matryoshka representation learning, Kusupati et al. 2022); null takes whole vectors only.
+    /// </summary>
     public MatryoshkaOptions? Matryoshka { get; init; }
 
     /// <summary>Whether vectors that <see cref="Matryoshka"/> cuts are made of unit length again.</summary>
@@ -41,14 +45,18 @@ public sealed record ContrastiveLoss
     internal void Validate()
     {
         if (!(Temperature > 0) || !float.IsFinite(Temperature)) throw new ArgumentException($"the temperature is {Temperature}; it must be positive");
-        if (BothDirections && !InBatchNegatives) throw new ArgumentException("both directions need in-batch negatives: a passage has no other queries of its own");
-        if (FalseNegativeMargin is { } margin && !double.IsFinite(margin)) throw new ArgumentException($"the margin of false negatives is {margin}; it must be a number");
+        if (BothDirections && !InBatchNegatives)
+            throw new ArgumentException("both directions need in-batch negatives: a passage has no other queries of its own");
+        if (FalseNegativeMargin is { } margin && !double.IsFinite(margin))
+            throw new ArgumentException($"the margin of false negatives is {margin}; it must be a number");
     }
 
     /// <summary>The loss of one batch of vectors.</summary>
     /// <param name="f">Where tensors are made.</param>
     /// <param name="queries">[B, features]</param>
-    /// <param name="passages">[B · n, features]; the positive of query i is row i · n. In-batch negatives may be followed by passages of queries that are elsewhere.</param>
+    /// <param name="passages">
+    /// [B · n, features]; the positive of query i is row i · n. In-batch negatives may be followed by passages of queries that are elsewhere.
+    /// </param>
     /// <param name="documents">[passages] their identities, or −1.</param>
     /// <param name="passagesPerQuery">n; null: there are no passages but those of the queries.</param>
     /// <returns>[1, 1] mean over queries.</returns>
@@ -92,7 +100,10 @@ public sealed record ContrastiveLoss
         return f.Scale(f.Add(loss, Direction(f, found, queries, positives, own, documents, size)), 0.5f);
     }
 
-    /// <summary>Mean cross-entropy of the label of each row of <paramref name="seekers"/> among <paramref name="candidates"/>, the scores never larger than <see cref="ScoresAtOnce"/>.</summary>
+    /// <summary>
+    /// Mean cross-entropy of the label of each row of <paramref name="seekers"/> among <paramref name="candidates"/>, the scores never larger than
+    /// <see cref="ScoresAtOnce"/>.
+    /// </summary>
     private Tensor Direction(Scope f, Tensor seekers, Tensor candidates, int[] positives, int[] labels, ReadOnlySpan<long> documents, int size)
     {
         int count = seekers.Rows, block = Math.Max(1, ScoresAtOnce / candidates.Rows);

@@ -13,19 +13,24 @@ public sealed class ContrastiveObjective(ComputeContext context, BiEncoder model
     /// <summary>Whether every token keeps its vector and texts are compared by late interaction.</summary>
     public bool MultiVector { get; init; }
 
-    /// <summary>Whether the loss of a query gives no gradient to passages of other ranks (see <see cref="ContrastiveBatch.Ranks"/>), which are candidates all the same.</summary>
+    /// <summary>
+    /// Whether the loss of a query gives no gradient to passages of other ranks (see <see cref="ContrastiveBatch.Ranks"/>), which are candidates all the same.
+    /// </summary>
     public bool DetachesRemoteNegatives { get; init; }
 
     /// <summary>Whether passages of other queries are candidates.</summary>
     internal bool InBatchNegatives => loss.InBatchNegatives;
 
     /// <summary>
-    /// Queries, with their passages, whose activations are held at a time (GradCache: Gao, Zhang, Han and Callan 2021); null holds the whole batch. The gradients are those of the
-    /// batch in one piece: vectors are made piece by piece without a tape, the loss gives each vector its gradient, and each piece is encoded again to pass that on.
+    /// Queries, with their passages, whose activations are held at a time (GradCache: Gao, Zhang, Han and Callan 2021); null holds the whole batch. The
+    /// gradients are those of the batch in one piece: vectors are made piece by piece without a tape, the loss gives each vector its gradient, and each piece
+    /// is encoded again to pass that on.
     /// </summary>
     public int? QueriesAtOnce { get; init; }
 
-    /// <summary>Computes the loss of a batch and adds the gradient of <paramref name="share"/> times it to the arena. Nothing is added where the loss is not finite.</summary>
+    /// <summary>
+    /// Computes the loss of a batch and adds the gradient of <paramref name="share"/> times it to the arena. Nothing is added where the loss is not finite.
+    /// </summary>
     /// <param name="batch">Queries and passages.</param>
     /// <param name="share">Part of the step that this batch is.</param>
     /// <param name="draw">Numbers the dropout of this batch; null drops nothing.</param>
@@ -55,9 +60,11 @@ public sealed class ContrastiveObjective(ComputeContext context, BiEncoder model
     private float InOnePiece(ContrastiveBatch batch, float share, DropoutDraw? draw, CancellationToken cancellation)
     {
         using Tape tape = new();
-        using Scope q = context.BeginScope(precision, tape, draw?.Part(0, 2), cancellation), p = context.BeginScope(precision, tape, draw?.Part(1, 2), cancellation);
+        using Scope q = context.BeginScope(precision, tape, draw?.Part(0, 2), cancellation),
+            p = context.BeginScope(precision, tape, draw?.Part(1, 2), cancellation);
         using Scope f = context.BeginScope(precision, tape, cancellation);
-        Tensor queries = Encode(q, batch.QueryIds, batch.Queries);                          // [B, features]; with a vector for each token [query tokens, features]
+        // [B, features]; with a vector for each token [query tokens, features]
+        Tensor queries = Encode(q, batch.QueryIds, batch.Queries);
         Tensor passages = Encode(p, batch.PassageIds, batch.Passages);                      // [B·n, features]; [passage tokens, features]
         Tensor mean = Loss(f, queries, passages, batch);                                    // [1, 1]
         float value = mean.Scalar();
@@ -67,7 +74,8 @@ public sealed class ContrastiveObjective(ComputeContext context, BiEncoder model
 
     private float InPieces(ContrastiveBatch batch, int size, float share, DropoutDraw? draw, CancellationToken cancellation)
     {
-        ContrastiveBatch[] pieces = [.. Enumerable.Range(0, (batch.Queries.Count + size - 1) / size).Select(i => batch.Slice(i * size, Math.Min(size, batch.Queries.Count - (i * size))))];
+        ContrastiveBatch[] pieces = [.. Enumerable.Range(0, (batch.Queries.Count + size - 1) / size)
+            .Select(i => batch.Slice(i * size, Math.Min(size, batch.Queries.Count - (i * size))))];
         using Scope outer = context.BeginScope(precision, null, cancellation);
 
         // 1. All vectors, without what their gradients would need.
@@ -75,7 +83,8 @@ public sealed class ContrastiveObjective(ComputeContext context, BiEncoder model
         int width = 0;
         for (int i = 0, queryAt = 0, passageAt = 0; i < pieces.Length; i++)
         {
-            using Scope ofQueries = context.BeginScope(precision, null, DrawOf(i, 0), cancellation), ofPassages = context.BeginScope(precision, null, DrawOf(i, 1), cancellation);
+            using Scope ofQueries = context.BeginScope(precision, null, DrawOf(i, 0), cancellation),
+                ofPassages = context.BeginScope(precision, null, DrawOf(i, 1), cancellation);
             Tensor queries = Encode(ofQueries, pieces[i].QueryIds, pieces[i].Queries), passages = Encode(ofPassages, pieces[i].PassageIds, pieces[i].Passages);
             if (i == 0)
             {
@@ -137,7 +146,8 @@ public sealed class ContrastiveObjective(ComputeContext context, BiEncoder model
 
     private Tensor Loss(Scope f, Tensor queries, Tensor passages, ContrastiveBatch batch)
     {
-        if (batch.Ranks == 1 || !DetachesRemoteNegatives) return Loss(f, queries, batch.Queries.QueryStarts, passages, batch.Passages.QueryStarts, batch.Documents, batch.PassagesPerQuery);
+        if (batch.Ranks == 1 || !DetachesRemoteNegatives)
+            return Loss(f, queries, batch.Queries.QueryStarts, passages, batch.Passages.QueryStarts, batch.Documents, batch.PassagesPerQuery);
 
         // Of each rank the queries, its own passages, and behind these the others' as constants: the order of candidates changes no loss.
         Tensor constants = f.Upload(passages.ToArray(), passages.Rows, passages.Columns);
@@ -153,16 +163,27 @@ public sealed class ContrastiveObjective(ComputeContext context, BiEncoder model
             Tensor candidates = f.Concatenate(f.GatherRows(passages, ownRows), f.GatherRows(constants, otherRows));
             int[] order = [.. own, .. others];
             long[] documents = Array.ConvertAll(order, passage => batch.Documents[passage]);
-            Tensor part = Loss(f, f.GatherRows(queries, queryRows), queryStarts, candidates, RowsOf(batch.Passages, order).Starts, documents, batch.PassagesPerQuery);
+            Tensor part = Loss(
+                f, f.GatherRows(queries, queryRows), queryStarts, candidates, RowsOf(batch.Passages, order).Starts, documents, batch.PassagesPerQuery);
             total = total is null ? part : f.Add(total, part);
         }
 
         return f.Scale(total!, 1f / batch.Ranks);
     }
 
-    private Tensor Loss(Scope f, Tensor queries, ReadOnlySpan<int> queryStarts, Tensor passages, ReadOnlySpan<int> passageStarts, ReadOnlySpan<long> documents, int passagesPerQuery) => MultiVector
-        ? loss.Compute(f, f.MaxSimScores(queries, queryStarts, passages, passageStarts, !loss.InBatchNegatives, 1 / loss.Temperature), documents, passagesPerQuery)
-        : loss.Compute(f, queries, passages, documents, passagesPerQuery);
+    private Tensor Loss(
+        Scope f,
+        Tensor queries,
+        ReadOnlySpan<int> queryStarts,
+        Tensor passages,
+        ReadOnlySpan<int> passageStarts,
+        ReadOnlySpan<long> documents,
+        int passagesPerQuery)
+    {
+        if (!MultiVector) return loss.Compute(f, queries, passages, documents, passagesPerQuery);
+        Tensor scores = f.MaxSimScores(queries, queryStarts, passages, passageStarts, !loss.InBatchNegatives, 1 / loss.Temperature);
+        return loss.Compute(f, scores, documents, passagesPerQuery);
+    }
 
     /// <summary>Rows of texts in a matrix of vectors, one for a text or one for each token, and where each text starts when they are put together.</summary>
     private (int[] Rows, int[] Starts) RowsOf(Segments segments, int[] texts)

@@ -11,7 +11,8 @@ namespace Sirocco.Training;
 /// <param name="precision">Of matrix products.</param>
 /// <param name="positions">What positions of the collator's batches count.</param>
 internal sealed class CrossEncoderObjective(
-    ComputeContext context, CrossEncoder model, IEnumerable<Parameter> parameters, float temperature, Precision precision, PositionCount positions) : TrainingObjective<RerankingBatch>
+    ComputeContext context, CrossEncoder model, IEnumerable<Parameter> parameters, float temperature, Precision precision, PositionCount positions)
+        : TrainingObjective<RerankingBatch>
 {
     /// <inheritdoc/>
     public override IEnumerable<Parameter> Parameters => parameters;
@@ -28,7 +29,10 @@ internal sealed class CrossEncoderObjective(
         if (!float.IsFinite(value)) return new MicroBatchReport(value);
         CandidateScores found = new(scores.Columns, scores.ToArray());
         tape.Backward(mean, f.Upload([share], 1, 1), cancellation);
-        return new MicroBatchReport(value, [new Measure("train_accuracy", Enumerable.Range(0, found.Queries).Count(query => System.Numerics.Tensors.TensorPrimitives.IndexOfMax(found[query]) == 0), found.Queries)]);
+        return new MicroBatchReport(value, [new Measure(
+            "train_accuracy",
+            Enumerable.Range(0, found.Queries).Count(query => System.Numerics.Tensors.TensorPrimitives.IndexOfMax(found[query]) == 0),
+            found.Queries)]);
     }
 
     /// <inheritdoc/>

@@ -3,7 +3,10 @@ using Sirocco.Models;
 
 namespace Sirocco.Training;
 
-/// <summary>The objective of a distillation recipe: Σ weight · term of how far a student is from its teacher, and of how well it ranks (see <see cref="DistillationLosses"/>).</summary>
+/// <summary>
+/// The objective of a distillation recipe: Σ weight · term of how far a student is from its teacher, and of how well it ranks (see
+/// <see cref="DistillationLosses"/>).
+/// </summary>
 internal sealed class DistillationObjective : TrainingObjective<DistillationBatch>
 {
     private static readonly HashSet<int> NoLayers = [];
@@ -36,9 +39,11 @@ internal sealed class DistillationObjective : TrainingObjective<DistillationBatc
         Precision precision,
         PositionCount positions)
     {
-        (this.context, this.student, this.projection, this.teacher, this.losses, this.precision, this.positions) = (context, student, projection, teacher, losses, precision, positions);
+        (this.context, this.student, this.projection, this.teacher, this.losses, this.precision, this.positions) =
+            (context, student, projection, teacher, losses, precision, positions);
         IReadOnlyList<(int Student, int Teacher)> pairs = losses.IntermediateWeight > 0 ? losses.Intermediate?.LayerPairs ?? [] : [];
-        if (losses.IntermediateWeight > 0 && (teacher is null || pairs.Count == 0)) throw new ArgumentException("intermediate_loss_weight is above 0: layer_pairs and a teacher_model are needed");
+        if (losses.IntermediateWeight > 0 && (teacher is null || pairs.Count == 0))
+            throw new ArgumentException("intermediate_loss_weight is above 0: layer_pairs and a teacher_model are needed");
         if (teacher is not null) RequireLayers(losses, student.Config.Layers, teacher.Model.Config.Layers);
         teacherLayers = [.. pairs.Select(pair => pair.Teacher)];
         if (teacher is not null) RequireWidth(losses, projection.Weight.Rows, teacher.Model.Features, teacher.Model.Path);
@@ -73,7 +78,8 @@ internal sealed class DistillationObjective : TrainingObjective<DistillationBatc
         Scope Side(int side) => context.BeginScope(precision, tape, draw.Part(side, 3), cancellation);
         List<Tensor> layerTerms = [];
         double layerDistance = 0;
-        (Tensor q, Tensor projectedQ) = Student(ofQueries, batch.Queries, answer.QueryLayers, layerTerms, ref layerDistance);   // [B, features], [B, teacher's features]
+        // [B, features], [B, teacher's features]
+        (Tensor q, Tensor projectedQ) = Student(ofQueries, batch.Queries, answer.QueryLayers, layerTerms, ref layerDistance);
         (Tensor d, Tensor projectedD) = Student(ofPositives, batch.Positives, answer.PositiveLayers, layerTerms, ref layerDistance);
         Tensor? n = negatives ? student.Encode(ofNegatives, batch.Negatives.TokenArray, batch.Negatives.Segments(positions)) : null; // [B·K, features]
 
@@ -94,12 +100,16 @@ internal sealed class DistillationObjective : TrainingObjective<DistillationBatc
             (projectedD, projected.Positives.SingleGradient()),
         ];
         if (n is not null) gradients = [.. gradients, (n, own.Negatives!.SingleGradient())];
-        Tensor loss = layerTerms.Aggregate(f.KnownGradient((float)(total - (losses.IntermediateWeight * layerDistance)), gradients), (sum, term) => f.Add(sum, term));
+        Tensor loss = layerTerms.Aggregate(
+            f.KnownGradient((float)(total - (losses.IntermediateWeight * layerDistance)), gradients), (sum, term) => f.Add(sum, term));
         tape.Backward(loss, f.Upload([share], 1, 1), cancellation);
         return report;
     }
 
-    /// <summary>Scores for validation: the product of a query's pooled vector with those of its positive and its negatives. (The original's validation ends with an AttributeError.)</summary>
+    /// <summary>
+    /// Scores for validation: the product of a query's pooled vector with those of its positive and its negatives. (The original's validation ends with an
+    /// AttributeError.)
+    /// </summary>
     /// <inheritdoc/>
     public override CandidateScores Score(DistillationBatch batch, CancellationToken cancellation = default)
     {
@@ -133,7 +143,12 @@ internal sealed class DistillationObjective : TrainingObjective<DistillationBatc
 
         (float[] queries, Dictionary<int, float[]> queryLayers) = teacher.Read(context, batch.Queries, positions, teacherLayers, cancellation);
         (float[] positives, Dictionary<int, float[]> positiveLayers) = teacher.Read(context, batch.Positives, positions, teacherLayers, cancellation);
-        return new TeacherAnswer(queries, queryLayers, positives, positiveLayers, negatives ? teacher.Read(context, batch.Negatives, positions, NoLayers, cancellation).Pooled : null);
+        return new TeacherAnswer(
+            queries,
+            queryLayers,
+            positives,
+            positiveLayers,
+            negatives ? teacher.Read(context, batch.Negatives, positions, NoLayers, cancellation).Pooled : null);
     }
 
     /// <summary>Every term by the name that logs have; the student's vectors get the derivatives of those with a weight, times their weights.</summary>
@@ -147,16 +162,23 @@ internal sealed class DistillationObjective : TrainingObjective<DistillationBatc
         return
         [
             Weighted("loss_distill", losses.CosineWeight, weight => BothSides(projected, (s, t) => EmbeddingDistance.Cosine(s, t, losses.Cosine, weight))),
-            Weighted("loss_mse", losses.EmbeddingErrorWeight, weight => BothSides(projected, (s, t) => EmbeddingDistance.Squared(s, t, losses.EmbeddingError, weight))),
+            Weighted(
+                "loss_mse",
+                losses.EmbeddingErrorWeight,
+                weight => BothSides(projected, (s, t) => EmbeddingDistance.Squared(s, t, losses.EmbeddingError, weight))),
             Weighted("loss_score", losses.ScoreWeight, weight => BothSides(own, (s, t) => CandidateLosses.Score(s, t, losses.Score, weight))),
             Weighted("loss_intermediate", losses.IntermediateWeight, _ => layerDistance),
             Weighted("loss_nce", losses.InfoNceWeight, weight => CandidateLosses.InfoNce(own, isNegative, losses.InfoNce, weight)),
-            Weighted("loss_nce_distill", losses.InfoNceDistillationWeight, weight => CandidateLosses.InfoNceDistillation(own, theirs, isNegative, losses.InfoNceDistillation, weight)),
+            Weighted(
+                "loss_nce_distill",
+                losses.InfoNceDistillationWeight,
+                weight => CandidateLosses.InfoNceDistillation(own, theirs, isNegative, losses.InfoNceDistillation, weight)),
         ];
 
         static Term Weighted(string name, double weight, Func<double, double> value) => new(name, weight, weight > 0 ? value(weight) : 0);
 
-        double BothSides(PooledVectors ours, Func<GradedRows, GradedRows, double> distance) => distance(ours.Queries, theirs.Queries) + distance(ours.Positives, theirs.Positives);
+        double BothSides(PooledVectors ours, Func<GradedRows, GradedRows, double> distance) =>
+            distance(ours.Queries, theirs.Queries) + distance(ours.Positives, theirs.Positives);
     }
 
     private (Tensor Pooled, Tensor Projected) Student(Scope f, TokenizedBatch texts, Dictionary<int, float[]> targets, List<Tensor> terms, ref double distance)
@@ -173,7 +195,8 @@ internal sealed class DistillationObjective : TrainingObjective<DistillationBatc
                 if (options.LayerPairs[i].Student != layer) continue;
                 projected ??= projection.Apply(f, state);                                   // [tokens, teacher's features]
                 double weight = share * (options.LayerWeights.Count > 0 ? options.LayerWeights[i] : 1);
-                var (value, gradient) = LayerDistance.Compute(projected.ToArray(), targets[options.LayerPairs[i].Teacher], projected.Columns, options, weight * losses.IntermediateWeight);
+                var (value, gradient) = LayerDistance.Compute(
+                    projected.ToArray(), targets[options.LayerPairs[i].Teacher], projected.Columns, options, weight * losses.IntermediateWeight);
                 sum += weight * value;
                 terms.Add(f.KnownGradient((float)(weight * losses.IntermediateWeight * value), (projected, gradient)));
             }
@@ -190,7 +213,10 @@ internal sealed class DistillationObjective : TrainingObjective<DistillationBatc
         foreach ((int own, int theirs) in losses.Intermediate?.LayerPairs ?? [])
         {
             if (own >= studentLayers || theirs >= teacherLayers)
-                throw new ArgumentException($"layer_pairs: [{own}, {theirs}] is outside the {studentLayers} layers of the student and the {teacherLayers} of the teacher");
+            {
+                throw new ArgumentException(
+                    $"layer_pairs: [{own}, {theirs}] is outside the {studentLayers} layers of the student and the {teacherLayers} of the teacher");
+            }
         }
     }
 
@@ -211,7 +237,8 @@ internal sealed class DistillationObjective : TrainingObjective<DistillationBatc
         public PooledVectors Vectors(int queries)
         {
             int features = Queries.Length / queries;
-            return new PooledVectors(new GradedRows(Queries, features), new GradedRows(Positives, features), Negatives is null ? null : new GradedRows(Negatives, features));
+            return new PooledVectors(
+                new GradedRows(Queries, features), new GradedRows(Positives, features), Negatives is null ? null : new GradedRows(Negatives, features));
         }
     }
 }

@@ -50,7 +50,10 @@ internal abstract class TrainingObjective<TBatch>
     /// <summary>How a parameter is trained.</summary>
     public virtual ParameterGroup GroupOf(Parameter parameter) => ParameterGroup.NormsAndBiasesDoNotDecay(parameter);
 
-    /// <summary>Computes the loss of a micro-batch and adds the gradient of <paramref name="share"/> times it to the arena. Nothing is added where the loss is not finite.</summary>
+    /// <summary>
+    /// Computes the loss of a micro-batch and adds the gradient of <paramref name="share"/> times it to the arena. Nothing is added where the loss is not
+    /// finite.
+    /// </summary>
     /// <param name="batch">The micro-batch.</param>
     /// <param name="share">Its part of the step.</param>
     /// <param name="draw">Numbers the dropout of this micro-batch.</param>
@@ -58,8 +61,8 @@ internal abstract class TrainingObjective<TBatch>
     public abstract MicroBatchReport AddGradients(TBatch batch, float share, DropoutDraw draw, CancellationToken cancellation = default);
 
     /// <summary>
-    /// Computes the loss of the micro-batches that the ranks of a run have at the same time, and adds the gradient of <paramref name="share"/> times their mean, as data-parallel ranks
-    /// average gradients. Ranks whose losses are their own go one after the other.
+    /// Computes the loss of the micro-batches that the ranks of a run have at the same time, and adds the gradient of <paramref name="share"/> times their
+    /// mean, as data-parallel ranks average gradients. Ranks whose losses are their own go one after the other.
     /// </summary>
     /// <param name="ranks">A micro-batch of each rank.</param>
     /// <param name="share">Their part of the step.</param>

@@ -50,5 +50,6 @@ public sealed class Adam : Optimizer
         };
     }
 
-    private protected override void Update(float gradientScale) => Context.Adam(Arena, FirstMoments, SecondMoments, maxima, Ranges, coefficients, gradientScale);
+    private protected override void Update(float gradientScale) =>
+        Context.Adam(Arena, FirstMoments, SecondMoments, maxima, Ranges, coefficients, gradientScale);
 }

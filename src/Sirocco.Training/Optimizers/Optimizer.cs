@@ -23,8 +23,8 @@ public readonly record struct ParameterGroup(double LearningRateFactor, double W
     }
 
     /// <summary>
-    /// The group under an <c>lr_scheduler</c>, which multiplies what it schedules by each group's ratio to the optimizer's own weight decay. To 0 there is no ratio: it is 1, so norms and
-    /// biases then decay like the rest (NeMo AutoModel 0.7).
+    /// The group under an <c>lr_scheduler</c>, which multiplies what it schedules by each group's ratio to the optimizer's own weight decay. To 0 there is no
+    /// ratio: it is 1, so norms and biases then decay like the rest (NeMo AutoModel 0.7).
     /// </summary>
     /// <param name="weightDecay">The optimizer's.</param>
     public ParameterGroup Scheduled(double weightDecay) => weightDecay == 0 ? this with { WeightDecayFactor = 1 } : this;
@@ -36,7 +36,8 @@ public readonly record struct ParameterGroup(double LearningRateFactor, double W
 public sealed record OptimizerState(string Name, ArenaSlice Values);
 
 /// <summary>
-/// A rule that changes the parameters of a <see cref="ParameterArena"/> by their gradients. Parameters and states are f32, whatever the precision of the products.
+/// A rule that changes the parameters of a <see cref="ParameterArena"/> by their gradients. Parameters and states are f32, whatever the precision of the
+/// products.
 /// </summary>
 public abstract class Optimizer
 {

@@ -54,7 +54,8 @@ public sealed record OptimizerOptions
     {
         if (!(LearningRate >= 0) || !double.IsFinite(LearningRate)) throw new ArgumentException($"lr is {LearningRate}; it must be at least 0");
         if (!(WeightDecay >= 0) || !double.IsFinite(WeightDecay)) throw new ArgumentException($"weight_decay is {WeightDecay}; it must be at least 0");
-        if (Beta1 is not (>= 0 and < 1) || Beta2 is not (>= 0 and < 1)) throw new ArgumentException($"betas are {Beta1} and {Beta2}; both must be at least 0 and below 1");
+        if (Beta1 is not (>= 0 and < 1) || Beta2 is not (>= 0 and < 1))
+            throw new ArgumentException($"betas are {Beta1} and {Beta2}; both must be at least 0 and below 1");
         if (!(Epsilon >= 0)) throw new ArgumentException($"eps is {Epsilon}; it must be at least 0");
         if (!(Momentum >= 0)) throw new ArgumentException($"momentum is {Momentum}; it must be at least 0");
         if (Nesterov && (Momentum == 0 || Dampening != 0)) throw new ArgumentException("nesterov needs momentum and no dampening");

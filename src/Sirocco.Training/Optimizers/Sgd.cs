@@ -24,15 +24,16 @@ public sealed class Sgd : Optimizer
     /// <inheritdoc/>
     public override IReadOnlyList<OptimizerState> States { get; }
 
-    private protected override void Prepare(int parameter, bool active, long step, double learningRate, double weightDecay) => coefficients[parameter] = new SgdCoefficients
-    {
-        Active = active,
-        LearningRate = (float)learningRate,
-        Decay = (float)weightDecay,
-        Keep = step == 1 ? 0 : (float)Options.Momentum,
-        Take = step == 1 ? 1 : (float)(1 - Options.Dampening),
-        LookAhead = Options.Nesterov ? (float)Options.Momentum : 0,
-    };
+    private protected override void Prepare(int parameter, bool active, long step, double learningRate, double weightDecay) =>
+        coefficients[parameter] = new SgdCoefficients
+        {
+            Active = active,
+            LearningRate = (float)learningRate,
+            Decay = (float)weightDecay,
+            Keep = step == 1 ? 0 : (float)Options.Momentum,
+            Take = step == 1 ? 1 : (float)(1 - Options.Dampening),
+            LookAhead = Options.Nesterov ? (float)Options.Momentum : 0,
+        };
 
     private protected override void Update(float gradientScale) => Context.Sgd(Arena, buffers, Ranges, coefficients, gradientScale);
 }

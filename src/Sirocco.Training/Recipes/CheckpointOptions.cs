@@ -28,15 +28,17 @@ public sealed record CheckpointOptions
     public ConsolidatedExport Export { get; init; }
 
     /// <summary>
-    /// The checkpoint to go on from (restore_from): <c>LATEST</c>, <c>LOWEST_VAL</c>, the name of one in the folder, or a path; null: the newest complete one of the folder, where it
-    /// fits the model.
+    /// The checkpoint to go on from (restore_from): <c>LATEST</c>, <c>LOWEST_VAL</c>, the name of one in the folder, or a path; null: the newest complete one
+    /// of the folder, where it fits the model.
     /// </summary>
     public string? RestoreFrom { get; init; }
 
     /// <summary>How many are kept, beside those that <c>LATEST</c> and <c>LOWEST_VAL</c> point to (max_recent_checkpoints); null keeps all.</summary>
     public int? KeepLast { get; init; }
 
-    /// <summary>How many with the best <see cref="BestMetric"/> are kept beyond the recent ones (keep_best); null keeps what <c>LOWEST_VAL</c> points to.</summary>
+    /// <summary>
+    /// How many with the best <see cref="BestMetric"/> are kept beyond the recent ones (keep_best); null keeps what <c>LOWEST_VAL</c> points to.
+    /// </summary>
     public int? KeepBest { get; init; }
 
     /// <summary>The validation metric that decides what is best (best_metric_key); <c>default</c> is the validation loss.</summary>

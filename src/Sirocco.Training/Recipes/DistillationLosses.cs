@@ -166,17 +166,27 @@ public sealed record DistillationLosses
     /// <exception cref="ArgumentException">The terms contradict each other; the message begins with the key.</exception>
     internal void Validate()
     {
-        if (this is { CosineWeight: <= 0, EmbeddingErrorWeight: <= 0, ScoreWeight: <= 0, IntermediateWeight: <= 0, InfoNceWeight: <= 0, InfoNceDistillationWeight: <= 0 })
+        if (CosineWeight <= 0 && EmbeddingErrorWeight <= 0 && ScoreWeight <= 0 && IntermediateWeight <= 0
+            && InfoNceWeight <= 0 && InfoNceDistillationWeight <= 0)
+        {
             throw new ArgumentException("distill_loss_weight is not above 0, nor is the weight of another loss; give a weight to at least one");
-        foreach ((string section, double temperature) in Contrasts.Select(term => (term.Section, term.Loss.Temperature)).Prepend(("score_loss", Score.Temperature)))
+        }
+        foreach ((string section, double temperature) in Contrasts.Select(term => (term.Section, term.Loss.Temperature))
+            .Prepend(("score_loss", Score.Temperature)))
         {
             if (!(temperature > 0)) throw new ArgumentException($"{section}.temperature is {temperature}; give a number above 0");
         }
 
         if (IntermediateWeight > 0 && Intermediate is not { LayerPairs.Count: > 0 })
-            throw new ArgumentException("layer_pairs is missing; intermediate_loss_weight is above 0: give pairs of student and teacher layers, such as [[0, 0], [1, 2]]");
+        {
+            throw new ArgumentException(
+                "layer_pairs is missing; intermediate_loss_weight is above 0: give pairs of student and teacher layers, such as [[0, 0], [1, 2]]");
+        }
         if (Intermediate is { LayerWeights.Count: > 0 } layers && layers.LayerWeights.Count != layers.LayerPairs.Count)
-            throw new ArgumentException($"intermediate_loss.layer_weights has {layers.LayerWeights.Count} numbers; give {layers.LayerPairs.Count}, one for each of layer_pairs");
+        {
+            throw new ArgumentException(
+                $"intermediate_loss.layer_weights has {layers.LayerWeights.Count} numbers; give {layers.LayerPairs.Count}, one for each of layer_pairs");
+        }
     }
 
     /// <summary>The terms over candidates of a query, by their sections, with their weights.</summary>

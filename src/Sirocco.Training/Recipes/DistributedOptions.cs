@@ -22,8 +22,8 @@ public sealed record DistributedOptions
     public DistributedStrategy Strategy { get; init; }
 
     /// <summary>
-    /// Data-parallel ranks (dp_size); null: one. This process does the work of all of them, one after the other: each rank has its own rows, in-batch negatives come from all, and
-    /// gradients are the mean over ranks.
+    /// Data-parallel ranks (dp_size); null: one. This process does the work of all of them, one after the other: each rank has its own rows, in-batch negatives
+    /// come from all, and gradients are the mean over ranks.
     /// </summary>
     public int? DataParallelSize { get; init; }
 

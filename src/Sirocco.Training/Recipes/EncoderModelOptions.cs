@@ -35,8 +35,8 @@ public abstract record EncoderModelOptions
 public sealed record BiEncoderModelOptions : EncoderModelOptions
 {
     /// <summary>
-    /// Whether every token keeps its vector, and texts are scored by the sum over query tokens of the largest product with a passage token (pooling: colbert, or multi_vector).
-    /// False with no <see cref="EncoderModelOptions.Pooling"/>: as config.json of the folder says.
+    /// Whether every token keeps its vector, and texts are scored by the sum over query tokens of the largest product with a passage token (pooling: colbert,
+    /// or multi_vector). False with no <see cref="EncoderModelOptions.Pooling"/>: as config.json of the folder says.
     /// </summary>
     public bool MultiVector { get; init; }
 

@@ -19,11 +19,14 @@ public sealed record MiningRecipe
     /// <summary>What to mine for (train_qa_file_path): corpus-id JSON, inline records, or queries that name documents of <see cref="Corpus"/>.</summary>
     public required string Input { get; init; }
 
-    /// <summary>A file of documents (<c>id</c>, <c>text</c>) that the queries name by id (corpus, an own option); null: the input says where its documents are.</summary>
+    /// <summary>
+    /// A file of documents (<c>id</c>, <c>text</c>) that the queries name by id (corpus, an own option); null: the input says where its documents are.
+    /// </summary>
     public string? Corpus { get; init; }
 
     /// <summary>
-    /// A folder of <c>sirocco index</c> with the documents and their vectors by the same model, prefix and length, which are then not embedded again; null: they are (an own option, index).
+    /// A folder of <c>sirocco index</c> with the documents and their vectors by the same model, prefix and length, which are then not embedded again; null:
+    /// they are (an own option, index).
     /// </summary>
     public string? Index { get; init; }
 
@@ -93,13 +96,17 @@ public sealed record MiningRecipe
     /// <summary>The Hugging Face tokenizer for Mistral families too (tokenizer_force_default).</summary>
     public bool ForceDefaultTokenizer { get; init; }
 
-    /// <summary>Whether lists are left short where the original completes them with documents that the margin removed, at score −∞ (finite_only, an own option).</summary>
+    /// <summary>
+    /// Whether lists are left short where the original completes them with documents that the margin removed, at score −∞ (finite_only, an own option).
+    /// </summary>
     public bool FiniteOnly { get; init; }
 
     /// <summary>Whether a document with the text of a positive, apart from case and white space, is no negative (drop_equal_texts, an own option).</summary>
     public bool DropEqualTexts { get; init; }
 
-    /// <summary>A model that reads question and document together; candidates that it scores above the positives are no negatives (reranker, an own option).</summary>
+    /// <summary>
+    /// A model that reads question and document together; candidates that it scores above the positives are no negatives (reranker, an own option).
+    /// </summary>
     public string? Reranker { get; init; }
 
     /// <summary>How far below the lowest of the positives the reranker must score a negative, in its raw scores (reranker_margin, an own option).</summary>

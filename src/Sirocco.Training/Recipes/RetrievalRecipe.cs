@@ -4,7 +4,9 @@ using Sirocco.Models;
 
 namespace Sirocco.Training;
 
-/// <summary>A training run: what all recipes share. A recipe file is read by <see cref="RecipeFile"/>; in code the same run is written with the records themselves.</summary>
+/// <summary>
+/// A training run: what all recipes share. A recipe file is read by <see cref="RecipeFile"/>; in code the same run is written with the records themselves.
+/// </summary>
 public abstract record RetrievalRecipe
 {
     private readonly TokenizerOptions? tokenizer;
@@ -77,8 +79,8 @@ public abstract record RetrievalRecipe
     public string? InitialWeights { get; init; }
 
     /// <summary>
-    /// How weights that do not train are held beside an adapter; null: as <see cref="EncoderModelOptions.WeightType"/> says. FSDP2 casts them to its policy's type, bf16 unless given,
-    /// whatever the type of the model and the number of ranks.
+    /// How weights that do not train are held beside an adapter; null: as <see cref="EncoderModelOptions.WeightType"/> says. FSDP2 casts them to its policy's
+    /// type, bf16 unless given, whatever the type of the model and the number of ranks.
     /// </summary>
     public ElementType? FrozenType => Adapter is not null && Distributed.Strategy == DistributedStrategy.Fsdp2 ? Distributed.ParameterType : null;
 
@@ -112,7 +114,8 @@ public abstract record RetrievalRecipe
         }
     }
 
-    // How long the run is, is known when the data are read. It has max_steps at most; where the course has a length of its own, a shorter run may miss what would be wrong at its end.
+    // How long the run is, is known when the data are read. It has max_steps at most; where the course has a length of its own, a shorter run may miss what
+    // would be wrong at its end.
     private void ValidateSchedule(ParameterScheduleOptions schedule) => Training.ParameterSchedule.Resolve(
         schedule, Optimizer.LearningRate, Optimizer.WeightDecay, schedule.DecaySteps is null ? StepScheduler.MaxSteps ?? int.MaxValue : 0);
 
@@ -122,11 +125,17 @@ public abstract record RetrievalRecipe
         IReadOnlyList<string> ofCorpus = Evaluation?.Metrics ?? [];
         string best = Checkpoint.BestMetric;
         if (best != CheckpointOptions.DefaultMetric && !ofGroups.Contains(best) && !ofCorpus.Contains(best))
-            throw new ArgumentException($"checkpoint.best_metric_key is '{Visible.Short(best)}'; give default, {string.Join(", ", ofGroups)}, or a metric of an evaluation section");
+        {
+            throw new ArgumentException(
+                $"checkpoint.best_metric_key is '{Visible.Short(best)}'; give default, {string.Join(", ", ofGroups)}, or a metric of an evaluation section");
+        }
         if (EarlyStopping is not { } stopping) return;
         if (stopping.Patience < 1) throw new ArgumentException($"early_stopping.patience is {stopping.Patience}; give a whole number from 1 up");
         if (!ofCorpus.Contains(stopping.Metric) && !(ofGroups.Contains(stopping.Metric) && ValidationDataset is not null))
-            throw new ArgumentException($"early_stopping.metric is '{Visible.Short(stopping.Metric)}'; give {string.Join(", ", ofGroups)} with a validation_dataset, or a metric of an evaluation section");
+        {
+            throw new ArgumentException($"early_stopping.metric is '{Visible.Short(stopping.Metric)}'; "
+                + $"give {string.Join(", ", ofGroups)} with a validation_dataset, or a metric of an evaluation section");
+        }
     }
 }
 
@@ -158,14 +167,23 @@ public sealed record BiEncoderRecipe : RetrievalRecipe
     internal override void Validate()
     {
         base.Validate();
-        if (GradientCache is { MicroBatchSize: < 1 and var size }) throw new ArgumentException($"grad_cache.micro_batch_size is {size}; give a whole number from 1 up");
+        if (GradientCache is { MicroBatchSize: < 1 and var size })
+            throw new ArgumentException($"grad_cache.micro_batch_size is {size}; give a whole number from 1 up");
         Matryoshka?.Validate();
         if (FalseNegatives.Rule != FalseNegativeRule.Identity && !Model.InBatchNegatives)
-            throw new ArgumentException("false_negatives needs model.do_distributed_inbatch_negative: true; without it no passage of another query is a candidate");
-        if (!Model.MultiVector) return;
-        foreach ((string section, object? given) in ((string, object?)[])[("matryoshka", Matryoshka), ("grad_cache", GradientCache), ("evaluation", Evaluation)])
         {
-            if (given is not null) throw new ArgumentException($"{section} needs one vector for a text, but model.pooling {Model.MultiVectorName} keeps one for each token; leave the section out");
+            throw new ArgumentException(
+                "false_negatives needs model.do_distributed_inbatch_negative: true; without it no passage of another query is a candidate");
+        }
+        if (!Model.MultiVector) return;
+        foreach ((string section, object? given) in ((string, object?)[])[("matryoshka", Matryoshka), ("grad_cache", GradientCache),
+            ("evaluation", Evaluation)])
+        {
+            if (given is not null)
+            {
+                throw new ArgumentException(
+                    $"{section} needs one vector for a text, but model.pooling {Model.MultiVectorName} keeps one for each token; leave the section out");
+            }
         }
     }
 }
@@ -190,8 +208,10 @@ public sealed record CrossEncoderRecipe : RetrievalRecipe
     {
         base.Validate();
         if (Model.Labels is > 1 and var labels) throw new ArgumentException($"model.num_labels is {labels}; give 1: a passage has one score in training");
-        if (Temperature != 1 && Model.Temperature is { } own && own != 1) throw new ArgumentException($"temperature is {Temperature} and model.temperature {own}; leave one of them at 1, or scores are divided twice");
-        if (Evaluation is not null) throw new ArgumentException("evaluation searches a corpus by vectors, which a cross-encoder does not give; leave the section out");
+        if (Temperature != 1 && Model.Temperature is { } own && own != 1)
+            throw new ArgumentException($"temperature is {Temperature} and model.temperature {own}; leave one of them at 1, or scores are divided twice");
+        if (Evaluation is not null)
+            throw new ArgumentException("evaluation searches a corpus by vectors, which a cross-encoder does not give; leave the section out");
     }
 }
 
@@ -223,10 +243,15 @@ public sealed record DistillationRecipe : RetrievalRecipe
     internal override void Validate()
     {
         base.Validate();
-        if (Model.TeacherHiddenSize < 1) throw new ArgumentException($"model.teacher_hidden_size is {Model.TeacherHiddenSize}; give the teacher's number of features");
+        if (Model.TeacherHiddenSize < 1)
+            throw new ArgumentException($"model.teacher_hidden_size is {Model.TeacherHiddenSize}; give the teacher's number of features");
         if (Teacher is null && Collator.TeacherCache is null) throw new ArgumentException("teacher_model is missing; give it, or a teacher_embeddings_cache");
         if (ProjectionLearningRate < 0) throw new ArgumentException($"projection_lr is {ProjectionLearningRate}; give a number from 0 up");
-        if (Collator.TeacherCache is not null && Losses.IntermediateWeight > 0) throw new ArgumentException("intermediate_loss_weight is above 0, but cached embeddings have no layers; give 0, or a teacher_model in place of the cache");
+        if (Collator.TeacherCache is not null && Losses.IntermediateWeight > 0)
+        {
+            throw new ArgumentException(
+                "intermediate_loss_weight is above 0, but cached embeddings have no layers; give 0, or a teacher_model in place of the cache");
+        }
         Losses.Validate();
     }
 }

@@ -1,8 +1,8 @@
 namespace Sirocco.Training;
 
 /// <summary>
-/// <c>grad_cache</c>: a micro-batch is encoded in pieces whose activations are never held together, with the gradients of the whole (Gao, Zhang, Han and Callan 2021). The in-batch
-/// negatives of a query are then all passages of a micro-batch of any size.
+/// <c>grad_cache</c>: a micro-batch is encoded in pieces whose activations are never held together, with the gradients of the whole (Gao, Zhang, Han and Callan
+/// 2021). The in-batch negatives of a query are then all passages of a micro-batch of any size.
 /// </summary>
 public sealed record GradientCacheOptions
 {
@@ -23,8 +23,12 @@ public sealed record MatryoshkaOptions
     internal void Validate()
     {
         if (Dimensions.Count == 0 || Dimensions.Distinct().Count() < Dimensions.Count || Dimensions.Any(dimension => dimension < 1))
-            throw new ArgumentException($"matryoshka.dimensions is [{string.Join(", ", Dimensions)}]; give different numbers of features, such as [576, 256, 128]");
-        if (Weights.Count > 0 && Weights.Count != Dimensions.Count) throw new ArgumentException($"matryoshka.weights has {Weights.Count} numbers; give {Dimensions.Count}, one for each of dimensions");
+        {
+            throw new ArgumentException(
+                $"matryoshka.dimensions is [{string.Join(", ", Dimensions)}]; give different numbers of features, such as [576, 256, 128]");
+        }
+        if (Weights.Count > 0 && Weights.Count != Dimensions.Count)
+            throw new ArgumentException($"matryoshka.weights has {Weights.Count} numbers; give {Dimensions.Count}, one for each of dimensions");
     }
 }
 
@@ -65,7 +69,10 @@ public sealed record CorpusEvaluationOptions
     /// <summary>Tokens of a question that are read (q_max_len); null: as in training.</summary>
     public int? QueryLength { get; init; }
 
-    /// <summary>Tokens of a document that are read (p_max_len); null: as in training. An encoder trained on the beginnings of passages finds more when it reads them whole.</summary>
+    /// <summary>
+    /// Tokens of a document that are read (p_max_len); null: as in training. An encoder trained on the beginnings of passages finds more when it reads them
+    /// whole.
+    /// </summary>
     public int? PassageLength { get; init; }
 }
 
@@ -88,7 +95,9 @@ public sealed record FalseNegativeOptions
     /// <summary>Which those are (rule).</summary>
     public FalseNegativeRule Rule { get; init; }
 
-    /// <summary>A candidate is left out when its score exceeds the positive's · margin, or the positive's − margin where <see cref="Absolute"/> (margin).</summary>
+    /// <summary>
+    /// A candidate is left out when its score exceeds the positive's · margin, or the positive's − margin where <see cref="Absolute"/> (margin).
+    /// </summary>
     public double Margin { get; init; } = 0.95;
 
     /// <summary>Whether the margin is subtracted (margin_type: abs).</summary>

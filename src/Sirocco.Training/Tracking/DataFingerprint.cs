@@ -20,7 +20,8 @@ internal sealed record DataFingerprint(int Files, long Bytes, string Sha256)
         StringBuilder lines = new();
         int files = 0;
         long bytes = 0;
-        foreach (string name in Directory.EnumerateFiles(path, "*", SearchOption.AllDirectories).Select(file => Path.GetRelativePath(path, file).Replace('\\', '/')).Order(StringComparer.Ordinal))
+        foreach (string name in Directory.EnumerateFiles(path, "*", SearchOption.AllDirectories)
+            .Select(file => Path.GetRelativePath(path, file).Replace('\\', '/')).Order(StringComparer.Ordinal))
         {
             string file = Path.Combine(path, name);
             lines.Append(Hash(file)).Append("  ").Append(name).Append('\n');

@@ -46,7 +46,11 @@ internal sealed class EarlyStopping
     public string? Observe(ValidationRecord record)
     {
         ArgumentNullException.ThrowIfNull(record);
-        if (record[options.Metric] is not { } value) throw new ArgumentException($"early_stopping.metric is {options.Metric}; the validation measures {string.Join(", ", record.Metrics.Select(metric => metric.Key))}");
+        if (record[options.Metric] is not { } value)
+        {
+            throw new ArgumentException(
+                $"early_stopping.metric is {options.Metric}; the validation measures {string.Join(", ", record.Metrics.Select(metric => metric.Key))}");
+        }
         if (ValidationRecord.IsBetter(options.Metric, value, Best, options.LeastImprovement)) (Best, BestStep, since) = (value, record.Step, 0);
         else since++;
         return Verdict;

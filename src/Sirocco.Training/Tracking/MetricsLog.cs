@@ -5,8 +5,8 @@ using System.Text;
 namespace Sirocco.Training;
 
 /// <summary>
-/// <c>training.jsonl</c> and <c>validation.jsonl</c> of a run, with the original's keys in its order, then tokens and tokens a second. Lines are flushed as they are written; a
-/// resumed run appends its own.
+/// <c>training.jsonl</c> and <c>validation.jsonl</c> of a run, with the original's keys in its order, then tokens and tokens a second. Lines are flushed as
+/// they are written; a resumed run appends its own.
 /// </summary>
 internal sealed class MetricsLog : TrainingObserver, IDisposable
 {

@@ -9,8 +9,8 @@ using Sirocco.Formats;
 namespace Sirocco.Training;
 
 /// <summary>
-/// <c>run.json</c>: what it takes to repeat a run and to know what came of it. Configuration, command, seeds, versions, machine and fingerprints of the data are written before the
-/// first step, outcome and last metrics when the run ends. Each time it went on is a part of its own.
+/// <c>run.json</c>: what it takes to repeat a run and to know what came of it. Configuration, command, seeds, versions, machine and fingerprints of the data
+/// are written before the first step, outcome and last metrics when the run ends. Each time it went on is a part of its own.
 /// </summary>
 internal sealed class RunFile : TrainingObserver
 {
@@ -127,7 +127,8 @@ internal sealed class RunFile : TrainingObserver
 
     private void Write() => AtomicFile.Write(path, stream =>
     {
-        using Utf8JsonWriter writer = new(stream, new JsonWriterOptions { Indented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+        using Utf8JsonWriter writer = new(
+            stream, new JsonWriterOptions { Indented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
         content.WriteTo(writer);
     });
 
@@ -178,12 +179,14 @@ internal sealed class RunFile : TrainingObserver
 
     /// <summary>A word as a POSIX shell takes it.</summary>
     private static string Quoted(string word) =>
-        word.Length > 0 && word.All(character => char.IsAsciiLetterOrDigit(character) || "-_./=:,@%+".Contains(character, StringComparison.Ordinal)) ? word : $"'{word.Replace("'", "'\\''", StringComparison.Ordinal)}'";
+        word.Length > 0 && word.All(character => char.IsAsciiLetterOrDigit(character) || "-_./=:,@%+".Contains(character, StringComparison.Ordinal)) ? word
+            : $"'{word.Replace("'", "'\\''", StringComparison.Ordinal)}'";
 
     private static string Processor()
     {
         const string Cpus = "/proc/cpuinfo";
         string? line = File.Exists(Cpus) ? File.ReadLines(Cpus).FirstOrDefault(line => line.StartsWith("model name", StringComparison.Ordinal)) : null;
-        return line?[(line.IndexOf(':', StringComparison.Ordinal) + 1)..].Trim() ?? Environment.GetEnvironmentVariable("PROCESSOR_IDENTIFIER") ?? RuntimeInformation.ProcessArchitecture.ToString();
+        return line?[(line.IndexOf(':', StringComparison.Ordinal) + 1)..].Trim() ?? Environment.GetEnvironmentVariable("PROCESSOR_IDENTIFIER")
+            ?? RuntimeInformation.ProcessArchitecture.ToString();
     }
 }

@@ -18,7 +18,10 @@ public enum HistoryAxis
     Minutes,
 }
 
-/// <summary>A run as its <c>training.jsonl</c> and <c>validation.jsonl</c> tell it, ours or those of NeMo AutoModel. What a resumed run did again counts once, as it was done last.</summary>
+/// <summary>
+/// A run as its <c>training.jsonl</c> and <c>validation.jsonl</c> tell it, ours or those of NeMo AutoModel. What a resumed run did again counts once, as it was
+/// done last.
+/// </summary>
 public sealed partial class RunHistory
 {
     private readonly Table training, validation;
@@ -62,7 +65,8 @@ public sealed partial class RunHistory
     {
         if (axis == HistoryAxis.Step) return [.. table.Steps];
         string column = axis == HistoryAxis.Tokens ? "tokens" : "time_per_step";
-        if (!training.Columns.TryGetValue(column, out List<double>? amounts)) throw new InvalidDataException($"{Path}: its steps have no '{column}'; plot it over steps");
+        if (!training.Columns.TryGetValue(column, out List<double>? amounts))
+            throw new InvalidDataException($"{Path}: its steps have no '{column}'; plot it over steps");
         double[] totals = new double[amounts.Count];
         double sum = 0;
         for (int i = 0; i < totals.Length; i++) totals[i] = sum += double.IsFinite(amounts[i]) ? amounts[i] : 0;
@@ -91,7 +95,8 @@ public sealed partial class RunHistory
             catch (Exception e) when (e is JsonException or InvalidOperationException or KeyNotFoundException or FormatException)
             {
                 if (i == lines.Length - 1) break; // a run that was killed, or is just writing it
-                throw new InvalidDataException($"{path}: line {(i + 1).ToString(CultureInfo.InvariantCulture)} is no record of a run; a JSON object with a number 'step' was expected");
+                throw new InvalidDataException(
+                    $"{path}: line {(i + 1).ToString(CultureInfo.InvariantCulture)} is no record of a run; a JSON object with a number 'step' was expected");
             }
         }
 

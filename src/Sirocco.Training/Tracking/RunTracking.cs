@@ -18,7 +18,8 @@ internal sealed class RunTracking : TrainingObserver, IDisposable
     /// <param name="firstStep">The step that the run begins with or goes on from.</param>
     /// <param name="caller">Told last.</param>
     public static RunTracking Open(
-        RetrievalRecipe recipe, RunOrigin? origin, ComputeContext context, IEnumerable<(string Use, RetrievalDatasetOptions Options, RetrievalDataset Dataset)> data, int firstStep, TrainingObserver caller)
+        RetrievalRecipe recipe, RunOrigin? origin, ComputeContext context,
+        IEnumerable<(string Use, RetrievalDatasetOptions Options, RetrievalDataset Dataset)> data, int firstStep, TrainingObserver caller)
     {
         string folder = recipe.Checkpoint.Folder;
         JsonObject? configuration = origin is null ? null : RecipeJson.From(YamlReader.Read(origin.Configuration, "configuration"));

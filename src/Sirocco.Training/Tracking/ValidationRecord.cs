@@ -3,7 +3,10 @@ namespace Sirocco.Training;
 /// <summary>What a validation measured: a line of <c>validation.jsonl</c>.</summary>
 /// <param name="Step">The step just done, from 0.</param>
 /// <param name="Epoch">Its epoch, from 0.</param>
-/// <param name="Metrics">Names and values: those of the candidate groups (<see cref="CandidateValidation"/>), then those of a searched corpus (<see cref="CorpusEvaluationOptions"/>).</param>
+/// <param name="Metrics">
+/// Names and values: those of the candidate groups (<see cref="CandidateValidation"/>), then those of a searched corpus
+/// (<see cref="CorpusEvaluationOptions"/>).
+/// </param>
 public sealed record ValidationRecord(int Step, int Epoch, IReadOnlyList<KeyValuePair<string, double>> Metrics)
 {
     /// <summary>Name of the mean of the batches' mean cross-entropies.</summary>
@@ -30,7 +33,9 @@ public sealed record ValidationRecord(int Step, int Epoch, IReadOnlyList<KeyValu
         }
     }
 
-    /// <summary>Whether a value of a metric is better than another: losses fall, everything else rises. Nothing is better than itself, and NaN than nothing.</summary>
+    /// <summary>
+    /// Whether a value of a metric is better than another: losses fall, everything else rises. Nothing is better than itself, and NaN than nothing.
+    /// </summary>
     /// <param name="metric">Its name.</param>
     /// <param name="value">The value.</param>
     /// <param name="best">What it has to beat; null: nothing yet.</param>

@@ -50,7 +50,9 @@ internal sealed class BiEncoderCollator : Collator<RetrievalBatch>
         return [.. ids];
     }
 
-    /// <summary>The reference's hash of an id: the low 63 bits of the first 8 bytes, little-endian, of the MD5 of its UTF-8. Ids are hashed without the corpus.</summary>
+    /// <summary>
+    /// The reference's hash of an id: the low 63 bits of the first 8 bytes, little-endian, of the MD5 of its UTF-8. Ids are hashed without the corpus.
+    /// </summary>
     [SuppressMessage("Security", "CA5351", Justification = "The reference's hash; it only tells documents apart")]
     internal static long DocumentId(string id) =>
         (long)(BinaryPrimitives.ReadUInt64LittleEndian(MD5.HashData(Encoding.UTF8.GetBytes(id))) & long.MaxValue);

@@ -27,7 +27,10 @@ internal abstract class Collator<TBatch>
         foreach (RetrievalExample example in examples)
         {
             if (example.Documents.Count != count || count == 0)
-                throw new InvalidDataException($"{example.Place}: has {example.Documents.Count} documents where the first record of the batch has {count}; every record of a batch needs the same number");
+            {
+                throw new InvalidDataException($"{example.Place}: has {example.Documents.Count} documents where the first record of the batch has {count}; "
+                    + "every record of a batch needs the same number");
+            }
         }
 
         return count;
@@ -41,7 +44,11 @@ internal abstract class Collator<TBatch>
         for (int i = 0; i < ids.Length; i++)
         {
             ids[i] = Tokenizer.Encode(texts[i].Text, maxLength);
-            if (ids[i].Length == 0) throw new InvalidDataException($"{texts[i].From.Place}: a text of this record gives no tokens; remove the record, or use a tokenizer that adds a begin or end token");
+            if (ids[i].Length == 0)
+            {
+                throw new InvalidDataException(
+                    $"{texts[i].From.Place}: a text of this record gives no tokens; remove the record, or use a tokenizer that adds a begin or end token");
+            }
         }
 
         int longest = ids.Length == 0 ? 0 : ids.Max(row => row.Length);

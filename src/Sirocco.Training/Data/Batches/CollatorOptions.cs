@@ -53,7 +53,9 @@ public record BiEncoderCollatorOptions
 /// <summary>How batches of a distillation are made. Instructions win over prefixes only where they are not empty.</summary>
 public sealed record DistillationCollatorOptions : BiEncoderCollatorOptions
 {
-    /// <summary>Folder with a teacher's embeddings (queries.npy, docs.npy, index.json, manifest.json) that takes the place of the teacher; null for none.</summary>
+    /// <summary>
+    /// Folder with a teacher's embeddings (queries.npy, docs.npy, index.json, manifest.json) that takes the place of the teacher; null for none.
+    /// </summary>
     public string? TeacherCache { get; init; }
 
     /// <summary>Whether texts are looked up in the cache with their prefixes.</summary>

@@ -8,7 +8,9 @@ internal sealed class CrossEncoderCollator : Collator<RerankingBatch>
     private readonly CrossEncoderCollatorOptions options;
     private readonly PairTemplate template;
 
-    /// <exception cref="InvalidDataException">A length is not positive, the template has other fields or another end, or the tokenizer cannot be described beside an export.</exception>
+    /// <exception cref="InvalidDataException">
+    /// A length is not positive, the template has other fields or another end, or the tokenizer cannot be described beside an export.
+    /// </exception>
     public CrossEncoderCollator(TrainingTokenizer tokenizer, CrossEncoderCollatorOptions options)
         : base(tokenizer)
     {
@@ -36,7 +38,8 @@ internal sealed class CrossEncoderCollator : Collator<RerankingBatch>
     private static void RequireCuttableEnd(TrainingTokenizer tokenizer)
     {
         const string Probe = "a";
-        if (tokenizer.TruncationSide != TextSide.Right) throw new InvalidDataException("tokenizer.truncation_side is left; give right: pairs of a cross-encoder are cut at their end");
+        if (tokenizer.TruncationSide != TextSide.Right)
+            throw new InvalidDataException("tokenizer.truncation_side is left; give right: pairs of a cross-encoder are cut at their end");
         int[] bare = tokenizer.Tokenizer.EncodeIds(Probe, addSpecialTokens: false);
         if (bare.Length == 0 || tokenizer.Encode(Probe).AsSpan().IndexOf(bare) < 0)
             throw new InvalidDataException("tokenizer puts special tokens inside a text; pairs of a cross-encoder need one that puts them before and after it");

@@ -34,7 +34,11 @@ internal sealed class PairTemplate
                 int end = c == '{' ? template.IndexOf('}', i) : -1;
                 if (end < 0) throw new InvalidDataException($"prompt_template has a lone '{c}' at character {i}; write '{c}{c}' for a literal brace");
                 string field = template[(i + 1)..end];
-                if (field is not (QueryField or PassageField)) throw new InvalidDataException($"prompt_template has the field '{{{Visible.Short(field)}}}'; only {{{QueryField}}} and {{{PassageField}}} exist");
+                if (field is not (QueryField or PassageField))
+                {
+                    throw new InvalidDataException(
+                        $"prompt_template has the field '{{{Visible.Short(field)}}}'; only {{{QueryField}}} and {{{PassageField}}} exist");
+                }
                 parts.Add((literal.ToString(), false));
                 parts.Add((field, true));
                 literal.Clear();
@@ -47,17 +51,23 @@ internal sealed class PairTemplate
     }
 
     /// <summary>
-    /// Refuses a template without both fields, or whose end is not one: long pairs are cut there, in training as in programs that use the export, and what is fixed must stay.
+    /// Refuses a template without both fields, or whose end is not one: long pairs are cut there, in training as in programs that use the export, and what is
+    /// fixed must stay.
     /// </summary>
     /// <exception cref="InvalidDataException">The message begins with the key.</exception>
     public void RequireCuttableEnd()
     {
         foreach (string field in (string[])[QueryField, PassageField])
         {
-            if (!parts.Contains((field, true))) throw new InvalidDataException($"prompt_template has no {{{field}}}; give a text with {{{QueryField}}} and {{{PassageField}}}");
+            if (!parts.Contains((field, true)))
+                throw new InvalidDataException($"prompt_template has no {{{field}}}; give a text with {{{QueryField}}} and {{{PassageField}}}");
         }
 
-        if (parts[^1].Text.Length > 0) throw new InvalidDataException($"prompt_template ends with '{Visible.Short(parts[^1].Text)}'; end it with {{{QueryField}}} or {{{PassageField}}}, which long pairs are cut in");
+        if (parts[^1].Text.Length > 0)
+        {
+            throw new InvalidDataException($"prompt_template ends with '{Visible.Short(parts[^1].Text)}'; "
+                + $"end it with {{{QueryField}}} or {{{PassageField}}}, which long pairs are cut in");
+        }
     }
 
     public string Fill(string query, string passage) =>

@@ -60,7 +60,9 @@ internal sealed class RerankingBatch : ExampleBatch
         PassagesPerQuery = pairs.Rows / examples.Count;
     }
 
-    /// <summary>[queries · n] query and document as one text: the first query with its positive, with its negatives, the second query with its positive, …</summary>
+    /// <summary>
+    /// [queries · n] query and document as one text: the first query with its positive, with its negatives, the second query with its positive, …
+    /// </summary>
     public TokenizedBatch Pairs { get; }
 
     /// <summary>n: documents of each query.</summary>
@@ -73,7 +75,8 @@ internal sealed class RerankingBatch : ExampleBatch
 /// <summary>A micro-batch of a distillation.</summary>
 internal sealed class DistillationBatch : ExampleBatch
 {
-    internal DistillationBatch(IReadOnlyList<RetrievalExample> examples, TokenizedBatch queries, TokenizedBatch positives, TokenizedBatch negatives, bool[] isNegative)
+    internal DistillationBatch(
+        IReadOnlyList<RetrievalExample> examples, TokenizedBatch queries, TokenizedBatch positives, TokenizedBatch negatives, bool[] isNegative)
         : base(examples)
     {
         Queries = queries;

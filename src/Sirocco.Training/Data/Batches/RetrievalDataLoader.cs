@@ -34,8 +34,10 @@ internal sealed class RetrievalDataLoader<TBatch>
         ArgumentNullException.ThrowIfNull(ranks);
         ArgumentOutOfRangeException.ThrowIfZero(ranks.Count, nameof(ranks));
         ArgumentOutOfRangeException.ThrowIfNegative(prefetch);
-        if (ranks.FirstOrDefault(sampler => sampler.Rows != dataset.Count) is { } other) throw new ArgumentException($"the sampler was made for {other.Rows} rows, the dataset has {dataset.Count}", nameof(ranks));
-        if (ranks.Any(sampler => sampler.Count != ranks[0].Count)) throw new ArgumentException("the ranks' samplers give different numbers of batches", nameof(ranks));
+        if (ranks.FirstOrDefault(sampler => sampler.Rows != dataset.Count) is { } other)
+            throw new ArgumentException($"the sampler was made for {other.Rows} rows, the dataset has {dataset.Count}", nameof(ranks));
+        if (ranks.Any(sampler => sampler.Count != ranks[0].Count))
+            throw new ArgumentException("the ranks' samplers give different numbers of batches", nameof(ranks));
         this.dataset = dataset;
         this.collator = collator;
         this.ranks = ranks;

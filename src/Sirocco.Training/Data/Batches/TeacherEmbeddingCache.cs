@@ -33,7 +33,11 @@ internal sealed class TeacherEmbeddingCache
 
     public static TeacherEmbeddingCache Open(string folder)
     {
-        if (!Directory.Exists(folder)) throw new DirectoryNotFoundException($"{folder}: no such folder; teacher_embeddings_cache should hold queries.npy, docs.npy, index.json and manifest.json");
+        if (!Directory.Exists(folder))
+        {
+            throw new DirectoryNotFoundException(
+                $"{folder}: no such folder; teacher_embeddings_cache should hold queries.npy, docs.npy, index.json and manifest.json");
+        }
         foreach (string name in (string[])["index.json", "manifest.json", "queries.npy", "docs.npy"])
         {
             if (!File.Exists(Path.Combine(folder, name))) throw new FileNotFoundException($"{folder}: the teacher's cache has no {name}", name);
@@ -53,7 +57,10 @@ internal sealed class TeacherEmbeddingCache
         {
             string hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(texts[i].Text)));
             if (!rows.TryGetValue(hash, out int row))
-                throw new InvalidDataException($"{texts[i].From.Place}: a {what} is not in the teacher's cache {folder} (SHA-256 {hash[..12]}…); make the cache anew from this data");
+            {
+                throw new InvalidDataException(
+                    $"{texts[i].From.Place}: a {what} is not in the teacher's cache {folder} (SHA-256 {hash[..12]}…); make the cache anew from this data");
+            }
             matrix.ReadRows(row, found.AsSpan(i * Dimensions, Dimensions));
         }
 
@@ -73,7 +80,8 @@ internal sealed class TeacherEmbeddingCache
 
     private static Dictionary<string, int> Rows(string path, JsonElement index, string key, int count)
     {
-        if (!index.TryGetProperty(key, out JsonElement hashes) || hashes.ValueKind != JsonValueKind.Object) throw new InvalidDataException($"{path}: '{key}' is missing or no object");
+        if (!index.TryGetProperty(key, out JsonElement hashes) || hashes.ValueKind != JsonValueKind.Object)
+            throw new InvalidDataException($"{path}: '{key}' is missing or no object");
         Dictionary<string, int> rows = new(StringComparer.Ordinal);
         foreach (JsonProperty entry in hashes.EnumerateObject())
         {

@@ -4,7 +4,9 @@ using Sirocco.Text;
 
 namespace Sirocco.Training;
 
-/// <summary>Token ids of the texts of one side of a batch, without padding, and the padded matrix [rows, columns] that the reference would make of them.</summary>
+/// <summary>
+/// Token ids of the texts of one side of a batch, without padding, and the padded matrix [rows, columns] that the reference would make of them.
+/// </summary>
 internal sealed class TokenizedBatch
 {
     private int[]? tokens;

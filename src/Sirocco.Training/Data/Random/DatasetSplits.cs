@@ -13,14 +13,22 @@ internal static partial class DatasetSplits
     /// <exception cref="ArgumentException">A part would be empty.</exception>
     public static (int[] Train, int[] Test) TrainTest(int count, double testShare, int seed)
     {
-        if (!(testShare is > 0 and < 1)) throw new ArgumentOutOfRangeException(nameof(testShare), testShare, "the test part must be more than nothing and less than all");
+        if (!(testShare is > 0 and < 1))
+            throw new ArgumentOutOfRangeException(nameof(testShare), testShare, "the test part must be more than nothing and less than all");
         int test = (int)Math.Ceiling(testShare * count);
-        if (test >= count) throw new ArgumentException($"a test part of {testShare.ToString(CultureInfo.InvariantCulture)} leaves nothing of {count} rows to train on", nameof(testShare));
+        if (test >= count)
+        {
+            throw new ArgumentException(
+                $"a test part of {testShare.ToString(CultureInfo.InvariantCulture)} leaves nothing of {count} rows to train on", nameof(testShare));
+        }
         int[] order = NumpyRandom.Permutation(count, seed);
         return (order[test..], order[..test]);
     }
 
-    /// <summary>Rows of a slice such as <c>train[:95%]</c>, <c>train[-5:]</c> or <c>train[3:6]+train[:2]</c>; shares are rounded to the nearest row, halves to even ones.</summary>
+    /// <summary>
+    /// Rows of a slice such as <c>train[:95%]</c>, <c>train[-5:]</c> or <c>train[3:6]+train[:2]</c>; shares are rounded to the nearest row, halves to even
+    /// ones.
+    /// </summary>
     /// <param name="split">The name of the split is not looked at.</param>
     /// <param name="count">Rows of the split.</param>
     /// <exception cref="ArgumentException">It is not of this form, or takes no rows.</exception>
@@ -31,7 +39,8 @@ internal static partial class DatasetSplits
         foreach (string part in split.Split('+'))
         {
             Match match = Part().Match(part);
-            if (!match.Success) throw new ArgumentException($"'{part.Trim()}' is no slice; write it like train[:95%], train[10:20] or train[-5:]", nameof(split));
+            if (!match.Success)
+                throw new ArgumentException($"'{part.Trim()}' is no slice; write it like train[:95%], train[10:20] or train[-5:]", nameof(split));
             int first = Bound(match.Groups["first"], count, 0), end = Bound(match.Groups["end"], count, count);
             if (first >= end) throw new ArgumentException($"'{part.Trim()}' takes none of {count} rows", nameof(split));
             rows.AddRange(Enumerable.Range(first, end - first));
@@ -59,7 +68,8 @@ internal static partial class DatasetSplits
     {
         if (text.Length == 0) return absent;
         bool isShare = text.Value.EndsWith('%');
-        if (!int.TryParse(text.Value.AsSpan().TrimEnd('%'), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int value)) throw new ArgumentException($"'{text.Value}' is too large for a slice");
+        if (!int.TryParse(text.Value.AsSpan().TrimEnd('%'), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int value))
+            throw new ArgumentException($"'{text.Value}' is too large for a slice");
         if (isShare && Math.Abs(value) > 100) throw new ArgumentException($"'{text.Value}' is more than all rows");
         if (isShare) value = (int)Math.Round(value * (double)count / 100, MidpointRounding.ToEven);
         return Math.Clamp(value < 0 ? value + count : value, 0, count);

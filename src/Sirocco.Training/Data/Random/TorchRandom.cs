@@ -34,7 +34,8 @@ internal static class TorchRandom
         MersenneTwister twister = new(unchecked((uint)seed));
         for (long i = 0; i < drawn; i++) twister.Next();
         float[] values = new float[count];
-        for (int i = 0; i < count; i++) values[i] = MathF.FusedMultiplyAdd((twister.Next() & 0xFFFFFF) * (1f / (1 << 24)), high - low, low); // torch's compiler fuses too
+        // torch's compiler fuses too
+        for (int i = 0; i < count; i++) values[i] = MathF.FusedMultiplyAdd((twister.Next() & 0xFFFFFF) * (1f / (1 << 24)), high - low, low);
         return values;
     }
 }

@@ -16,10 +16,16 @@ internal static class CorpusFolder
     public static CorpusDescription Describe(string folder)
     {
         string path = Path.Combine(folder, MetadataName);
-        if (!File.Exists(path)) throw new InvalidDataException($"{folder}: has no {MetadataName}, which every corpus folder needs; give it \"class\": \"{TextClass}\" and a \"corpus_id\"");
+        if (!File.Exists(path))
+        {
+            throw new InvalidDataException(
+                $"{folder}: has no {MetadataName}, which every corpus folder needs; give it \"class\": \"{TextClass}\" and a \"corpus_id\"");
+        }
         (JsonElement metadata, CorpusDescription description) = CorpusMetadata.Read(path, folder);
-        string kind = CorpusMetadata.Text(path, metadata, "class") ?? throw new InvalidDataException($"{path}: has no 'class'; for texts it is \"{TextClass}\"");
-        if (ImageClasses.Contains(kind)) throw new InvalidDataException($"{path}: 'class' is {kind}, a corpus of images; only texts ({TextClass}) can be trained on here");
+        string kind = CorpusMetadata.Text(path, metadata, "class")
+            ?? throw new InvalidDataException($"{path}: has no 'class'; for texts it is \"{TextClass}\"");
+        if (ImageClasses.Contains(kind))
+            throw new InvalidDataException($"{path}: 'class' is {kind}, a corpus of images; only texts ({TextClass}) can be trained on here");
         return kind == TextClass ? description : throw new InvalidDataException($"{path}: 'class' is '{kind}', which is unknown; for texts it is {TextClass}");
     }
 
@@ -60,13 +66,18 @@ internal static class CorpusFolder
             {
                 (Column ids, Column texts) = (batch["id"], batch["text"]);
                 Column? images = batch.Columns.Count > 2 ? batch.Columns[2] : null;
-                if (texts.Field.Type.Kind is not (ColumnKind.Text or ColumnKind.Null)) throw new InvalidDataException($"{file}: column 'text' is {texts.Field.Type}, expected texts");
+                if (texts.Field.Type.Kind is not (ColumnKind.Text or ColumnKind.Null))
+                    throw new InvalidDataException($"{file}: column 'text' is {texts.Field.Type}, expected texts");
                 for (int row = 0; row < batch.RowCount; row++)
                 {
                     ReadOnlySpan<byte> id = Id(ids, row, digits, file), text = texts.Bytes(row);
-                    if (!Utf8.IsValid(text) || !Utf8.IsValid(id)) throw new InvalidDataException($"{file}: row {batch.FirstRow + row} (counted from 0): is not valid UTF-8");
+                    if (!Utf8.IsValid(text) || !Utf8.IsValid(id))
+                        throw new InvalidDataException($"{file}: row {batch.FirstRow + row} (counted from 0): is not valid UTF-8");
                     if (images is not null && !images.IsNull(row) && !images.Bytes(row).IsEmpty)
-                        throw new InvalidDataException($"{file}: row {batch.FirstRow + row} (counted from 0): document '{Encoding.UTF8.GetString(id)}' is an image; only texts can be trained on here");
+                    {
+                        throw new InvalidDataException($"{file}: row {batch.FirstRow + row} (counted from 0): "
+                            + $"document '{Encoding.UTF8.GetString(id)}' is an image; only texts can be trained on here");
+                    }
                     corpus.Add(id, text);
                 }
             }

@@ -25,7 +25,8 @@ internal static class CorpusMetadata
         try
         {
             using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(path));
-            return document.RootElement.ValueKind == JsonValueKind.Object ? document.RootElement.Clone() : throw new InvalidDataException($"{path}: is no JSON object");
+            return document.RootElement.ValueKind == JsonValueKind.Object ? document.RootElement.Clone()
+                : throw new InvalidDataException($"{path}: is no JSON object");
         }
         catch (JsonException e)
         {
@@ -39,7 +40,8 @@ internal static class CorpusMetadata
         if (!metadata.TryGetProperty(key, out JsonElement value) || value.ValueKind == JsonValueKind.Null) return null;
         try
         {
-            return value.ValueKind == JsonValueKind.String ? value.GetString() : throw new InvalidDataException($"{path}: '{key}' is {RecordFields.Kind(value)}, expected a text");
+            return value.ValueKind == JsonValueKind.String ? value.GetString()
+                : throw new InvalidDataException($"{path}: '{key}' is {RecordFields.Kind(value)}, expected a text");
         }
         catch (InvalidOperationException e)
         {

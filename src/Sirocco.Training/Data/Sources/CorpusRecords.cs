@@ -11,7 +11,10 @@ internal static class CorpusRecords
     {
         (Dictionary<string, JsonValueKind> members, JsonElement corpora) = JsonRecords.Outline(path);
         if (!members.ContainsKey("corpus"))
-            throw new InvalidDataException($"{path}: has no 'corpus'; give an object with 'corpus' (its folder as {{\"path\": …}}) and 'data', or name a file of inline records .jsonl");
+        {
+            throw new InvalidDataException(
+                $"{path}: has no 'corpus'; give an object with 'corpus' (its folder as {{\"path\": …}}) and 'data', or name a file of inline records .jsonl");
+        }
         if (members.GetValueOrDefault("data") != JsonValueKind.Array) throw new InvalidDataException($"{path}: 'data' is missing or no list of records");
         string folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
         foreach (JsonElement corpus in RecordFields.Items(corpora))
@@ -28,7 +31,10 @@ internal static class CorpusRecords
     private static void Add(RecordFields fields, RecordPlace place, RetrievalRows rows)
     {
         if (Required.Where(key => !fields.Has(key)).ToArray() is { Length: > 0 } missing)
-            throw new InvalidDataException($"{place}: the record lacks {string.Join(", ", missing.Select(key => $"'{key}'"))}; records of a corpus need {string.Join(", ", Required)}");
+        {
+            throw new InvalidDataException(
+                $"{place}: the record lacks {string.Join(", ", missing.Select(key => $"'{key}'"))}; records of a corpus need {string.Join(", ", Required)}");
+        }
         Add(fields, place, fields.Scalar("question_id", fields.Required("question_id")), fields.Scalar("corpus_id", fields.Required("corpus_id")), rows);
     }
 
@@ -39,7 +45,8 @@ internal static class CorpusRecords
         string[] negatives = fields.Has("neg_doc", out JsonElement list) ? Ids(fields, "neg_doc", list) : [];
         if (positives.Length == 0 && !rows.AreForMining) throw fields.Wrong("pos_doc", "is empty; every query needs at least one positive document");
         JsonElement question = fields.Required("question");
-        rows.AddIds(place, questionId, rows.AreForMining ? fields.Scalar("question", question) : fields.Text("question", question), corpusId, positives, negatives);
+        rows.AddIds(
+            place, questionId, rows.AreForMining ? fields.Scalar("question", question) : fields.Text("question", question), corpusId, positives, negatives);
     }
 
     private static string[] Ids(RecordFields fields, string key, JsonElement documents) => [.. RecordFields.Items(documents).Select(document =>

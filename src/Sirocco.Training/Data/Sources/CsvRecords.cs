@@ -25,7 +25,8 @@ internal static class CsvRecords
         for (long start = Mark(file); start < file.Length;)
         {
             RecordPlace place = new(path, index, line);
-            start += Row(file.Span(start, (int)Math.Min(file.Length - start, LongestRow)), start + LongestRow >= file.Length, separator, cells, place, ref line);
+            start += Row(
+                file.Span(start, (int)Math.Min(file.Length - start, LongestRow)), start + LongestRow >= file.Length, separator, cells, place, ref line);
             if (cells is [null]) continue;   // a blank line
             if (header is null)
             {
@@ -33,7 +34,8 @@ internal static class CsvRecords
                 continue;
             }
 
-            if (cells.Count > header.Length) throw new InvalidDataException($"{place}: the row has {cells.Count} cells, the header {header.Length}; put cells with separators in quotes");
+            if (cells.Count > header.Length)
+                throw new InvalidDataException($"{place}: the row has {cells.Count} cells, the header {header.Length}; put cells with separators in quotes");
             json.ResetWrittenCount();
             writer.Reset();
             writer.WriteStartObject();
@@ -50,7 +52,8 @@ internal static class CsvRecords
             index++;
         }
 
-        if (index == 0) throw new InvalidDataException($"{path}: holds no records; it should hold a line with the names of columns, then a line for each record");
+        if (index == 0)
+            throw new InvalidDataException($"{path}: holds no records; it should hold a line with the names of columns, then a line for each record");
     }
 
     private static int Mark(MappedFile file) => file.Length >= 3 && file.Span(0, 3).SequenceEqual("\uFEFF"u8) ? 3 : 0;
@@ -81,7 +84,8 @@ internal static class CsvRecords
             byte end = text[at++];
             if (end == separator) continue;
             if (end == (byte)'\r' && at < text.Length && text[at] == (byte)'\n') at++;
-            else if (end is not ((byte)'\n' or (byte)'\r')) throw new InvalidDataException($"{place}: something follows the closing quote of column {cells.Count}; double the quotes inside a cell");
+            else if (end is not ((byte)'\n' or (byte)'\r'))
+                throw new InvalidDataException($"{place}: something follows the closing quote of column {cells.Count}; double the quotes inside a cell");
             line++;
             return at;
         }

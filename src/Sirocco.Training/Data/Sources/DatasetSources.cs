@@ -19,12 +19,14 @@ internal static class DatasetSources
     }
 
     /// <returns>The rows, the order of those that are kept, and what each source had.</returns>
-    public static (RetrievalRows Rows, int[] Order, IReadOnlyDictionary<string, SourceReading> Readings) Read(RetrievalDatasetOptions options, HubOptions hub, List<string> warnings)
+    public static (RetrievalRows Rows, int[] Order, IReadOnlyDictionary<string, SourceReading> Readings) Read(
+        RetrievalDatasetOptions options, HubOptions hub, List<string> warnings)
     {
         RetrievalRows rows = new();
         List<int> order = [];
         Dictionary<string, SourceReading> readings = new(StringComparer.Ordinal);
-        foreach ((RetrievalSource source, SourceForm form) in options.Sources.Select(source => (source, Form(options.Kind, source))).OrderBy(pair => pair.Item2))
+        foreach ((RetrievalSource source, SourceForm form) in options.Sources.Select(source => (source, Form(options.Kind, source)))
+            .OrderBy(pair => pair.Item2))
         {
             int first = rows.Rows.Count;
             string place = Read(source, form, rows, hub);
@@ -41,9 +43,11 @@ internal static class DatasetSources
         if (source.Corpus is not null) return SourceForm.Queries;
         if (kind != RetrievalDatasetKind.Inline && path.StartsWith(HubSource.Prefix, StringComparison.Ordinal)) return SourceForm.Hub;
         if (!Path.Exists(path)) throw new FileNotFoundException($"{path}: no such file or folder; check data_dir_list", path);
-        if (kind == RetrievalDatasetKind.Normalized || (kind == RetrievalDatasetKind.Standard && NormalizedBundle.Find(path) is not null)) return SourceForm.Bundle;
+        if (kind == RetrievalDatasetKind.Normalized || (kind == RetrievalDatasetKind.Standard && NormalizedBundle.Find(path) is not null))
+            return SourceForm.Bundle;
         if (Directory.Exists(path)) return SourceForm.Folder;
-        if (kind == RetrievalDatasetKind.Inline || GzipContent.IsNamed(path) || InlineExtensions.Contains(Path.GetExtension(path).ToLowerInvariant())) return SourceForm.Inline;
+        if (kind == RetrievalDatasetKind.Inline || GzipContent.IsNamed(path) || InlineExtensions.Contains(Path.GetExtension(path).ToLowerInvariant()))
+            return SourceForm.Inline;
         bool isCorpus = !Path.GetExtension(path).Equals(".json", StringComparison.OrdinalIgnoreCase) || JsonRecords.Outline(path).Members.ContainsKey("corpus");
         return isCorpus ? SourceForm.Corpus : SourceForm.Inline;
     }
@@ -57,7 +61,8 @@ internal static class DatasetSources
             case SourceForm.Hub:
                 return HubSource.Read(path, rows, hub);
             case SourceForm.Bundle:
-                NormalizedBundle.Read(NormalizedBundle.Find(path) ?? throw new InvalidDataException($"{path}: is no normalised bundle; its metadata.json should have the format nemo_automodel_normalized_vl_retrieval_arrow"), rows);
+                NormalizedBundle.Read(NormalizedBundle.Find(path) ?? throw new InvalidDataException(
+                    $"{path}: is no normalised bundle; its metadata.json should have the format nemo_automodel_normalized_vl_retrieval_arrow"), rows);
                 break;
             case SourceForm.Folder:
                 FolderSource.Read(path, rows);
@@ -76,7 +81,8 @@ internal static class DatasetSources
         return path;
     }
 
-    private static IEnumerable<int> Sample(RetrievalSource source, SourceForm form, int first, int count, RetrievalDatasetOptions options, List<string> warnings)
+    private static IEnumerable<int> Sample(
+        RetrievalSource source, SourceForm form, int first, int count, RetrievalDatasetOptions options, List<string> warnings)
     {
         IEnumerable<int> all = Enumerable.Range(first, count);
         if (source.Samples is not { } size) return all;

@@ -4,7 +4,8 @@ namespace Sirocco.Training;
 
 /// <summary>
 /// The layout of embed-nemotron-dataset-v1: for each subset a folder with <c>dataset_metadata.json</c>, documents in the configuration <c>SUBSET_corpus</c> and
-/// records in the configuration <c>SUBSET</c>. Which files those are, the header of README.md says; else they are SUBSET/corpus.parquet and SUBSET/queries.parquet.
+/// records in the configuration <c>SUBSET</c>. Which files those are, the header of README.md says; else they are SUBSET/corpus.parquet and
+/// SUBSET/queries.parquet.
 /// </summary>
 internal sealed class HubLayout
 {
@@ -22,7 +23,8 @@ internal sealed class HubLayout
 
     /// <summary>Folders of subsets, relative to the root.</summary>
     public static IEnumerable<string> Subsets(string root) => Directory.EnumerateFiles(root, MetadataName, SearchOption.AllDirectories)
-        .Select(file => Path.GetRelativePath(root, Path.GetDirectoryName(file)!).Replace('\\', '/')).Where(subset => subset != ".").Order(StringComparer.Ordinal);
+        .Select(file => Path.GetRelativePath(root, Path.GetDirectoryName(file)!).Replace('\\', '/')).Where(subset => subset != ".")
+        .Order(StringComparer.Ordinal);
 
     public string Metadata(string subset) => Path.Combine(root, subset, MetadataName);
 
@@ -32,14 +34,16 @@ internal sealed class HubLayout
     /// <summary>The files of a configuration's train split.</summary>
     /// <exception cref="FileNotFoundException">There are none.</exception>
     public IReadOnlyList<string> Files(string configuration) =>
-        Find(configuration) is { Count: > 0 } files ? files : throw new FileNotFoundException($"{root}: has no files of the configuration '{configuration}'; README.md should name them, or put corpus.parquet and queries.parquet into the subset's folder");
+        Find(configuration) is { Count: > 0 } files ? files : throw new FileNotFoundException($"{root}: has no files of the configuration '{configuration}'; "
+            + "README.md should name them, or put corpus.parquet and queries.parquet into the subset's folder");
 
     private List<string> Find(string configuration)
     {
         if (configurations.TryGetValue(configuration, out List<string>? patterns))
         {
             List<string> found = [.. Directory.EnumerateFiles(root, "*", SearchOption.AllDirectories)
-                .Where(file => patterns.Exists(pattern => FileSystemName.MatchesSimpleExpression(pattern, Path.GetRelativePath(root, file).Replace('\\', '/'), ignoreCase: false)))
+                .Where(file => patterns.Exists(
+                    pattern => FileSystemName.MatchesSimpleExpression(pattern, Path.GetRelativePath(root, file).Replace('\\', '/'), ignoreCase: false)))
                 .Order(StringComparer.Ordinal)];
             if (found.Count > 0) return found;
         }

@@ -17,7 +17,8 @@ internal static class HubSource
         string? subset = parts.Length > 2 ? parts[2] : null;
         string folder = HubDataset.ResolveAsync(
             repository,
-            file => file == HubLayout.CardName || ((subset is null || file.StartsWith(subset + "/", StringComparison.Ordinal)) && (file.EndsWith(HubLayout.MetadataName, StringComparison.Ordinal) || DatasetFolder.IsTable(file))),
+            file => file == HubLayout.CardName || ((subset is null || file.StartsWith(subset + "/", StringComparison.Ordinal))
+                && (file.EndsWith(HubLayout.MetadataName, StringComparison.Ordinal) || DatasetFolder.IsTable(file))),
             snapshot => subset is not null && new HubLayout(snapshot).Has(subset),
             options).GetAwaiter().GetResult();
         ReadFolder(folder, Prefix + repository, subset, rows);
@@ -43,7 +44,10 @@ internal static class HubSource
         if (!File.Exists(path)) throw new FileNotFoundException($"{name}: has no {HubLayout.MetadataName}; check the subset's name", path);
         (JsonElement metadata, CorpusDescription description) = CorpusMetadata.Read(path, name);
         if (metadata.TryGetProperty("ids_only", out JsonElement idsOnly) && idsOnly.ValueKind == JsonValueKind.True)
-            throw new InvalidDataException($"{name}: holds ids only (ids_only in {HubLayout.MetadataName}), its texts are elsewhere; prepare it with the data set's data_preparation.py and give the JSON file that this writes");
+        {
+            throw new InvalidDataException($"{name}: holds ids only (ids_only in {HubLayout.MetadataName}), its texts are elsewhere; "
+                + "prepare it with the data set's data_preparation.py and give the JSON file that this writes");
+        }
         rows.AddCorpus(description, () =>
         {
             Corpus corpus = new(description);

@@ -14,7 +14,10 @@ internal static class InlineRecords
         {
             RecordFields fields = new(record, place);
             if (fields.Has("corpus") && fields.Has("data"))
-                throw new InvalidDataException($"{place}: has 'corpus' and 'data', which is the form with a corpus; read it with RetrievalDatasetConfig, under a name that ends in .json");
+            {
+                throw new InvalidDataException(
+                    $"{place}: has 'corpus' and 'data', which is the form with a corpus; read it with RetrievalDatasetConfig, under a name that ends in .json");
+            }
             Add(fields, place, name, rows);
         });
     }
@@ -48,8 +51,11 @@ internal static class InlineRecords
         if (document.ValueKind == JsonValueKind.Object)
         {
             if (!document.TryGetProperty("text", out JsonElement text)) throw fields.Wrong(key, "holds a document without 'text'");
-            if (document.TryGetProperty("image", out JsonElement image) && image.ValueKind is not JsonValueKind.Null && !(image.ValueKind == JsonValueKind.String && image.ValueEquals("")))
+            if (document.TryGetProperty("image", out JsonElement image) && image.ValueKind is not JsonValueKind.Null
+                && !(image.ValueKind == JsonValueKind.String && image.ValueEquals("")))
+            {
                 throw fields.Wrong(key, "holds a document with an 'image'; only texts can be trained on here");
+            }
             return text.ValueKind == JsonValueKind.Null ? "" : fields.Scalar(key, text);
         }
 

@@ -59,7 +59,8 @@ internal static class JsonRecords
 
     /// <summary>The folders that <c>corpus</c> names, as they are written.</summary>
     public static IEnumerable<string> CorpusPaths(string path) =>
-        [.. RecordFields.Items(Outline(path).Corpus).Select(corpus => corpus.TryGetProperty("path", out JsonElement folder) ? folder.GetString() : null).OfType<string>()];
+        [.. RecordFields.Items(Outline(path).Corpus)
+            .Select(corpus => corpus.TryGetProperty("path", out JsonElement folder) ? folder.GetString() : null).OfType<string>()];
 
     /// <summary>Visits every record.</summary>
     /// <exception cref="InvalidDataException">The file holds no records, or is damaged; the message names the line.</exception>
@@ -100,7 +101,9 @@ internal static class JsonRecords
         });
     }
 
-    /// <summary>Python writes NaN and infinities as bare words, which JSON does not have. They are read as empty texts, so that none of them passes for a number.</summary>
+    /// <summary>
+    /// Python writes NaN and infinities as bare words, which JSON does not have. They are read as empty texts, so that none of them passes for a number.
+    /// </summary>
     internal static byte[]? WithoutBareNumbers(ReadOnlySpan<byte> json)
     {
         byte[]? patched = null;
@@ -171,9 +174,11 @@ internal static class JsonRecords
 
     private static void Whole(MappedFile file, SpanVisitor visit)
     {
-        if (file.Length > LongestJson) throw new InvalidDataException($"{file.Path}: is larger than 2 GB in one piece of JSON; write one record on each line (.jsonl) instead");
+        if (file.Length > LongestJson)
+            throw new InvalidDataException($"{file.Path}: is larger than 2 GB in one piece of JSON; write one record on each line (.jsonl) instead");
         ReadOnlySpan<byte> content = Content(file);
-        if (!Utf8.IsValid(content)) throw new InvalidDataException($"{file.Path}:{LineOf(content, InvalidAt(content))}: is not valid UTF-8; save the file as UTF-8");
+        if (!Utf8.IsValid(content))
+            throw new InvalidDataException($"{file.Path}:{LineOf(content, InvalidAt(content))}: is not valid UTF-8; save the file as UTF-8");
         try
         {
             Check(content);
@@ -188,7 +193,8 @@ internal static class JsonRecords
             }
             catch (JsonException)
             {
-                throw new InvalidDataException($"{file.Path}:{(failure.LineNumber ?? 0) + 1}: is not JSON at byte {failure.BytePositionInLine ?? 0} of the line; repair or remove the record", failure);
+                throw new InvalidDataException($"{file.Path}:{(failure.LineNumber ?? 0) + 1}: "
+                    + $"is not JSON at byte {failure.BytePositionInLine ?? 0} of the line; repair or remove the record", failure);
             }
 
             content = patched;
@@ -224,7 +230,8 @@ internal static class JsonRecords
     private static void Elements(string path, ReadOnlySpan<byte> json, RecordVisitor visit)
     {
         Utf8JsonReader reader = new(json, ReaderOptions);
-        if (!reader.Read() || reader.TokenType != JsonTokenType.StartArray) throw new InvalidDataException($"{path}: holds a JSON {reader.TokenType} where records are expected");
+        if (!reader.Read() || reader.TokenType != JsonTokenType.StartArray)
+            throw new InvalidDataException($"{path}: holds a JSON {reader.TokenType} where records are expected");
         for (int index = 0; reader.Read() && reader.TokenType != JsonTokenType.EndArray; index++)
         {
             using JsonDocument record = JsonDocument.ParseValue(ref reader);

@@ -3,8 +3,8 @@ using System.Text.Json;
 namespace Sirocco.Training;
 
 /// <summary>
-/// The reference's normalised bundle: metadata.json, records in Arrow streams under train/, documents in Arrow streams under corpus/. A bundle of several sources
-/// has a bundle for each under sources/.
+/// The reference's normalised bundle: metadata.json, records in Arrow streams under train/, documents in Arrow streams under corpus/. A bundle of several
+/// sources has a bundle for each under sources/.
 /// </summary>
 internal static class NormalizedBundle
 {
@@ -15,18 +15,23 @@ internal static class NormalizedBundle
     {
         string folder = Path.GetFileName(path) == MetadataName ? Path.GetDirectoryName(Path.GetFullPath(path))! : path;
         string file = Path.Combine(folder, MetadataName);
-        return File.Exists(file) && CorpusMetadata.Parse(file) is { } metadata && metadata.TryGetProperty("format", out JsonElement format) && format.ValueKind == JsonValueKind.String && format.ValueEquals(Format) ? folder : null;
+        return File.Exists(file) && CorpusMetadata.Parse(file) is { } metadata && metadata.TryGetProperty("format", out JsonElement format)
+            && format.ValueKind == JsonValueKind.String && format.ValueEquals(Format) ? folder : null;
     }
 
     public static void Read(string folder, RetrievalRows rows)
     {
         string path = Path.Combine(folder, MetadataName);
         JsonElement metadata = CorpusMetadata.Parse(path);
-        if (!metadata.TryGetProperty("version", out JsonElement version) || version.ValueKind != JsonValueKind.Number || !version.TryGetInt32(out int number) || number != 1)
+        if (!metadata.TryGetProperty("version", out JsonElement version) || version.ValueKind != JsonValueKind.Number
+            || !version.TryGetInt32(out int number) || number != 1)
+        {
             throw new InvalidDataException($"{path}: 'version' is not 1, the only one that is known; write the bundle anew");
+        }
         if (metadata.TryGetProperty("sources", out JsonElement sources) && sources.ValueKind == JsonValueKind.Array)
         {
-            foreach (JsonElement source in sources.EnumerateArray()) Read(Inside(folder, path, CorpusMetadata.Text(path, Object(path, source, "sources"), "path"), "sources"), rows);
+            foreach (JsonElement source in sources.EnumerateArray())
+                Read(Inside(folder, path, CorpusMetadata.Text(path, Object(path, source, "sources"), "path"), "sources"), rows);
             return;
         }
 
@@ -36,7 +41,12 @@ internal static class NormalizedBundle
             TableRecords.Read(Inside(folder, path, shard.ValueKind == JsonValueKind.String ? shard.GetString() : null, "train_shards"), (record, place) =>
             {
                 RecordFields fields = new(record, place);
-                CorpusRecords.Add(fields, place, fields.Scalar("question_id", fields.Required("question_id")), fields.Scalar("corpus_id", fields.Required("corpus_id")), rows);
+                CorpusRecords.Add(
+                    fields,
+                    place,
+                    fields.Scalar("question_id", fields.Required("question_id")),
+                    fields.Scalar("corpus_id", fields.Required("corpus_id")),
+                    rows);
             });
         }
     }
@@ -54,20 +64,24 @@ internal static class NormalizedBundle
             TaskType = CorpusMetadata.Text(path, own, "task_type") ?? "",
         };
         Corpus corpus = new(description);
-        foreach (JsonElement shard in List(path, entry, "shards")) CorpusFolder.AddFile(corpus, Inside(folder, path, shard.ValueKind == JsonValueKind.String ? shard.GetString() : null, "shards"));
+        foreach (JsonElement shard in List(path, entry, "shards"))
+            CorpusFolder.AddFile(corpus, Inside(folder, path, shard.ValueKind == JsonValueKind.String ? shard.GetString() : null, "shards"));
         rows.MergeCorpus(corpus);
     }
 
     private static JsonElement Object(string path, JsonElement element, string key) =>
-        element.ValueKind == JsonValueKind.Object ? element : throw new InvalidDataException($"{path}: '{key}' holds {RecordFields.Kind(element)}, expected objects");
+        element.ValueKind == JsonValueKind.Object ? element
+            : throw new InvalidDataException($"{path}: '{key}' holds {RecordFields.Kind(element)}, expected objects");
 
     private static JsonElement.ArrayEnumerator List(string path, JsonElement element, string key) =>
-        element.TryGetProperty(key, out JsonElement list) && list.ValueKind == JsonValueKind.Array ? list.EnumerateArray() : throw new InvalidDataException($"{path}: '{key}' is missing or no list");
+        element.TryGetProperty(key, out JsonElement list) && list.ValueKind == JsonValueKind.Array ? list.EnumerateArray()
+            : throw new InvalidDataException($"{path}: '{key}' is missing or no list");
 
     private static string Inside(string folder, string path, string? relative, string key)
     {
         string whole = Path.GetFullPath(Path.Combine(folder, relative ?? ""));
-        return relative is { Length: > 0 } && whole.StartsWith(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)) + Path.DirectorySeparatorChar, StringComparison.Ordinal) ? whole
+        return relative is { Length: > 0 }
+            && whole.StartsWith(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)) + Path.DirectorySeparatorChar, StringComparison.Ordinal) ? whole
             : throw new InvalidDataException($"{path}: '{key}' names '{relative}', which is not inside the bundle");
     }
 }

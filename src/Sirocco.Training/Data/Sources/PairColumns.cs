@@ -4,8 +4,8 @@ using System.Text.Json;
 namespace Sirocco.Training;
 
 /// <summary>
-/// The columns of sentence-transformers: a query (<c>anchor</c>, <c>query</c> or <c>question</c>), what it should find (<c>positive</c> or <c>answer</c>), and optionally
-/// <c>negative</c> or <c>negative_1, negative_2, …</c>. A cell may hold a list of texts.
+/// The columns of sentence-transformers: a query (<c>anchor</c>, <c>query</c> or <c>question</c>), what it should find (<c>positive</c> or <c>answer</c>), and
+/// optionally <c>negative</c> or <c>negative_1, negative_2, …</c>. A cell may hold a list of texts.
 /// </summary>
 internal static class PairColumns
 {
@@ -14,7 +14,11 @@ internal static class PairColumns
     /// <returns>False where the record has no such columns.</returns>
     public static bool TryAdd(RecordFields fields, RecordPlace place, string name, RetrievalRows rows)
     {
-        if (ScoredPairs.Has(fields)) throw new InvalidDataException($"{place}: holds a scored pair (sentence1, sentence2, score), which evaluates a model; to train, give 'anchor' and 'positive' columns");
+        if (ScoredPairs.Has(fields))
+        {
+            throw new InvalidDataException(
+                $"{place}: holds a scored pair (sentence1, sentence2, score), which evaluates a model; to train, give 'anchor' and 'positive' columns");
+        }
         if (Array.Find(Queries, fields.Has) is not { } query || Array.Find(Answers, fields.Has) is not { } answer)
         {
             if (fields.Has(Queries[0])) throw fields.Missing(Answers);
@@ -25,7 +29,13 @@ internal static class PairColumns
         if (positives.Count == 0) throw fields.Wrong(answer, "is empty; every query needs at least one positive text");
         if (fields.Has("negative", out JsonElement negative)) negatives.AddRange(Texts(fields, "negative", negative));
         for (int i = 1; fields.Has(Numbered(i), out negative); i++) negatives.AddRange(Texts(fields, Numbered(i), negative));
-        rows.AddTexts(place, InlineRecords.QuestionId(fields, place, name), fields.Text(query, fields.Required(query)), InlineRecords.CorpusId(fields), positives, negatives);
+        rows.AddTexts(
+            place,
+            InlineRecords.QuestionId(fields, place, name),
+            fields.Text(query, fields.Required(query)),
+            InlineRecords.CorpusId(fields),
+            positives,
+            negatives);
         return true;
     }
 

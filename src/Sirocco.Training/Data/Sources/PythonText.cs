@@ -48,7 +48,8 @@ internal static class PythonText
         if (exponent is >= -4 and < 16)
         {
             if (exponent < 0) return $"{sign}0.{new string('0', -exponent - 1)}{digits}";
-            return digits.Length <= exponent + 1 ? $"{sign}{digits.PadRight(exponent + 1, '0')}.0" : $"{sign}{digits[..(exponent + 1)]}.{digits[(exponent + 1)..]}";
+            return digits.Length <= exponent + 1 ? $"{sign}{digits.PadRight(exponent + 1, '0')}.0"
+                : $"{sign}{digits[..(exponent + 1)]}.{digits[(exponent + 1)..]}";
         }
 
         string mantissa = digits.Length == 1 ? digits : $"{digits[0]}.{digits[1..]}";

@@ -1,8 +1,8 @@
 namespace Sirocco.Training;
 
 /// <summary>
-/// Queries that name their documents by id (<c>query</c>, <c>positive</c>, perhaps <c>negative</c>; each an id or a list of ids) beside one file of documents (<c>id</c>, <c>text</c>): what
-/// <c>sirocco index</c> and <c>sirocco eval</c> read.
+/// Queries that name their documents by id (<c>query</c>, <c>positive</c>, perhaps <c>negative</c>; each an id or a list of ids) beside one file of documents
+/// (<c>id</c>, <c>text</c>): what <c>sirocco index</c> and <c>sirocco eval</c> read.
 /// </summary>
 internal static class QueryRecords
 {
@@ -21,7 +21,8 @@ internal static class QueryRecords
             RecordFields fields = new(record, place);
             string[] positives = Ids(fields, "positive"), negatives = fields.Has("negative") ? Ids(fields, "negative") : [];
             if (positives.Length == 0) throw fields.Wrong("positive", "is empty; every query needs at least one positive document");
-            rows.AddIds(place, InlineRecords.QuestionId(fields, place, name), fields.Text("query", fields.Required("query")), description.Id, positives, negatives);
+            rows.AddIds(
+                place, InlineRecords.QuestionId(fields, place, name), fields.Text("query", fields.Required("query")), description.Id, positives, negatives);
         });
     }
 

@@ -10,7 +10,8 @@ internal readonly struct RecordFields
 
     public RecordFields(JsonElement record, RecordPlace place)
     {
-        if (record.ValueKind != JsonValueKind.Object) throw new InvalidDataException($"{place}: is {Kind(record)}, expected an object with a query and its documents");
+        if (record.ValueKind != JsonValueKind.Object)
+            throw new InvalidDataException($"{place}: is {Kind(record)}, expected an object with a query and its documents");
         this.record = record;
         this.place = place;
     }

@@ -13,7 +13,10 @@ internal static class RowCheck
             if (negatives > 0 && row.Negatives == 0)
                 throw Wrong(rows, row, $"'neg_doc' is empty, but {negatives} negatives are wanted; give negatives, or set n_passages to 1");
             if (row.Negatives < negatives && warned.Add(row.CorpusId))
-                warnings.Add($"{rows.Place(row)}: has {row.Negatives} negatives where {negatives} are wanted; they are repeated, here and in other records of corpus '{rows.Pool[row.CorpusId]}'");
+            {
+                warnings.Add($"{rows.Place(row)}: has {row.Negatives} negatives where {negatives} are wanted; "
+                    + $"they are repeated, here and in other records of corpus '{rows.Pool[row.CorpusId]}'");
+            }
             int positives = options.CyclePositives && options.Use == DatasetUse.Training ? row.Positives : 1;
             Documents(rows, row, "pos_doc", 0, positives, options);
             Documents(rows, row, "neg_doc", row.Positives, Math.Min(negatives, row.Negatives), options);
@@ -24,7 +27,10 @@ internal static class RowCheck
     {
         Corpus? corpus = null;
         if (!row.HasTexts && !rows.Corpora.TryGetValue(rows.Pool[row.CorpusId], out corpus))
-            throw Wrong(rows, row, $"'corpus_id' is '{rows.Pool[row.CorpusId]}', but there are only {string.Join(", ", rows.Corpora.Keys.Order(StringComparer.Ordinal).Select(id => $"'{id}'"))}");
+        {
+            throw Wrong(rows, row, $"'corpus_id' is '{rows.Pool[row.CorpusId]}', "
+                + $"but there are only {string.Join(", ", rows.Corpora.Keys.Order(StringComparer.Ordinal).Select(id => $"'{id}'"))}");
+        }
         if (row.HasTexts && options is { UseInstructions: true, Kind: not RetrievalDatasetKind.Inline })
             throw Wrong(rows, row, "has no corpus whose instructions could be used; set use_dataset_instruction: false, or give the record a corpus");
         for (int i = first; i < first + count; i++)
@@ -37,8 +43,15 @@ internal static class RowCheck
             }
 
             int document = corpus.Find(rows.Pool.Bytes(handle));
-            if (document < 0) throw Wrong(rows, row, $"'{key}' names the document '{rows.Pool[handle]}', which the corpus '{corpus.Description.Id}' in {corpus.Description.Path} lacks");
-            if (corpus.TextBytes(document).IsEmpty) throw Wrong(rows, row, $"'{key}' names the document '{rows.Pool[handle]}', whose text is empty in {corpus.Description.Path}");
+            if (document < 0)
+            {
+                throw Wrong(
+                    rows,
+                    row,
+                    $"'{key}' names the document '{rows.Pool[handle]}', which the corpus '{corpus.Description.Id}' in {corpus.Description.Path} lacks");
+            }
+            if (corpus.TextBytes(document).IsEmpty)
+                throw Wrong(rows, row, $"'{key}' names the document '{rows.Pool[handle]}', whose text is empty in {corpus.Description.Path}");
         }
     }
 

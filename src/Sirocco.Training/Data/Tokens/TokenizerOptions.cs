@@ -27,10 +27,14 @@ public sealed record TokenizerOptions
     /// <summary>The reference's tokenizer class.</summary>
     public TokenizerBackend Backend { get; init; }
 
-    /// <summary>add_bos_token: true replaces the file's special tokens by the begin token (and the end token, if asked for too); false changes nothing.</summary>
+    /// <summary>
+    /// add_bos_token: true replaces the file's special tokens by the begin token (and the end token, if asked for too); false changes nothing.
+    /// </summary>
     public bool AddBeginToken { get; init; }
 
-    /// <summary>add_eos_token: true replaces the file's special tokens by the end token (and the begin token, if asked for too); false changes nothing.</summary>
+    /// <summary>
+    /// add_eos_token: true replaces the file's special tokens by the end token (and the begin token, if asked for too); false changes nothing.
+    /// </summary>
     public bool AddEndToken { get; init; }
 
     /// <summary>The side that padding goes to; null: as the tokenizer's files say, else right (left for the Mistral backend).</summary>

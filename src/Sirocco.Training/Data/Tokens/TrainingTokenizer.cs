@@ -4,7 +4,9 @@ using Sirocco.Text;
 
 namespace Sirocco.Training;
 
-/// <summary>A tokenizer with the padding, truncation and special-token rules under which the reference trains. Instances may be used by many threads at once.</summary>
+/// <summary>
+/// A tokenizer with the padding, truncation and special-token rules under which the reference trains. Instances may be used by many threads at once.
+/// </summary>
 internal sealed class TrainingTokenizer
 {
     /// <summary>Values of model_type whose folders NeMo reads with mistral-common.</summary>
@@ -41,7 +43,8 @@ internal sealed class TrainingTokenizer
     {
         ArgumentNullException.ThrowIfNull(options);
         string tekken = System.IO.Path.Combine(options.Path, "tekken.json");
-        if (options.Backend == TokenizerBackend.Automatic && MistralTypes.Contains(ModelType(options.Path)) && File.Exists(tekken)) return Mistral(Tokenizer.Load(tekken), options);
+        if (options.Backend == TokenizerBackend.Automatic && MistralTypes.Contains(ModelType(options.Path)) && File.Exists(tekken))
+            return Mistral(Tokenizer.Load(tekken), options);
 
         Tokenizer tokenizer = ModelTokenizer.Load(options.Path);
         if (options.AddBeginToken || options.AddEndToken) tokenizer = Frame(tokenizer, options);
@@ -49,11 +52,13 @@ internal sealed class TrainingTokenizer
         int? padding = tokenizer.PaddingId;
         if (padding is null && options.Backend is TokenizerBackend.Transformers or TokenizerBackend.Tokenizers)
         {
-            padding ??= tokenizer.EndId ?? throw new InvalidDataException($"{options.Path}: the tokenizer names neither a padding nor an end token; name one in tokenizer_config.json");
+            padding ??= tokenizer.EndId
+                ?? throw new InvalidDataException($"{options.Path}: the tokenizer names neither a padding nor an end token; name one in tokenizer_config.json");
             side = tokenizer.PaddingId is null ? TextSide.Left : side;
         }
 
-        TextSide cut = options.TruncationSide ?? (tokenizer.Settings.TruncationSide == TextSide.Left ? TextSide.Left : tokenizer.Truncation?.Side ?? TextSide.Right);
+        TextSide cut = options.TruncationSide
+            ?? (tokenizer.Settings.TruncationSide == TextSide.Left ? TextSide.Left : tokenizer.Truncation?.Side ?? TextSide.Right);
         return new TrainingTokenizer(tokenizer, padding ?? 0, side, cut, options.MaxLength ?? tokenizer.Settings.MaxLength);
     }
 
@@ -70,15 +75,20 @@ internal sealed class TrainingTokenizer
     private static TrainingTokenizer Mistral(Tokenizer tokenizer, TokenizerOptions options)
     {
         if (options.AddBeginToken || options.AddEndToken)
-            throw new InvalidDataException($"{options.Path}: the Mistral backend has no add_bos_token and no add_eos_token (it puts the begin token in front); leave them out, or set force_hf: true");
-        return new TrainingTokenizer(tokenizer, tokenizer.PaddingId ?? 0, options.PaddingSide ?? TextSide.Left, options.TruncationSide ?? TextSide.Right, options.MaxLength);
+        {
+            throw new InvalidDataException($"{options.Path}: the Mistral backend has no add_bos_token and no add_eos_token (it puts the begin token in front); "
+                + "leave them out, or set force_hf: true");
+        }
+        return new TrainingTokenizer(
+            tokenizer, tokenizer.PaddingId ?? 0, options.PaddingSide ?? TextSide.Left, options.TruncationSide ?? TextSide.Right, options.MaxLength);
     }
 
     private static Tokenizer Frame(Tokenizer tokenizer, TokenizerOptions options)
     {
         try
         {
-            return tokenizer.WithSpecialTokens(options.AddBeginToken || tokenizer.Settings.AddBegin == true, options.AddEndToken || tokenizer.Settings.AddEnd == true);
+            return tokenizer.WithSpecialTokens(
+                options.AddBeginToken || tokenizer.Settings.AddBegin == true, options.AddEndToken || tokenizer.Settings.AddEnd == true);
         }
         catch (InvalidOperationException e)
         {
@@ -93,7 +103,8 @@ internal sealed class TrainingTokenizer
         try
         {
             using JsonDocument config = JsonDocument.Parse(File.ReadAllBytes(path));
-            return config.RootElement.ValueKind == JsonValueKind.Object && config.RootElement.TryGetProperty("model_type", out JsonElement type) && type.ValueKind == JsonValueKind.String ? type.GetString() : null;
+            return config.RootElement.ValueKind == JsonValueKind.Object && config.RootElement.TryGetProperty("model_type", out JsonElement type)
+                && type.ValueKind == JsonValueKind.String ? type.GetString() : null;
         }
         catch (JsonException e)
         {

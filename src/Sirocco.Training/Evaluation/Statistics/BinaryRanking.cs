@@ -20,7 +20,9 @@ public static class BinaryRanking
         return positives == 0 ? 0 : sum / positives;
     }
 
-    /// <summary>Area under the ROC curve: the chance that a positive scores above a negative, equal scores counting half; NaN where one of both is missing.</summary>
+    /// <summary>
+    /// Area under the ROC curve: the chance that a positive scores above a negative, equal scores counting half; NaN where one of both is missing.
+    /// </summary>
     public static double AreaUnderCurve(IReadOnlyList<bool> labels, IReadOnlyList<double> scores)
     {
         Order(labels, scores);

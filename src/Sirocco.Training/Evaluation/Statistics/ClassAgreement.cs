@@ -29,7 +29,8 @@ public sealed class ClassAgreement
     {
         ArgumentNullException.ThrowIfNull(labels);
         ArgumentNullException.ThrowIfNull(predictions);
-        if (labels.Count != predictions.Count) throw new ArgumentException($"{labels.Count} labels cannot be paired with {predictions.Count} predictions", nameof(predictions));
+        if (labels.Count != predictions.Count)
+            throw new ArgumentException($"{labels.Count} labels cannot be paired with {predictions.Count} predictions", nameof(predictions));
         SortedDictionary<int, (int Right, int Predicted, int Actual)> byClass = [];
         for (int i = 0; i < labels.Count; i++)
         {

@@ -27,8 +27,8 @@ public static class Correlation
     }
 
     /// <summary>
-    /// Kendall's τ-b: (concordant − discordant pairs) / √((pairs not tied in x)·(pairs not tied in y)). Sorted by x, the discordant pairs are the exchanges that
-    /// sorting by y needs, which a merge sort counts (Knight 1966).
+    /// Kendall's τ-b: (concordant − discordant pairs) / √((pairs not tied in x)·(pairs not tied in y)). Sorted by x, the discordant pairs are the exchanges
+    /// that sorting by y needs, which a merge sort counts (Knight 1966).
     /// </summary>
     public static double KendallB(IReadOnlyList<double> x, IReadOnlyList<double> y)
     {
@@ -38,7 +38,9 @@ public static class Correlation
         double[] sorted = [.. pairs.Select(pair => pair.Y)];
         long exchanges = SortCounting(sorted, new double[n], 0, n);
         double all = n * (n - 1.0) / 2, tiedX = Ties(pairs.Select(pair => pair.X)), tiedY = Ties(sorted), tiedBoth = Ties(pairs);
-        return all > tiedX && all > tiedY ? (all - tiedX - tiedY + tiedBoth - (2.0 * exchanges)) / (Math.Sqrt(all - tiedX) * Math.Sqrt(all - tiedY)) : double.NaN;
+        return all > tiedX && all > tiedY
+            ? (all - tiedX - tiedY + tiedBoth - (2.0 * exchanges)) / (Math.Sqrt(all - tiedX) * Math.Sqrt(all - tiedY))
+            : double.NaN;
     }
 
     /// <summary>Ranks from 1, equal values sharing the mean of theirs.</summary>

@@ -1,8 +1,8 @@
 namespace Sirocco.Training;
 
 /// <summary>
-/// softmax(scores / τ) of each query over its candidates: the documents of the batch, or its own alone, then its own negatives. The same softmax over rows and themselves is the
-/// <c>score_loss</c>'s.
+/// softmax(scores / τ) of each query over its candidates: the documents of the batch, or its own alone, then its own negatives. The same softmax over rows and
+/// themselves is the <c>score_loss</c>'s.
 /// </summary>
 internal sealed class CandidateDistribution
 {
@@ -18,7 +18,8 @@ internal sealed class CandidateDistribution
     /// <param name="isNegative">[rows · K]; fillings have no probability. Null: all are negatives.</param>
     /// <param name="inBatch">Whether the documents of other queries are candidates.</param>
     /// <param name="temperature">τ</param>
-    public CandidateDistribution(GradedRows queries, GradedRows documents, GradedRows? negatives, IReadOnlyList<bool>? isNegative, bool inBatch, double temperature)
+    public CandidateDistribution(
+        GradedRows queries, GradedRows documents, GradedRows? negatives, IReadOnlyList<bool>? isNegative, bool inBatch, double temperature)
     {
         (this.queries, this.documents, this.negatives, this.inBatch, this.temperature) = (queries, documents, negatives, inBatch, temperature);
         Rows = queries.Rows;

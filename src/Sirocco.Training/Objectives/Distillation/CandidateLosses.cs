@@ -6,7 +6,9 @@ namespace Sirocco.Training;
 /// <param name="Negatives">[queries · K, features], or null where there are none.</param>
 internal sealed record PooledVectors(GradedRows Queries, GradedRows Positives, GradedRows? Negatives);
 
-/// <summary>Terms of a distillation that compare vectors of a batch with each other: <c>score_loss</c>, <c>infonce_loss</c>, <c>infonce_distill_loss</c>.</summary>
+/// <summary>
+/// Terms of a distillation that compare vectors of a batch with each other: <c>score_loss</c>, <c>infonce_loss</c>, <c>infonce_distill_loss</c>.
+/// </summary>
 internal static class CandidateLosses
 {
     /// <summary>Σ (softmax(cos(s, s) / τ) − softmax(cos(t, t) / τ))² / rows, of one side of a batch.</summary>
@@ -18,7 +20,8 @@ internal static class CandidateLosses
     public static double Score(GradedRows student, GradedRows teacher, ScoreLossOptions options, double weight)
     {
         GradedRows s = student.ToUnitLength(), t = teacher.ToUnitLength();
-        CandidateDistribution toFit = new(s, s, null, null, inBatch: true, options.Temperature), target = new(t, t, null, null, inBatch: true, options.Temperature);
+        CandidateDistribution toFit = new(s, s, null, null, inBatch: true, options.Temperature),
+            target = new(t, t, null, null, inBatch: true, options.Temperature);
         double value = Divergence(toFit, target, CandidateDivergence.SquaredError, weight);
         s.PassBack();
         return value;
@@ -62,18 +65,23 @@ internal static class CandidateLosses
     /// <param name="options">Temperature, candidates, directions, divergence.</param>
     /// <param name="weight">Of the term in the loss.</param>
     /// <returns>The term, unweighted.</returns>
-    public static double InfoNceDistillation(PooledVectors student, PooledVectors teacher, IReadOnlyList<bool> isNegative, InfoNceDistillationLossOptions options, double weight)
+    public static double InfoNceDistillation(
+        PooledVectors student, PooledVectors teacher, IReadOnlyList<bool> isNegative, InfoNceDistillationLossOptions options, double weight)
     {
         RequireNegatives(student.Negatives is not null, options, "infonce_distill_loss");
         (PooledVectors s, PooledVectors t) = options.Normalize ? (Unit(student), Unit(teacher)) : (student, teacher);
         double value = 0;
-        foreach (((CandidateDistribution toFit, double share), (CandidateDistribution target, _)) in Directions(s, isNegative, options).Zip(Directions(t, isNegative, options)))
+        foreach (((CandidateDistribution toFit, double share), (CandidateDistribution target, _)) in Directions(s, isNegative, options)
+            .Zip(Directions(t, isNegative, options)))
+        {
             value += share * Divergence(toFit, target, options.Divergence, weight * share);
+        }
         PassBack(s);
         return value;
     }
 
-    // With softmax p of logits x: d KL/dx = d CE/dx = p_s − p_t; through any dp, dx = p ⊙ (dp − Σ dp · p). Fillings have probability 0 on both sides and add nothing.
+    // With softmax p of logits x: d KL/dx = d CE/dx = p_s − p_t; through any dp, dx = p ⊙ (dp − Σ dp · p). Fillings have probability 0 on both sides and add
+    // nothing.
     private static double Divergence(CandidateDistribution student, CandidateDistribution teacher, CandidateDivergence divergence, double weight)
     {
         int columns = student.Columns;
@@ -110,11 +118,15 @@ internal static class CandidateLosses
     }
 
     /// <summary>Queries among documents, documents among queries (without negatives), or half of each.</summary>
-    private static IEnumerable<(CandidateDistribution Candidates, double Share)> Directions(PooledVectors vectors, IReadOnlyList<bool> isNegative, InfoNceLossOptions options)
+    private static IEnumerable<(CandidateDistribution Candidates, double Share)> Directions(
+        PooledVectors vectors, IReadOnlyList<bool> isNegative, InfoNceLossOptions options)
     {
         double share = options.Direction == ContrastDirection.Symmetric ? 0.5 : 1;
         if (options.Direction != ContrastDirection.DocumentToQuery)
-            yield return (new CandidateDistribution(vectors.Queries, vectors.Positives, vectors.Negatives, isNegative, options.InBatchNegatives, options.Temperature), share);
+        {
+            yield return (new CandidateDistribution(
+                vectors.Queries, vectors.Positives, vectors.Negatives, isNegative, options.InBatchNegatives, options.Temperature), share);
+        }
         if (options.Direction != ContrastDirection.QueryToDocument)
             yield return (new CandidateDistribution(vectors.Positives, vectors.Queries, null, null, options.InBatchNegatives, options.Temperature), share);
     }
@@ -122,10 +134,12 @@ internal static class CandidateLosses
     /// <exception cref="ArgumentException">A query has no candidate but its own document.</exception>
     public static void RequireNegatives(bool hasNegatives, InfoNceLossOptions options, string section)
     {
-        if (!options.InBatchNegatives && !hasNegatives) throw new ArgumentException($"{section} has no negatives: set use_in_batch_negatives, or n_passages above 1");
+        if (!options.InBatchNegatives && !hasNegatives)
+            throw new ArgumentException($"{section} has no negatives: set use_in_batch_negatives, or n_passages above 1");
     }
 
-    private static PooledVectors Unit(PooledVectors vectors) => new(vectors.Queries.ToUnitLength(), vectors.Positives.ToUnitLength(), vectors.Negatives?.ToUnitLength());
+    private static PooledVectors Unit(PooledVectors vectors) =>
+        new(vectors.Queries.ToUnitLength(), vectors.Positives.ToUnitLength(), vectors.Negatives?.ToUnitLength());
 
     private static void PassBack(PooledVectors vectors)
     {

@@ -8,7 +8,8 @@ internal sealed class GradedRows
 
     private readonly GradedRows? source;
 
-    private GradedRows(double[] values, int width, GradedRows? source) => (Values, Width, Gradient, this.source) = (values, width, new double[values.Length], source);
+    private GradedRows(double[] values, int width, GradedRows? source) =>
+        (Values, Width, Gradient, this.source) = (values, width, new double[values.Length], source);
 
     /// <param name="values">[rows, width]</param>
     /// <param name="width">Elements of a row.</param>
@@ -48,7 +49,9 @@ internal sealed class GradedRows
         return new GradedRows(unit, Width, this);
     }
 
-    /// <summary>Adds to the derivatives of the rows that these were made from: with u = x / ‖x‖, dx = (du − (du · u) u) / ‖x‖. Nothing to do for rows of their own.</summary>
+    /// <summary>
+    /// Adds to the derivatives of the rows that these were made from: with u = x / ‖x‖, dx = (du − (du · u) u) / ‖x‖. Nothing to do for rows of their own.
+    /// </summary>
     public void PassBack()
     {
         if (source is null) return;

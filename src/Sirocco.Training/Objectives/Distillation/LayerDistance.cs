@@ -12,7 +12,8 @@ internal static class LayerDistance
     /// <param name="options">Which distance, and whether states are made of unit length first.</param>
     /// <param name="weight">Of the pair in the loss.</param>
     /// <returns>The distance, unweighted, and <paramref name="weight"/> times its derivatives by the student's states.</returns>
-    public static (double Value, float[] Gradient) Compute(ReadOnlySpan<float> student, ReadOnlySpan<float> teacher, int width, IntermediateLossOptions options, double weight)
+    public static (double Value, float[] Gradient) Compute(
+        ReadOnlySpan<float> student, ReadOnlySpan<float> teacher, int width, IntermediateLossOptions options, double weight)
     {
         float[] gradient = new float[student.Length];
         bool cosine = options.Distance == StateDistance.Cosine;

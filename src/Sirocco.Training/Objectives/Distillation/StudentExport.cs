@@ -15,19 +15,21 @@ internal static class StudentExport
     /// <param name="folder">The folder; missing parents are made.</param>
     /// <param name="options">Tokenizer, element type.</param>
     /// <param name="cancellation">Leaves things as they were.</param>
-    public static void WriteConsolidated(BiEncoder student, StudentProjection projection, string folder, ExportOptions options, CancellationToken cancellation = default) =>
+    public static void WriteConsolidated(
+        BiEncoder student, StudentProjection projection, string folder, ExportOptions options, CancellationToken cancellation = default) =>
         student.Save(folder, options with { WeightPrefix = "student.model.", FurtherWeights = projection.Parameters }, cancellation);
 
     /// <summary>
-    /// student/: the student alone, with its projection beside it. The original copies the source's configuration, by which other programs would run the student causally; here it says
-    /// how the student was trained.
+    /// student/: the student alone, with its projection beside it. The original copies the source's configuration, by which other programs would run the
+    /// student causally; here it says how the student was trained.
     /// </summary>
     /// <param name="student">As it stands.</param>
     /// <param name="projection">As it stands.</param>
     /// <param name="folder">The folder; missing parents are made.</param>
     /// <param name="options">Tokenizer, element type.</param>
     /// <param name="cancellation">Leaves a folder without the projection, or things as they were.</param>
-    public static void WriteStudent(BiEncoder student, StudentProjection projection, string folder, ExportOptions options, CancellationToken cancellation = default)
+    public static void WriteStudent(
+        BiEncoder student, StudentProjection projection, string folder, ExportOptions options, CancellationToken cancellation = default)
     {
         student.Save(folder, options, cancellation);
         WriteProjection(projection, Path.Combine(folder, ProjectionFile));

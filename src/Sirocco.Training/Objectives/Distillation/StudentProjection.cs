@@ -17,8 +17,8 @@ internal sealed class StudentProjection
     public IReadOnlyList<Parameter> Parameters => [Weight, Bias];
 
     /// <summary>
-    /// A new projection: weights uniform within ±√(6 / (in + out)) (Glorot and Bengio 2010), bias zero. They are the original's for the same seed: torch's, after what its linear layer
-    /// draws for its own start.
+    /// A new projection: weights uniform within ±√(6 / (in + out)) (Glorot and Bengio 2010), bias zero. They are the original's for the same seed: torch's,
+    /// after what its linear layer draws for its own start.
     /// </summary>
     /// <param name="input">The student's features.</param>
     /// <param name="output">The teacher's features.</param>

@@ -8,8 +8,8 @@ using Sirocco.Compute;
 namespace Sirocco.Training;
 
 /// <summary>
-/// Writes a dictionary as torch.save does since version 1.6: a ZIP of uncompressed members, of which <c>NAME/data.pkl</c> is a pickle of protocol 2 that refers to the storages
-/// <c>NAME/data/0</c> … It uses only what torch.load allows with weights_only.
+/// Writes a dictionary as torch.save does since version 1.6: a ZIP of uncompressed members, of which <c>NAME/data.pkl</c> is a pickle of protocol 2 that refers
+/// to the storages <c>NAME/data/0</c> … It uses only what torch.load allows with weights_only.
 /// </summary>
 internal static class TorchFile
 {

@@ -4,8 +4,9 @@ using Sirocco.Models;
 namespace Sirocco.Training;
 
 /// <summary>
-/// What a training pass keeps for each token, measured: a network of one layer and one of two, with every width of the model's divided by the same number, run forward and
-/// back. What a pass keeps is proportional to the widths, and each further layer adds the same, so the model's own size follows without its weights.
+/// What a training pass keeps for each token, measured: a network of one layer and one of two, with every width of the model's divided by the same number, run
+/// forward and back. What a pass keeps is proportional to the widths, and each further layer adds the same, so the model's own size follows without its
+/// weights.
 /// </summary>
 internal static class ActivationSize
 {
@@ -20,7 +21,8 @@ internal static class ActivationSize
     {
         // Heads of eight features at least, and widths that stay multiples of eight.
         int divisor = 1;
-        while (divisor < 16 && config.HeadSize % (16 * divisor) == 0 && config.HiddenSize % (16 * divisor) == 0 && config.IntermediateSize % (16 * divisor) == 0) divisor *= 2;
+        while (divisor < 16 && config.HeadSize % (16 * divisor) == 0 && config.HiddenSize % (16 * divisor) == 0
+            && config.IntermediateSize % (16 * divisor) == 0) divisor *= 2;
         ModelConfig small = config with
         {
             HiddenSize = config.HiddenSize / divisor,

@@ -57,7 +57,9 @@ public sealed record RecipeExplanation
         int together = recipe is BiEncoderRecipe { Model.InBatchNegatives: true } ? recipe.Distributed.Ranks : 1; // passages of all ranks meet in one loss
         int atOnce = checked(recipe.StepScheduler.LocalBatchSize * together);
         if (recipe is BiEncoderRecipe { GradientCache: { } cache }) atOnce = Math.Min(cache.MicroBatchSize, atOnce);
-        int? examples = recipe.Dataset.Sources.All(source => File.Exists(source.Path) || Directory.Exists(source.Path)) ? RetrievalDataset.Load(recipe.Dataset).Count : null;
+        int? examples = recipe.Dataset.Sources.All(source => File.Exists(source.Path) || Directory.Exists(source.Path))
+            ? RetrievalDataset.Load(recipe.Dataset).Count
+            : null;
         RecipeExplanation explanation = new()
         {
             LocalBatchSize = recipe.StepScheduler.LocalBatchSize,
@@ -69,7 +71,8 @@ public sealed record RecipeExplanation
             Examples = examples,
             Steps = Length(recipe, examples),
         };
-        if (explanation.Steps is { } steps && recipe.ParameterSchedule is { } schedule) ParameterSchedule.Resolve(schedule, recipe.Optimizer.LearningRate, recipe.Optimizer.WeightDecay, steps);
+        if (explanation.Steps is { } steps && recipe.ParameterSchedule is { } schedule)
+            ParameterSchedule.Resolve(schedule, recipe.Optimizer.LearningRate, recipe.Optimizer.WeightDecay, steps);
         return model is null ? explanation : explanation.With(recipe, model, threads);
     }
 
@@ -123,7 +126,8 @@ public sealed record RecipeExplanation
         return Adapter.Attach(model, options).Parameters.Sum(parameter => parameter.Count);
     }
 
-    // A weight that trains: f32 master and gradient, and the optimizer's buffers; products round and pack the master on the way. One that does not is held as it is multiplied.
+    // A weight that trains: f32 master and gradient, and the optimizer's buffers; products round and pack the master on the way. One that does not is held as
+    // it is multiplied.
     private static long State(RetrievalRecipe recipe, long parameters, long trained, Precision precision)
     {
         int buffers = recipe.Optimizer.Kind != OptimizerKind.Sgd ? 8 : recipe.Optimizer.Momentum > 0 ? 4 : 0;
@@ -136,7 +140,8 @@ public sealed record RecipeExplanation
     private static TimeSpan Time(ModelConfig config, double tokens, RetrievalRecipe recipe, Precision precision, int threads)
     {
         double weights = config.ParameterCount - ((double)config.VocabularySize * config.HiddenSize);
-        double passes = (recipe.Adapter is null ? 3 : 2) + (recipe.Distributed.RecomputeActivations || recipe is BiEncoderRecipe { GradientCache: not null } ? 1 : 0);
+        double passes = (recipe.Adapter is null ? 3 : 2)
+            + (recipe.Distributed.RecomputeActivations || recipe is BiEncoderRecipe { GradientCache: not null } ? 1 : 0);
         double seconds = 2 * weights * passes * tokens / ProductRate.Measure(config, precision, threads);
         return TimeSpan.FromSeconds(Math.Min(seconds, TimeSpan.MaxValue.TotalSeconds / 2));
     }

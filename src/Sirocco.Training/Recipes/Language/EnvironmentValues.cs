@@ -2,7 +2,9 @@ using System.Text.RegularExpressions;
 
 namespace Sirocco.Training;
 
-/// <summary>Puts environment variables into text: <c>${NAME}</c>, <c>${NAME,default}</c>, <c>${oc.env:NAME}</c>, <c>${oc.env:NAME,default}</c> and <c>$NAME</c>.</summary>
+/// <summary>
+/// Puts environment variables into text: <c>${NAME}</c>, <c>${NAME,default}</c>, <c>${oc.env:NAME}</c>, <c>${oc.env:NAME,default}</c> and <c>$NAME</c>.
+/// </summary>
 internal static partial class EnvironmentValues
 {
     /// <summary>Text with every variable replaced.</summary>

@@ -6,9 +6,9 @@ using System.Text;
 namespace Sirocco.Training;
 
 /// <summary>
-/// The literals of Python that a recipe can hold: numbers (<c>1_000</c>, <c>0x1f</c>, <c>1e-6</c>), strings with their escapes, <c>None</c>, <c>True</c>, <c>False</c>, and tuples, lists
-/// and dictionaries of them. Anything else (sets, bytes, complex numbers, characters by name) is no literal here, and the text stays text. Whole numbers are <see cref="long"/> or <see cref="BigInteger"/>, tuples and lists
-/// <see cref="List{T}"/>, dictionaries lists of pairs.
+/// The literals of Python that a recipe can hold: numbers (<c>1_000</c>, <c>0x1f</c>, <c>1e-6</c>), strings with their escapes, <c>None</c>, <c>True</c>,
+/// <c>False</c>, and tuples, lists and dictionaries of them. Anything else (sets, bytes, complex numbers, characters by name) is no literal here, and the text
+/// stays text. Whole numbers are <see cref="long"/> or <see cref="BigInteger"/>, tuples and lists <see cref="List{T}"/>, dictionaries lists of pairs.
 /// </summary>
 internal ref struct PythonLiteral
 {
@@ -141,7 +141,8 @@ internal ref struct PythonLiteral
     private bool Number(out object? value)
     {
         int start = at;
-        while (at < text.Length && (char.IsAsciiLetterOrDigit(text[at]) || text[at] is '.' or '_' || (text[at] is '+' or '-' && text[at - 1] is 'e' or 'E' && !IsHexadecimal(start)))) at++;
+        while (at < text.Length && (char.IsAsciiLetterOrDigit(text[at]) || text[at] is '.' or '_'
+            || (text[at] is '+' or '-' && text[at - 1] is 'e' or 'E' && !IsHexadecimal(start)))) at++;
         ReadOnlySpan<char> digits = text.AsSpan(start, at - start);
         value = null;
         if (!UnderscoresStandBetweenDigits(digits)) return false;
@@ -160,8 +161,10 @@ internal ref struct PythonLiteral
             return true;
         }
 
-        bool isFloat = plain.Length > 0 && plain.AsSpan().ContainsAny('.', 'e', 'E') && plain.AsSpan().ContainsAnyInRange('0', '9') && plain.AsSpan().IndexOfAnyExcept(FloatCharacters) < 0;
-        if (!isFloat || !double.TryParse(plain, NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent, CultureInfo.InvariantCulture, out double number)) return false;
+        bool isFloat = plain.Length > 0 && plain.AsSpan().ContainsAny('.', 'e', 'E') && plain.AsSpan().ContainsAnyInRange('0', '9')
+            && plain.AsSpan().IndexOfAnyExcept(FloatCharacters) < 0;
+        if (!isFloat || !double.TryParse(plain, NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent, CultureInfo.InvariantCulture, out double number))
+            return false;
         value = number;
         return true;
     }
@@ -279,7 +282,8 @@ internal ref struct PythonLiteral
 
     private bool CodePoint(int digits, StringBuilder result)
     {
-        if (at + digits > text.Length || !int.TryParse(text.AsSpan(at, digits), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out int code) || !Rune.IsValid(code)) return false;
+        if (at + digits > text.Length || !int.TryParse(text.AsSpan(at, digits), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out int code)
+            || !Rune.IsValid(code)) return false;
         at += digits;
         result.Append(char.ConvertFromUtf32(code));
         return true;

@@ -9,7 +9,9 @@ internal abstract class RecipeNode(ValueOrigin origin)
     public abstract string Kind { get; }
 }
 
-/// <summary>A single value: null, <see cref="bool"/>, <see cref="long"/>, <see cref="System.Numerics.BigInteger"/>, <see cref="double"/> or <see cref="string"/>.</summary>
+/// <summary>
+/// A single value: null, <see cref="bool"/>, <see cref="long"/>, <see cref="System.Numerics.BigInteger"/>, <see cref="double"/> or <see cref="string"/>.
+/// </summary>
 internal sealed class RecipeScalar(object? value, ValueOrigin origin) : RecipeNode(origin)
 {
     /// <summary>The value, with environment variables put in.</summary>

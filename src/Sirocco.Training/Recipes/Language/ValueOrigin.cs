@@ -20,7 +20,8 @@ public enum ValueSource
 /// <param name="Column">Column of the value in the file, from 1; 0 elsewhere.</param>
 /// <param name="Text">The override as it was written, or null.</param>
 /// <param name="Variables">Environment variables whose values were put into it.</param>
-public sealed record ValueOrigin(ValueSource Source, string? File = null, int Line = 0, int Column = 0, string? Text = null, IReadOnlyList<string>? Variables = null)
+public sealed record ValueOrigin(
+    ValueSource Source, string? File = null, int Line = 0, int Column = 0, string? Text = null, IReadOnlyList<string>? Variables = null)
 {
     /// <summary>The origin of everything that nobody gave.</summary>
     public static ValueOrigin Default { get; } = new(ValueSource.Default);

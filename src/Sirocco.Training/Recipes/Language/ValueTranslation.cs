@@ -3,8 +3,9 @@ using System.Numerics;
 namespace Sirocco.Training;
 
 /// <summary>
-/// The second reading of every text in a recipe, quoted in YAML or not: <c>none</c> is null, <c>true</c> is true, Python's literals are what they say (<c>1e-6</c>, <c>1_000</c>,
-/// <c>['a', 'b']</c>), and the rest stays text. Environment variables are put in before. Import paths (<c>_target_</c> and keys in <c>_fn</c>) stay as they are.
+/// The second reading of every text in a recipe, quoted in YAML or not: <c>none</c> is null, <c>true</c> is true, Python's literals are what they say
+/// (<c>1e-6</c>, <c>1_000</c>, <c>['a', 'b']</c>), and the rest stays text. Environment variables are put in before. Import paths (<c>_target_</c> and keys in
+/// <c>_fn</c>) stay as they are.
 /// </summary>
 internal sealed class ValueTranslation(Func<string, string?> lookUp)
 {

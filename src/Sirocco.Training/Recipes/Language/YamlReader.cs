@@ -6,8 +6,9 @@ using YamlDotNet.Core.Events;
 namespace Sirocco.Training;
 
 /// <summary>
-/// Reads a YAML 1.1 document as PyYAML's safe loader does: plain scalars are resolved by <see cref="YamlScalar"/>, aliases share what their anchor names, <c>&lt;&lt;</c> merges
-/// mappings. Keys given twice, tags that make objects, and documents that are too large, too deep or that grow too much by aliases are refused.
+/// Reads a YAML 1.1 document as PyYAML's safe loader does: plain scalars are resolved by <see cref="YamlScalar"/>, aliases share what their anchor names,
+/// <c>&lt;&lt;</c> merges mappings. Keys given twice, tags that make objects, and documents that are too large, too deep or that grow too much by aliases are
+/// refused.
 /// </summary>
 internal sealed class YamlReader
 {
@@ -33,7 +34,8 @@ internal sealed class YamlReader
     {
         if (Directory.Exists(path)) throw new InvalidDataException($"{path}: is a folder; give a recipe in it, a .yaml file");
         using FileStream stream = File.OpenRead(path);
-        if (stream.Length > SizeLimit) throw new InvalidDataException($"{path}: has {stream.Length} bytes, more than the {SizeLimit} that a recipe may have; is it a recipe?");
+        if (stream.Length > SizeLimit)
+            throw new InvalidDataException($"{path}: has {stream.Length} bytes, more than the {SizeLimit} that a recipe may have; is it a recipe?");
         byte[] bytes = new byte[stream.Length];
         stream.ReadExactly(bytes);
         try
@@ -60,7 +62,8 @@ internal sealed class YamlReader
         }
         catch (YamlException e)
         {
-            if (TabIndentation(text, e.Start.Line, e.End.Line) is { } line) throw new InvalidDataException($"{file}:{line}: is indented with a tab; YAML wants blanks", e);
+            if (TabIndentation(text, e.Start.Line, e.End.Line) is { } line)
+                throw new InvalidDataException($"{file}:{line}: is indented with a tab; YAML wants blanks", e);
             throw new InvalidDataException($"{file}:{e.Start.Line}: {Visible.OneLine(e.Message.TrimEnd('.'))}; correct the YAML at column {e.Start.Column}", e);
         }
         catch (Exception e) when (e is ArgumentException or InvalidOperationException or FormatException or OverflowException or IndexOutOfRangeException)
@@ -111,7 +114,8 @@ internal sealed class YamlReader
     private RecipeNode Alias(AnchorAlias alias)
     {
         string name = alias.Value.Value;
-        if (!anchors.TryGetValue(name, out (RecipeNode? Node, int Size) anchor)) throw Wrong(alias, $"alias *{Visible.Short(name)} has no anchor &{Visible.Short(name)} before it");
+        if (!anchors.TryGetValue(name, out (RecipeNode? Node, int Size) anchor))
+            throw Wrong(alias, $"alias *{Visible.Short(name)} has no anchor &{Visible.Short(name)} before it");
         if (anchor.Node is null) throw Wrong(alias, $"alias *{Visible.Short(name)} stands inside its own anchor");
         nodes += anchor.Size;
         if (nodes > NodeLimit) throw Wrong(alias, $"aliases make more than {NodeLimit} values; a recipe is smaller");
@@ -138,7 +142,8 @@ internal sealed class YamlReader
             bool merge = key is { Value: "<<", Style: ScalarStyle.Plain };
             RecipeNode value = Node(Next());
             if (merge) Merge(key, value, merged);
-            else if (own[key.Value] is { } earlier) throw Wrong(key, $"key '{Visible.Short(key.Value)}' was given before, in line {earlier.Origin.Line}; keep one of them");
+            else if (own[key.Value] is { } earlier)
+                throw Wrong(key, $"key '{Visible.Short(key.Value)}' was given before, in line {earlier.Origin.Line}; keep one of them");
             else own.Set(key.Value, value);
         }
 
@@ -149,7 +154,8 @@ internal sealed class YamlReader
     private void Merge(Scalar key, RecipeNode value, List<RecipeMapping> merged)
     {
         IReadOnlyList<RecipeNode> sources = value is RecipeSequence list ? list.Items : [value];
-        foreach (RecipeNode source in sources.Reverse()) merged.Add(source as RecipeMapping ?? throw Wrong(key, $"<< merges a mapping or a list of mappings, not {source.Kind}"));
+        foreach (RecipeNode source in sources.Reverse())
+            merged.Add(source as RecipeMapping ?? throw Wrong(key, $"<< merges a mapping or a list of mappings, not {source.Kind}"));
     }
 
     private static RecipeMapping Flatten(RecipeMapping own, List<RecipeMapping> merged)
@@ -166,7 +172,8 @@ internal sealed class YamlReader
     private object? Value(Scalar scalar)
     {
         string text = scalar.Value;
-        if (scalar.Tag.IsEmpty || scalar.Tag.IsNonSpecific) return scalar.Style == ScalarStyle.Plain && !scalar.Tag.IsNonSpecific ? YamlScalar.Resolve(text) : text;
+        if (scalar.Tag.IsEmpty || scalar.Tag.IsNonSpecific)
+            return scalar.Style == ScalarStyle.Plain && !scalar.Tag.IsNonSpecific ? YamlScalar.Resolve(text) : text;
         const string Prefix = "tag:yaml.org,2002:";
         string tag = scalar.Tag.Value;
         object? value = tag.StartsWith(Prefix, StringComparison.Ordinal) ? tag[Prefix.Length..] switch
@@ -213,7 +220,8 @@ internal sealed class YamlReader
         foreach (char c in text)
         {
             if (c == '\n') line++;
-            if (char.IsControl(c) && c is not ('\t' or '\n' or '\r' or '\u0085')) throw new InvalidDataException($"{file}:{line}: holds the control character U+{(int)c:X4}; is it a text file?");
+            if (char.IsControl(c) && c is not ('\t' or '\n' or '\r' or '\u0085'))
+                throw new InvalidDataException($"{file}:{line}: holds the control character U+{(int)c:X4}; is it a text file?");
         }
     }
 }

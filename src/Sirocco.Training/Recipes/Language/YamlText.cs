@@ -30,7 +30,9 @@ internal readonly record struct YamlText(bool AllowsPlain, bool AllowsSingleQuot
             HasLineEnds: lineEnds);
     }
 
-    /// <summary>Without quotes, or between those that the caller writes; single blanks become line ends where the line is longer than <paramref name="width"/>.</summary>
+    /// <summary>
+    /// Without quotes, or between those that the caller writes; single blanks become line ends where the line is longer than <paramref name="width"/>.
+    /// </summary>
     public static void WriteWords(string text, int indent, int column, int width, StringBuilder output)
     {
         for (int i = 0; i < text.Length; i++)

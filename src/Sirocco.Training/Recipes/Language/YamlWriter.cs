@@ -4,7 +4,9 @@ using System.Text;
 
 namespace Sirocco.Training;
 
-/// <summary>Writes a configuration as PyYAML's <c>safe_dump</c> does with keys in their order: block style, the same quotes, numbers and line folding, ASCII only.</summary>
+/// <summary>
+/// Writes a configuration as PyYAML's <c>safe_dump</c> does with keys in their order: block style, the same quotes, numbers and line folding, ASCII only.
+/// </summary>
 internal static class YamlWriter
 {
     private const int Width = 80;
@@ -111,7 +113,8 @@ internal static class YamlWriter
     {
         int column = output.Length - (LastLineEnd(output) + 1);
         YamlText form = YamlText.Analyse(text);
-        if (form.AllowsPlain && YamlScalar.Resolve(text) is string && text is not ("=" or "<<") && !YamlScalar.IsTimestamp(text)) YamlText.WriteWords(text, indent, column, width, output);
+        if (form.AllowsPlain && YamlScalar.Resolve(text) is string && text is not ("=" or "<<") && !YamlScalar.IsTimestamp(text))
+            YamlText.WriteWords(text, indent, column, width, output);
         else if (form.AllowsSingleQuotes && !(isKey && form.HasLineEnds)) YamlText.WriteSingleQuoted(text, indent, column, width, output);
         else YamlText.WriteDoubleQuoted(text, indent, column, width, output);
     }

@@ -17,7 +17,8 @@ internal static class DataSections
             _ => RetrievalDatasetKind.Standard,
         };
         bool forCrossEncoder = section.Choice("model_type", false, ("bi_encoder", false), ("cross_encoder", true));
-        if (forCrossEncoder != crossEncoder && section.Has("model_type")) throw section.Wrong("model_type", $"{(crossEncoder ? "cross_encoder" : "bi_encoder")}, which the recipe trains");
+        if (forCrossEncoder != crossEncoder && section.Has("model_type"))
+            throw section.Wrong("model_type", $"{(crossEncoder ? "cross_encoder" : "bi_encoder")}, which the recipe trains");
         RetrievalDatasetOptions options = new()
         {
             Kind = kind,
@@ -35,8 +36,12 @@ internal static class DataSections
         if (kind != RetrievalDatasetKind.Inline) section.Ignore("use_text_in_document");
         section.Finish();
         section.Check(options.Validate);
-        if (expected == DatasetUse.Evaluation && options.Use == DatasetUse.Evaluation && options.EvaluationNegatives is { } negatives && negatives != options.PassagesPerQuery - 1)
-            throw section.Wrong("eval_negative_size", $"{options.PassagesPerQuery - 1}, one less than n_passages, or leave it out: validation compares n_passages candidates");
+        if (expected == DatasetUse.Evaluation && options.Use == DatasetUse.Evaluation && options.EvaluationNegatives is { } negatives
+            && negatives != options.PassagesPerQuery - 1)
+        {
+            throw section.Wrong(
+                "eval_negative_size", $"{options.PassagesPerQuery - 1}, one less than n_passages, or leave it out: validation compares n_passages candidates");
+        }
         return options;
     }
 
@@ -50,7 +55,8 @@ internal static class DataSections
             Shuffle = section.OptionalBool("shuffle"),
             DropLast = section.Bool("drop_last", false),
         };
-        if (section.OptionalBool("group_by_length", false) == true) throw section.Wrong("group_by_length", "false: batches by length are not supported, and without padding they would gain nothing");
+        if (section.OptionalBool("group_by_length", false) == true)
+            throw section.Wrong("group_by_length", "false: batches by length are not supported, and without padding they would gain nothing");
         section.Ignore("num_workers", "pin_memory", "persistent_workers", "prefetch_factor", "shuffle_buffer_size");
         section.Finish();
         return options;
@@ -78,10 +84,13 @@ internal static class DataSections
         return options;
     }
 
-    /// <summary>Validation asks no teacher, so the collator of a bi-encoder does for it too; there a corpus's instructions replace prefixes even where they are empty.</summary>
+    /// <summary>
+    /// Validation asks no teacher, so the collator of a bi-encoder does for it too; there a corpus's instructions replace prefixes even where they are empty.
+    /// </summary>
     public static DistillationCollatorOptions DistillationValidationCollator(SectionReader section, string? cache)
     {
-        if (section.Target(TargetKind.DistillationCollator, TargetKind.BiEncoderCollator, TargetKind.VisionCollator) != TargetKind.BiEncoderCollator) return DistillationCollator(section, cache);
+        if (section.Target(TargetKind.DistillationCollator, TargetKind.BiEncoderCollator, TargetKind.VisionCollator) != TargetKind.BiEncoderCollator)
+            return DistillationCollator(section, cache);
         BiEncoderCollatorOptions options = BiEncoderCollator(section);
         return new DistillationCollatorOptions
         {
@@ -125,7 +134,14 @@ internal static class DataSections
             PassageLength = section.Int("p_max_len", 512, 1),
             QueryPrefix = section.Text("query_prefix", ""),
             PassagePrefix = section.Text("passage_prefix", ""),
-            Padding = section.Choice("padding", PaddingWidth.Longest, ("longest", PaddingWidth.Longest), ("true", PaddingWidth.Longest), ("max_length", PaddingWidth.MaxLength), ("do_not_pad", PaddingWidth.None), ("false", PaddingWidth.None)),
+            Padding = section.Choice(
+                "padding",
+                PaddingWidth.Longest,
+                ("longest", PaddingWidth.Longest),
+                ("true", PaddingWidth.Longest),
+                ("max_length", PaddingWidth.MaxLength),
+                ("do_not_pad", PaddingWidth.None),
+                ("false", PaddingWidth.None)),
             PadToMultipleOf = section.OptionalInt("pad_to_multiple_of", null, 1),
             UseDatasetInstruction = section.Bool("use_dataset_instruction", false),
         });
@@ -150,13 +166,15 @@ internal static class DataSections
     {
         if (item is RecipeScalar { Value: string text })
         {
-            if (text.StartsWith('<')) throw new InvalidDataException($"{item.Origin}: {path} holds the placeholder '{Visible.Short(text)}'; give {Sources} in its place");
+            if (text.StartsWith('<'))
+                throw new InvalidDataException($"{item.Origin}: {path} holds the placeholder '{Visible.Short(text)}'; give {Sources} in its place");
             return new RetrievalSource(text);
         }
 
         if (item is not RecipeMapping mapping) return null;
         SectionReader source = new(mapping, path, new RecipeReading());
-        RetrievalSource result = new(source.RequiredText("path", "a file or folder"), source.OptionalInt("num_samples", null, least), source.OptionalText("corpus", null));
+        RetrievalSource result = new(
+            source.RequiredText("path", "a file or folder"), source.OptionalInt("num_samples", null, least), source.OptionalText("corpus", null));
         source.Finish();
         if (result.Path.StartsWith('<')) throw source.Wrong("path", "a file or folder in its place");
         return result;

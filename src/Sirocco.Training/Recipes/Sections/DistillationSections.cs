@@ -24,7 +24,12 @@ internal static class DistillationSections
             InfoNce = InfoNce(top.Section("infonce_loss")),
             InfoNceDistillation = InfoNceDistillation(top.Section("infonce_distill_loss")),
         };
-        if (losses.IntermediateWeight > 0 && pairs.Count == 0) throw top.Wrong("layer_pairs", "pairs of student and teacher layers, such as [[0, 0], [1, 2]], whatever intermediate_loss has: intermediate_loss_weight is above 0");
+        if (losses.IntermediateWeight > 0 && pairs.Count == 0)
+        {
+            throw top.Wrong(
+                "layer_pairs",
+                "pairs of student and teacher layers, such as [[0, 0], [1, 2]], whatever intermediate_loss has: intermediate_loss_weight is above 0");
+        }
         return losses;
     }
 
@@ -67,7 +72,12 @@ internal static class DistillationSections
         IntermediateLossOptions options = new()
         {
             LayerPairs = own.Count > 0 ? own : pairs,
-            Distance = section.Choice("loss_type", StateDistance.SquaredError, ("mse", StateDistance.SquaredError), ("smooth_l1", StateDistance.SmoothL1), ("cosine", StateDistance.Cosine)),
+            Distance = section.Choice(
+                "loss_type",
+                StateDistance.SquaredError,
+                ("mse", StateDistance.SquaredError),
+                ("smooth_l1", StateDistance.SmoothL1),
+                ("cosine", StateDistance.Cosine)),
             Normalize = section.Bool("normalize", false),
             LayerWeights = section.Numbers("layer_weights", 0),
             Reduction = section.Choice("reduction", LossReduction.Mean, MeanOrSum),
@@ -91,7 +101,12 @@ internal static class DistillationSections
         section.Target(TargetKind.InfoNceDistillationLoss);
         InfoNceDistillationLossOptions options = Contrast(section, new InfoNceDistillationLossOptions()) with
         {
-            Divergence = section.Choice("divergence", CandidateDivergence.KullbackLeibler, ("kl", CandidateDivergence.KullbackLeibler), ("ce", CandidateDivergence.CrossEntropy), ("mse", CandidateDivergence.SquaredError)),
+            Divergence = section.Choice(
+                "divergence",
+                CandidateDivergence.KullbackLeibler,
+                ("kl", CandidateDivergence.KullbackLeibler),
+                ("ce", CandidateDivergence.CrossEntropy),
+                ("mse", CandidateDivergence.SquaredError)),
         };
         section.Finish();
         return options;
@@ -102,13 +117,20 @@ internal static class DistillationSections
         {
             Temperature = section.Number("temperature", options.Temperature, 0, above: true),
             LearnsTemperature = section.Bool("learnable_temperature", options.LearnsTemperature),
-            Direction = section.Choice("direction", options.Direction, ("q2d", ContrastDirection.QueryToDocument), ("d2q", ContrastDirection.DocumentToQuery), ("symmetric", ContrastDirection.Symmetric)),
+            Direction = section.Choice(
+                "direction",
+                options.Direction,
+                ("q2d", ContrastDirection.QueryToDocument),
+                ("d2q", ContrastDirection.DocumentToQuery),
+                ("symmetric", ContrastDirection.Symmetric)),
             InBatchNegatives = section.Bool("use_in_batch_negatives", options.InBatchNegatives),
             Normalize = section.Bool("normalize", options.Normalize),
             CrossDeviceNegatives = section.Bool("cross_device_negatives", options.CrossDeviceNegatives),
         });
 
     private static IReadOnlyList<(int, int)> LayerPairs(SectionReader section, string key) =>
-        [.. section.List<(int, int)?>(key, "pairs of layers, such as [[0, 0], [1, 2]]", [], item => item is RecipeSequence { Items: [RecipeScalar { Value: long and >= 0 and <= int.MaxValue and var student }, RecipeScalar { Value: long and >= 0 and <= int.MaxValue and var teacher }] } ? ((int)student, (int)teacher) : null)
+        [.. section.List<(int, int)?>(key, "pairs of layers, such as [[0, 0], [1, 2]]", [], item => item is RecipeSequence { Items: [
+            RecipeScalar { Value: long and >= 0 and <= int.MaxValue and var student },
+            RecipeScalar { Value: long and >= 0 and <= int.MaxValue and var teacher }] } ? ((int)student, (int)teacher) : null)
             .Select(pair => pair!.Value)];
 }

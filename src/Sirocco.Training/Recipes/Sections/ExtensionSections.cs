@@ -8,7 +8,8 @@ internal static class ExtensionSections
 {
     /// <summary>Of matrix products; null, or auto, follows from the weights.</summary>
     public static Precision? Precision(SectionReader top) =>
-        top.OptionalChoice<ValueTuple<Precision?>>("precision", null, ("auto", new(null)), ("f32", new(Compute.Precision.F32)), ("bf16", new(Compute.Precision.BF16)))?.Item1;
+        top.OptionalChoice<ValueTuple<Precision?>>(
+            "precision", null, ("auto", new(null)), ("f32", new(Compute.Precision.F32)), ("bf16", new(Compute.Precision.BF16)))?.Item1;
 
     public static PositionCount Positions(SectionReader top)
     {
@@ -95,5 +96,6 @@ internal static class ExtensionSections
     }
 
     private static FalseNegativeRule Rule(SectionReader section, string key) =>
-        section.Choice(key, FalseNegativeRule.Identity, ("identity", FalseNegativeRule.Identity), ("margin", FalseNegativeRule.Margin), ("keep", FalseNegativeRule.Keep));
+        section.Choice(
+            key, FalseNegativeRule.Identity, ("identity", FalseNegativeRule.Identity), ("margin", FalseNegativeRule.Margin), ("keep", FalseNegativeRule.Keep));
 }

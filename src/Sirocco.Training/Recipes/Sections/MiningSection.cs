@@ -8,7 +8,8 @@ internal static class MiningSection
         string marginType = section.Text("hard_neg_margin_type", "perc");
         double? margin = section.OptionalNumber("hard_neg_margin", 0.95, double.NegativeInfinity);
         bool absolute = string.Equals(marginType, "abs", StringComparison.OrdinalIgnoreCase);
-        if (margin is not null && !absolute && !string.Equals(marginType, "perc", StringComparison.OrdinalIgnoreCase)) throw section.Wrong("hard_neg_margin_type", "perc or abs");
+        if (margin is not null && !absolute && !string.Equals(marginType, "perc", StringComparison.OrdinalIgnoreCase))
+            throw section.Wrong("hard_neg_margin_type", "perc or abs");
         MiningRecipe recipe = new()
         {
             Input = section.RequiredText("train_qa_file_path", "a training file, as --mining.train_qa_file_path FILE"),

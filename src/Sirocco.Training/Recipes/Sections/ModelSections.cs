@@ -85,7 +85,12 @@ internal static class ModelSections
     {
         if (section is null) return new TokenizerOptions { Path = model };
         TargetKind target = section.Target(TargetKind.NemoTokenizer, TargetKind.TransformersTokenizer, TargetKind.VisionProcessor);
-        if (target == TargetKind.VisionProcessor) throw section.Wrong("_target_", $"a text tokenizer, {RecipeTargets.Spelling(TargetKind.NemoTokenizer)}: processors of vision-language checkpoints are not supported yet");
+        if (target == TargetKind.VisionProcessor)
+        {
+            throw section.Wrong(
+                "_target_",
+                $"a text tokenizer, {RecipeTargets.Spelling(TargetKind.NemoTokenizer)}: processors of vision-language checkpoints are not supported yet");
+        }
         TokenizerOptions options = new()
         {
             Path = Path(section),
@@ -97,7 +102,9 @@ internal static class ModelSections
             MaxLength = section.OptionalInt("model_max_length", null, 1),
         };
         RefuseSubfolder(section);
-        section.Ignore("use_fast", "trust_remote_code", "cache_dir", "token", "local_files_only", "force_download", "mode", "clean_up_tokenization_spaces", "model_input_names");
+        section.Ignore(
+            "use_fast", "trust_remote_code", "cache_dir", "token", "local_files_only", "force_download", "mode", "clean_up_tokenization_spaces",
+            "model_input_names");
         section.Finish();
         return options;
     }
@@ -119,7 +126,8 @@ internal static class ModelSections
             UseDora = section.Bool("use_dora", defaults.UseDora),
             Dropout = section.Number("dropout", defaults.Dropout),
             DropoutPosition = section.Choice("dropout_position", defaults.DropoutPosition, ("post", DropoutPosition.Post), ("pre", DropoutPosition.Pre)),
-            Initialization = initialization == "xavier" ? AdapterInitialization.XavierNormal : AdapterInitialization.KaimingUniform, // anything else is Kaiming's in the original
+            // anything else is Kaiming's in the original
+            Initialization = initialization == "xavier" ? AdapterInitialization.XavierNormal : AdapterInitialization.KaimingUniform,
             AsWritten = new AutoModelAdapterFields
             {
                 TargetIsText = section.IsText("target_modules"),
@@ -155,19 +163,28 @@ internal static class ModelSections
         });
 
     private static Pooling? Pooling(SectionReader section, params string[] others) =>
-        section.OptionalChoice("pooling", null, [.. PoolingNames.All.Select(name => (name, PoolingNames.Parse(name))), .. others.Select(name => (name, Compute.Pooling.Average))]);
+        section.OptionalChoice(
+            "pooling", null, [.. PoolingNames.All.Select(name => (name, PoolingNames.Parse(name))), .. others.Select(name => (name, Compute.Pooling.Average))]);
 
     private static TokenizerBackend Backend(SectionReader section)
     {
-        TokenizerBackend? named = section.OptionalChoice<TokenizerBackend>("tokenizer_backend", null, ("nemo_auto", TokenizerBackend.Automatic), ("nemo_wrapped_auto", TokenizerBackend.Wrapped), ("transformers_auto", TokenizerBackend.Transformers), ("tokenizers", TokenizerBackend.Tokenizers));
+        TokenizerBackend? named = section.OptionalChoice<TokenizerBackend>(
+            "tokenizer_backend",
+            null,
+            ("nemo_auto", TokenizerBackend.Automatic),
+            ("nemo_wrapped_auto", TokenizerBackend.Wrapped),
+            ("transformers_auto", TokenizerBackend.Transformers),
+            ("tokenizers", TokenizerBackend.Tokenizers));
         bool plain = section.Bool("force_hf", false), wrapped = section.Bool("force_default", false);
         if (plain && wrapped) throw section.Wrong("force_hf", "false, or force_default: false: they contradict each other");
         TokenizerBackend flagged = plain ? TokenizerBackend.Transformers : wrapped ? TokenizerBackend.Wrapped : named ?? TokenizerBackend.Automatic;
-        if (named is { } backend && backend != flagged) throw section.Wrong("tokenizer_backend", "the backend that force_hf and force_default mean, or leave these out");
+        if (named is { } backend && backend != flagged)
+            throw section.Wrong("tokenizer_backend", "the backend that force_hf and force_default mean, or leave these out");
         return flagged;
     }
 
-    private static TextSide? Side(SectionReader section, string key) => section.OptionalChoice<TextSide>(key, null, ("left", TextSide.Left), ("right", TextSide.Right));
+    private static TextSide? Side(SectionReader section, string key) =>
+        section.OptionalChoice<TextSide>(key, null, ("left", TextSide.Left), ("right", TextSide.Right));
 
     private static string Path(SectionReader section)
     {

@@ -12,12 +12,19 @@ internal static class OutputSections
         CheckpointOptions defaults = new();
         string folder = section.Text("checkpoint_dir", defaults.Folder);
         if (folder.Length == 0) throw section.Wrong("checkpoint_dir", "a folder for the run");
-        if (folder.StartsWith('<') && folder.EndsWith('>')) throw section.Wrong("checkpoint_dir", "a folder in its place, such as --checkpoint.checkpoint_dir DIR");
+        if (folder.StartsWith('<') && folder.EndsWith('>'))
+            throw section.Wrong("checkpoint_dir", "a folder in its place, such as --checkpoint.checkpoint_dir DIR");
         CheckpointOptions options = new()
         {
             Enabled = section.Bool("enabled", defaults.Enabled),
             Folder = folder,
-            Export = section.Choice("save_consolidated", defaults.Export, ("final", ConsolidatedExport.Final), ("every", ConsolidatedExport.Every), ("true", ConsolidatedExport.Every), ("false", ConsolidatedExport.Never)),
+            Export = section.Choice(
+                "save_consolidated",
+                defaults.Export,
+                ("final", ConsolidatedExport.Final),
+                ("every", ConsolidatedExport.Every),
+                ("true", ConsolidatedExport.Every),
+                ("false", ConsolidatedExport.Never)),
             RestoreFrom = section.OptionalText("restore_from"),
             KeepLast = section.OptionalInt("max_recent_checkpoints", null, 1),
             KeepBest = section.OptionalInt("keep_best", null, 1),
@@ -27,8 +34,9 @@ internal static class OutputSections
         if (!section.Choice("model_save_format", true, ("safetensors", true), ("torch_save", false))) options = WithoutSafetensors(section, options, adapts);
         if (section.Has("allow_legacy_pickle_restore")) section.Bool("allow_legacy_pickle_restore", false);
         section.Ignore(
-            "allow_legacy_pickle_restore", "is_async", "wait_for_staging", "cpu_offload", "single_rank_consolidation", "staging_dir", "diffusers_compatible", "consolidation_timeout_minutes",
-            "model_cache_dir", "model_repo_id", "is_peft", "dequantize_base_checkpoint", "original_model_root_dir", "skip_task_head_prefixes_for_base_model", "model_state_dict_keys");
+            "allow_legacy_pickle_restore", "is_async", "wait_for_staging", "cpu_offload", "single_rank_consolidation", "staging_dir", "diffusers_compatible",
+            "consolidation_timeout_minutes", "model_cache_dir", "model_repo_id", "is_peft", "dequantize_base_checkpoint", "original_model_root_dir",
+            "skip_task_head_prefixes_for_base_model", "model_state_dict_keys");
         section.Finish();
         return options;
     }
@@ -38,7 +46,12 @@ internal static class OutputSections
         DistributedOptions defaults = new();
         DistributedOptions options = new()
         {
-            Strategy = section.Choice("strategy", defaults.Strategy, ("fsdp2", DistributedStrategy.Fsdp2), ("ddp", DistributedStrategy.Ddp), ("megatron_fsdp", DistributedStrategy.MegatronFsdp)),
+            Strategy = section.Choice(
+                "strategy",
+                defaults.Strategy,
+                ("fsdp2", DistributedStrategy.Fsdp2),
+                ("ddp", DistributedStrategy.Ddp),
+                ("megatron_fsdp", DistributedStrategy.MegatronFsdp)),
             DataParallelSize = section.OptionalInt("dp_size", null, 1),
             ParameterType = Policy(section.Section("mp_policy")) ?? defaults.ParameterType,
             RecomputeActivations = section.Choice("activation_checkpointing", false, ("false", false), ("true", true), ("full", true), ("selective", true)),
@@ -49,9 +62,10 @@ internal static class OutputSections
         }
 
         section.Ignore(
-            "dp_replicate_size", "sequence_parallel", "tp_plan", "patch_is_packed_sequence", "offload_policy", "autocast_dtype", "activation_checkpointing_scope", "defer_fsdp_grad_sync",
-            "reshard_after_forward", "enable_async_tensor_parallel", "enable_compile", "enable_fsdp2_prefetch", "fsdp2_backward_prefetch_depth", "fsdp2_forward_prefetch_depth", "multimodal",
-            "find_unused_parameters", "static_graph", "bucket_cap_mb", "gradient_as_bucket_view", "broadcast_buffers");
+            "dp_replicate_size", "sequence_parallel", "tp_plan", "patch_is_packed_sequence", "offload_policy", "autocast_dtype",
+            "activation_checkpointing_scope", "defer_fsdp_grad_sync", "reshard_after_forward", "enable_async_tensor_parallel", "enable_compile",
+            "enable_fsdp2_prefetch", "fsdp2_backward_prefetch_depth", "fsdp2_forward_prefetch_depth", "multimodal", "find_unused_parameters", "static_graph",
+            "bucket_cap_mb", "gradient_as_bucket_view", "broadcast_buffers");
         section.Finish();
         return options;
     }
@@ -76,12 +90,18 @@ internal static class OutputSections
         return enabled ? options : null;
     }
 
-    /// <summary>What torch_save leaves of the section: it has no form of an adapter and none that other programs load; a run's own state is kept in any case.</summary>
+    /// <summary>
+    /// What torch_save leaves of the section: it has no form of an adapter and none that other programs load; a run's own state is kept in any case.
+    /// </summary>
     private static CheckpointOptions WithoutSafetensors(SectionReader section, CheckpointOptions options, bool adapts)
     {
         string key = section.FullName("model_save_format");
         if (adapts) section.Reading.Warnings.Add($"{key} is torch_save, in which adapters cannot be saved: they are saved as safetensors");
-        else if (options.Export != ConsolidatedExport.Never) section.Reading.Warnings.Add($"{key} is torch_save: no {ModelArtifacts.ExportFolder} is written; set it to safetensors for models that other programs load");
+        else if (options.Export != ConsolidatedExport.Never)
+        {
+            section.Reading.Warnings.Add(
+                $"{key} is torch_save: no {ModelArtifacts.ExportFolder} is written; set it to safetensors for models that other programs load");
+        }
         return adapts ? options : options with { Export = ConsolidatedExport.Never };
     }
 

@@ -7,7 +7,10 @@ internal static class RecipeChecks
     {
         top.Check(recipe.Validate);
         if (recipe is BiEncoderRecipe { Collator.UseDatasetInstruction: true, Dataset.UseInstructions: false })
-            top.Reading.Warnings.Add("dataloader.collate_fn.use_dataset_instruction is true but dataset.use_dataset_instruction is not: all instructions are empty");
+        {
+            top.Reading.Warnings.Add(
+                "dataloader.collate_fn.use_dataset_instruction is true but dataset.use_dataset_instruction is not: all instructions are empty");
+        }
         if (recipe.Distributed.Ranks == 1) IgnoreKeysOfRanks(recipe, top);
     }
 

@@ -25,7 +25,11 @@ internal static class RecipeSections
     public static MiningRecipe Mining(SectionReader top)
     {
         if (top.Has("recipe") && Kind(top) != TargetKind.MiningRecipe) throw top.Wrong("recipe", "a mining configuration, or train with it: `sirocco train`");
-        MiningRecipe recipe = MiningSection.Read(top.RequiredSection("mining")) with { Precision = ExtensionSections.Precision(top), Positions = ExtensionSections.Positions(top) };
+        MiningRecipe recipe = MiningSection.Read(top.RequiredSection("mining")) with
+        {
+            Precision = ExtensionSections.Precision(top),
+            Positions = ExtensionSections.Positions(top),
+        };
         top.Ignore([.. Ignored, "seed"]);
         top.Finish();
         return recipe;
@@ -34,11 +38,14 @@ internal static class RecipeSections
     private static TargetKind Kind(SectionReader top)
     {
         const string Expected = "TrainBiEncoderRecipe, TrainCrossEncoderRecipe or EmbeddingDistillRecipe";
-        if (!top.Has("recipe")) throw top.Has("mining") ? new InvalidDataException($"{top.Origin}: this configuration mines negatives; run `sirocco mine` with it") : top.Wrong("recipe", Expected);
+        if (!top.Has("recipe")) throw top.Has("mining")
+            ? new InvalidDataException($"{top.Origin}: this configuration mines negatives; run `sirocco mine` with it")
+            : top.Wrong("recipe", Expected);
         if (top.Raw("recipe") is RecipeMapping)
         {
             SectionReader section = top.RequiredSection("recipe");
-            TargetKind target = section.Target(TargetKind.BiEncoderRecipe, TargetKind.CrossEncoderRecipe, TargetKind.DistillationRecipe, TargetKind.MiningRecipe);
+            TargetKind target = section.Target(
+                TargetKind.BiEncoderRecipe, TargetKind.CrossEncoderRecipe, TargetKind.DistillationRecipe, TargetKind.MiningRecipe);
             section.Finish();
             return target;
         }
@@ -80,7 +87,8 @@ internal static class RecipeSections
             Tokenizer = parts.Tokenizer,
             Dataset = parts.Dataset,
             DataLoader = parts.Loader,
-            Collator = parts.Collator ?? throw new InvalidDataException($"{top.Origin}: dataloader.collate_fn is missing; give a CrossEncoderCollator with rerank_max_length"),
+            Collator = parts.Collator
+                ?? throw new InvalidDataException($"{top.Origin}: dataloader.collate_fn is missing; give a CrossEncoderCollator with rerank_max_length"),
             ValidationDataset = parts.ValidationDataset,
             ValidationDataLoader = parts.ValidationLoader,
             ValidationCollator = parts.ValidationCollator,
@@ -92,12 +100,15 @@ internal static class RecipeSections
         StudentModelOptions model = ModelSections.Student(top.RequiredSection("model"));
         string? cache = top.OptionalText("teacher_embeddings_cache");
         Parts<DistillationCollatorOptions> parts = Read(
-            top, model, false, section => DataSections.DistillationCollator(section, cache), section => DataSections.DistillationValidationCollator(section, cache));
+            top, model, false, section => DataSections.DistillationCollator(section, cache),
+            section => DataSections.DistillationValidationCollator(section, cache));
         DistillationCollatorOptions collator = parts.Collator ?? new DistillationCollatorOptions { TeacherCache = cache };
         return new DistillationRecipe
         {
             Model = model,
-            Teacher = (collator.TeacherCache is null ? top.RequiredSection("teacher_model") : top.Section("teacher_model")) is { } teacher ? ModelSections.Teacher(teacher) : null,
+            Teacher = (collator.TeacherCache is null ? top.RequiredSection("teacher_model") : top.Section("teacher_model")) is { } teacher
+                ? ModelSections.Teacher(teacher)
+                : null,
             Tokenizer = parts.Tokenizer,
             Dataset = parts.Dataset,
             DataLoader = parts.Loader,
@@ -136,7 +147,8 @@ internal static class RecipeSections
     }
 
     private static Parts<TCollator> Read<TCollator>(
-        SectionReader top, EncoderModelOptions model, bool crossEncoder, Func<SectionReader, TCollator> readCollator, Func<SectionReader, TCollator>? readValidationCollator = null)
+        SectionReader top, EncoderModelOptions model, bool crossEncoder, Func<SectionReader, TCollator> readCollator,
+        Func<SectionReader, TCollator>? readValidationCollator = null)
         where TCollator : class
     {
         TokenizerOptions tokenizer = ModelSections.Tokenizer(top.Section("tokenizer"), model.Path);
@@ -148,7 +160,9 @@ internal static class RecipeSections
         string? validation = top.Keys.FirstOrDefault(key => key.StartsWith("validation_dataset", StringComparison.Ordinal));
         SectionReader? validationLoader = top.Section("validation_dataloader");
         TCollator? validationCollator = validationLoader?.Section("collate_fn") is { } own ? (readValidationCollator ?? readCollator)(own) : null;
-        RetrievalDatasetOptions? validationDataset = validation is not null && top.Section(validation) is { } heldOut ? DataSections.Dataset(heldOut, crossEncoder, DatasetUse.Evaluation) : null;
+        RetrievalDatasetOptions? validationDataset = validation is not null && top.Section(validation) is { } heldOut
+            ? DataSections.Dataset(heldOut, crossEncoder, DatasetUse.Evaluation)
+            : null;
         top.Section("validation_dataset");
         top.Ignore([.. top.Keys.Where(key => key.StartsWith("validation_dataset", StringComparison.Ordinal) && key != validation)]); // only the first is used
         return new Parts<TCollator>(

@@ -64,9 +64,20 @@ internal static class RecipeTargets
         (TargetKind.NemoTokenizer, AutoModel("NeMoAutoTokenizer.from_pretrained", "auto_tokenizer")),
         (TargetKind.TransformersTokenizer, ["transformers.AutoTokenizer.from_pretrained"]),
         (TargetKind.VisionProcessor, ["nemo_automodel.components.models.llama_nemotron_vl.processor.LlamaNemotronVLProcessor.from_pretrained"]),
-        (TargetKind.Dataset, [Datasets + "retrieval_dataset.RetrievalDatasetConfig", Datasets + "RetrievalDatasetConfig", Datasets + "retrieval_dataset.make_retrieval_dataset", Datasets + "make_retrieval_dataset"]),
-        (TargetKind.InlineDataset, [Datasets + "retrieval_dataset_inline.InlineRetrievalDatasetConfig", Datasets + "InlineRetrievalDatasetConfig", Datasets + "retrieval_dataset_inline.make_retrieval_dataset"]),
-        (TargetKind.NormalizedDataset, [Datasets + "retrieval_dataset_normalized.NormalizedRetrievalDatasetConfig", Datasets + "NormalizedRetrievalDatasetConfig", Datasets + "retrieval_dataset_normalized.make_normalized_retrieval_dataset", Datasets + "make_normalized_retrieval_dataset"]),
+        (TargetKind.Dataset, [
+            Datasets + "retrieval_dataset.RetrievalDatasetConfig",
+            Datasets + "RetrievalDatasetConfig",
+            Datasets + "retrieval_dataset.make_retrieval_dataset",
+            Datasets + "make_retrieval_dataset"]),
+        (TargetKind.InlineDataset, [
+            Datasets + "retrieval_dataset_inline.InlineRetrievalDatasetConfig",
+            Datasets + "InlineRetrievalDatasetConfig",
+            Datasets + "retrieval_dataset_inline.make_retrieval_dataset"]),
+        (TargetKind.NormalizedDataset, [
+            Datasets + "retrieval_dataset_normalized.NormalizedRetrievalDatasetConfig",
+            Datasets + "NormalizedRetrievalDatasetConfig",
+            Datasets + "retrieval_dataset_normalized.make_normalized_retrieval_dataset",
+            Datasets + "make_normalized_retrieval_dataset"]),
         (TargetKind.BiEncoderCollator, Collator("BiEncoderCollator", "retrieval_collator")),
         (TargetKind.CrossEncoderCollator, Collator("CrossEncoderCollator", "retrieval_collator")),
         (TargetKind.DistillationCollator, Collator("BiEncoderDistillCollator", "retrieval_distill_collator")),
@@ -80,7 +91,8 @@ internal static class RecipeTargets
         (TargetKind.AdamWConfig, [Optimizers + "AdamWConfig", "adamw"]),
         (TargetKind.AdamConfig, [Optimizers + "AdamConfig", "adam"]),
         (TargetKind.FlashAdamWConfig, [Optimizers + "FlashAdamWConfig", "flash_adamw"]),
-        (TargetKind.DionConfig, [.. ((string[])["MuonConfig", "NorMuonConfig", "DionConfig", "Dion2Config"]).Select(name => Optimizers + name), "muon", "normuon", "dion", "dion2"]),
+        (TargetKind.DionConfig, [
+            .. ((string[])["MuonConfig", "NorMuonConfig", "DionConfig", "Dion2Config"]).Select(name => Optimizers + name), "muon", "normuon", "dion", "dion2"]),
         (TargetKind.Adapter, ["nemo_automodel.components._peft.lora.PeftConfig"]),
         (TargetKind.CosineLoss, [Losses + "embedding_distill.EmbeddingDistillLoss"]),
         (TargetKind.EmbeddingErrorLoss, [Losses + "embedding_distill.EmbeddingMSELoss"]),
@@ -91,7 +103,8 @@ internal static class RecipeTargets
         (TargetKind.MixedPrecisionPolicy, ["torch.distributed.fsdp.MixedPrecisionPolicy"]),
     ];
 
-    private static readonly Dictionary<string, TargetKind> Kinds = Table.SelectMany(entry => entry.Spellings.Select(spelling => (spelling, entry.Kind))).ToDictionary(StringComparer.Ordinal);
+    private static readonly Dictionary<string, TargetKind> Kinds = Table.SelectMany(entry => entry.Spellings.Select(spelling => (spelling, entry.Kind)))
+        .ToDictionary(StringComparer.Ordinal);
 
     /// <summary>The component of an import path, or null where there is none.</summary>
     public static TargetKind? Find(string path) => Kinds.TryGetValue(path, out TargetKind kind) ? kind : null;
@@ -102,7 +115,8 @@ internal static class RecipeTargets
     /// <summary>The import path to write.</summary>
     public static string Spelling(TargetKind kind) => Spellings(kind).First();
 
-    private static string[] AutoModel(string name, string module) => [$"nemo_automodel.{name}", $"nemo_automodel._transformers.{name}", $"nemo_automodel._transformers.{module}.{name}"];
+    private static string[] AutoModel(string name, string module) =>
+        [$"nemo_automodel.{name}", $"nemo_automodel._transformers.{name}", $"nemo_automodel._transformers.{module}.{name}"];
 
     private static string[] Collator(string name, string module) => [Datasets + name, $"{Datasets}{module}.{name}"];
 }

@@ -20,7 +20,11 @@ internal static class ScheduleSections
             ValidateEverySteps = section.OptionalInt("val_every_steps", defaults.ValidateEverySteps, 1),
             LogRemoteEverySteps = section.Int("log_remote_every_steps", defaults.LogRemoteEverySteps, 1),
             LossWindowSteps = section.Int("loss_average_window_steps", defaults.LossWindowSteps, 1),
-            PreemptionSignals = [.. section.List("preemption_signal", SignalName.Expected, section.Keys.Contains("preemption_signal") ? [] : [.. defaults.PreemptionSignals.Select(signal => (PosixSignal?)signal)], SignalName.Read).Select(signal => signal!.Value)],
+            PreemptionSignals = [.. section.List(
+                "preemption_signal",
+                SignalName.Expected,
+                section.Keys.Contains("preemption_signal") ? [] : [.. defaults.PreemptionSignals.Select(signal => (PosixSignal?)signal)],
+                SignalName.Read).Select(signal => signal!.Value)],
             StartStep = section.Int("start_step", defaults.StartStep, 0),
             StartEpoch = section.Int("start_epoch", defaults.StartEpoch, 0),
         };
@@ -33,8 +37,10 @@ internal static class ScheduleSections
     public static OptimizerOptions Optimizer(SectionReader section)
     {
         TargetKind target = section.Target(
-            TargetKind.FusedAdam, TargetKind.AdamW, TargetKind.Adam, TargetKind.Sgd, TargetKind.FusedAdamConfig, TargetKind.AdamWConfig, TargetKind.AdamConfig, TargetKind.FlashAdamWConfig, TargetKind.DionConfig);
-        if (target == TargetKind.DionConfig) throw section.Wrong("_target_", "adamw, adam, fused_adam or sgd: optimizers of the Dion family (muon, normuon, dion, dion2) are not supported");
+            TargetKind.FusedAdam, TargetKind.AdamW, TargetKind.Adam, TargetKind.Sgd, TargetKind.FusedAdamConfig, TargetKind.AdamWConfig, TargetKind.AdamConfig,
+            TargetKind.FlashAdamWConfig, TargetKind.DionConfig);
+        if (target == TargetKind.DionConfig)
+            throw section.Wrong("_target_", "adamw, adam, fused_adam or sgd: optimizers of the Dion family (muon, normuon, dion, dion2) are not supported");
         OptimizerOptions options = target == TargetKind.Sgd ? StochasticGradientDescent(section) : Adam(section, target);
         section.Ignore("fused", "foreach", "capturable", "differentiable", "set_grad_none");
         if (section.OptionalBool("maximize", false) == true) throw section.Wrong("maximize", "false: a loss is made smaller");
@@ -50,18 +56,36 @@ internal static class ScheduleSections
         {
             WarmupSteps = section.OptionalInt("lr_warmup_steps", null, 0),
             DecaySteps = section.OptionalInt("lr_decay_steps", null, 1),
-            Style = section.Choice("lr_decay_style", DecayStyle.Cosine, ("cosine", DecayStyle.Cosine), ("linear", DecayStyle.Linear), ("constant", DecayStyle.Constant), ("inverse-square-root", DecayStyle.InverseSquareRoot), ("WSD", DecayStyle.WarmupStableDecay)),
+            Style = section.Choice(
+                "lr_decay_style",
+                DecayStyle.Cosine,
+                ("cosine", DecayStyle.Cosine),
+                ("linear", DecayStyle.Linear),
+                ("constant", DecayStyle.Constant),
+                ("inverse-square-root", DecayStyle.InverseSquareRoot),
+                ("WSD", DecayStyle.WarmupStableDecay)),
             Initial = section.OptionalNumber("init_lr", null, double.NegativeInfinity),
             Maximum = section.OptionalNumber("max_lr", null),
             Minimum = section.OptionalNumber("min_lr", null),
             StartWeightDecay = section.OptionalNumber("start_wd", null),
             EndWeightDecay = section.OptionalNumber("end_wd", null),
             WeightDecaySteps = section.OptionalInt("wd_incr_steps", null, 0),
-            WeightDecayStyle = section.Choice("wd_incr_style", WeightDecayGrowth.Constant, ("constant", WeightDecayGrowth.Constant), ("linear", WeightDecayGrowth.Linear), ("cosine", WeightDecayGrowth.Cosine)),
+            WeightDecayStyle = section.Choice(
+                "wd_incr_style",
+                WeightDecayGrowth.Constant,
+                ("constant", WeightDecayGrowth.Constant),
+                ("linear", WeightDecayGrowth.Linear),
+                ("cosine", WeightDecayGrowth.Cosine)),
             KeepSavedCourse = section.Bool("use_checkpoint_opt_param_scheduler", true),
             OverrideSavedCourse = section.Bool("override_opt_param_scheduler", false),
             FinalDecaySteps = section.OptionalInt("wsd_decay_steps", null),
-            FinalDecay = section.OptionalChoice<FinalDecayStyle>("lr_wsd_decay_style", null, ("linear", FinalDecayStyle.Linear), ("cosine", FinalDecayStyle.Cosine), ("exponential", FinalDecayStyle.Exponential), ("minus_sqrt", FinalDecayStyle.MinusSquareRoot)),
+            FinalDecay = section.OptionalChoice<FinalDecayStyle>(
+                "lr_wsd_decay_style",
+                null,
+                ("linear", FinalDecayStyle.Linear),
+                ("cosine", FinalDecayStyle.Cosine),
+                ("exponential", FinalDecayStyle.Exponential),
+                ("minus_sqrt", FinalDecayStyle.MinusSquareRoot)),
         };
         section.Finish();
         return options;
@@ -69,7 +93,8 @@ internal static class ScheduleSections
 
     private static OptimizerOptions Adam(SectionReader section, TargetKind target)
     {
-        // Settings that are left out are those of the component named: torch's and TransformerEngine's classes, and the original's typed configurations of them, have their own.
+        // Settings that are left out are those of the component named: torch's and TransformerEngine's classes, and the original's typed configurations of
+        // them, have their own.
         bool typed = target is TargetKind.FusedAdamConfig or TargetKind.AdamWConfig or TargetKind.AdamConfig or TargetKind.FlashAdamWConfig;
         bool fused = target is TargetKind.FusedAdam or TargetKind.FusedAdamConfig;
         bool decoupled = fused ? section.Bool("adam_w_mode", true) : target is TargetKind.AdamW or TargetKind.AdamWConfig or TargetKind.FlashAdamWConfig;

@@ -4,8 +4,8 @@ using Sirocco.Formats;
 namespace Sirocco.Training;
 
 /// <summary>
-/// Reads the keys of one section by type. Every key must be read or declared without effect before <see cref="Finish"/>, which refuses the others; every failure names file, line, key,
-/// what was found and what is expected.
+/// Reads the keys of one section by type. Every key must be read or declared without effect before <see cref="Finish"/>, which refuses the others; every
+/// failure names file, line, key, what was found and what is expected.
 /// </summary>
 internal sealed class SectionReader(RecipeMapping node, string path, RecipeReading reading)
 {
@@ -36,10 +36,15 @@ internal sealed class SectionReader(RecipeMapping node, string path, RecipeReadi
 
     public int RequiredInt(string key, int least) => Has(key) ? Int(key, 0, least) : throw Missing(key, Whole(least));
 
-    public double Number(string key, double fallback, double least = 0, bool above = false) => OptionalNumber(key, fallback, least, above) ?? throw Wrong(key, Numeric(least, above));
+    public double Number(string key, double fallback, double least = 0, bool above = false) =>
+        OptionalNumber(key, fallback, least, above) ?? throw Wrong(key, Numeric(least, above));
 
     public double? OptionalNumber(string key, double? fallback, double least = 0, bool above = false) =>
-        Optional(key, Numeric(least, above), fallback, value => AsNumber(value) is { } number && double.IsFinite(number) && (above ? number > least : number >= least) ? number : null);
+        Optional(
+            key,
+            Numeric(least, above),
+            fallback,
+            value => AsNumber(value) is { } number && double.IsFinite(number) && (above ? number > least : number >= least) ? number : null);
 
     public string RequiredText(string key, string expected) => Has(key) ? OptionalText(key)! : throw Missing(key, expected);
 
@@ -69,7 +74,9 @@ internal sealed class SectionReader(RecipeMapping node, string path, RecipeReadi
             if (string.Equals(name, text, StringComparison.OrdinalIgnoreCase)) return choice;
         }
 
-        throw Wrong(key, text is not null && NearestWord.Find(text, choices.Select(choice => choice.Name)) is { } near ? $"{expected}; did you mean {near}?" : expected);
+        throw Wrong(
+            key,
+            text is not null && NearestWord.Find(text, choices.Select(choice => choice.Name)) is { } near ? $"{expected}; did you mean {near}?" : expected);
     }
 
     /// <summary>Whether a key has one text where a list could stand.</summary>
@@ -80,11 +87,19 @@ internal sealed class SectionReader(RecipeMapping node, string path, RecipeReadi
         List(key, "a text or a list of texts", fallback, item => item is RecipeScalar scalar ? AsText(scalar) : null);
 
     public IReadOnlyList<int> Ints(string key, int least) =>
-        List(key, $"a list of {Whole(least).Replace("a whole number", "whole numbers", StringComparison.Ordinal)}", [], item => item is RecipeScalar { Value: long number } && number >= least && number <= int.MaxValue ? (int?)number : null)
+        List(
+            key,
+            $"a list of {Whole(least).Replace("a whole number", "whole numbers", StringComparison.Ordinal)}",
+            [],
+            item => item is RecipeScalar { Value: long number } && number >= least && number <= int.MaxValue ? (int?)number : null)
             .Select(number => number!.Value).ToArray();
 
     public IReadOnlyList<double> Numbers(string key, double least) =>
-        List(key, $"a list of numbers from {YamlWriter.Float(least)} up", [], item => item is RecipeScalar scalar && AsNumber(scalar.Value) is { } number && number >= least && double.IsFinite(number) ? (double?)number : null)
+        List(
+            key,
+            $"a list of numbers from {YamlWriter.Float(least)} up",
+            [],
+            item => item is RecipeScalar scalar && AsNumber(scalar.Value) is { } number && number >= least && double.IsFinite(number) ? (double?)number : null)
             .Select(number => number!.Value).ToArray();
 
     /// <summary>Items of a list, each read by the caller; a value that is no list is a list of one.</summary>
@@ -134,9 +149,14 @@ internal sealed class SectionReader(RecipeMapping node, string path, RecipeReadi
         TargetKind[] kinds = [fallback, .. allowed];
         string[] spellings = [.. kinds.SelectMany(RecipeTargets.Spellings)];
         if (RecipeTargets.Find(text) is not { } kind)
-            throw new InvalidDataException($"{scalar.Origin}: {FullName(Key)} '{Visible.Short(text)}' is not known; {(NearestWord.Find(text, spellings) is { } near ? $"did you mean {near}?" : $"give {string.Join(" or ", kinds.Select(RecipeTargets.Spelling))}")}");
+        {
+            string remedy = NearestWord.Find(text, spellings) is { } near ? $"did you mean {near}?"
+                : $"give {string.Join(" or ", kinds.Select(RecipeTargets.Spelling))}";
+            throw new InvalidDataException($"{scalar.Origin}: {FullName(Key)} '{Visible.Short(text)}' is not known; {remedy}");
+        }
         return kinds.Contains(kind) ? kind
-            : throw new InvalidDataException($"{scalar.Origin}: {FullName(Key)} '{Visible.Short(text)}' does not belong into '{Path}'; give {string.Join(" or ", kinds.Select(RecipeTargets.Spelling))}");
+            : throw new InvalidDataException($"{scalar.Origin}: {FullName(Key)} '{Visible.Short(text)}' does not belong into '{Path}'; "
+                + $"give {string.Join(" or ", kinds.Select(RecipeTargets.Spelling))}");
     }
 
     /// <summary>Declares keys that the original has and that change nothing here.</summary>
@@ -157,7 +177,9 @@ internal sealed class SectionReader(RecipeMapping node, string path, RecipeReadi
         return node[key];
     }
 
-    /// <summary>Refuses keys that nobody read. Sections of a whole recipe's file are without effect instead, as in the original, unless they look misspelt.</summary>
+    /// <summary>
+    /// Refuses keys that nobody read. Sections of a whole recipe's file are without effect instead, as in the original, unless they look misspelt.
+    /// </summary>
     public void Finish()
     {
         foreach (string key in node.Keys)
@@ -171,7 +193,8 @@ internal sealed class SectionReader(RecipeMapping node, string path, RecipeReadi
             }
 
             string where = Path.Length == 0 ? "a recipe has" : $"'{Path}' has";
-            string remedy = near is not null ? $"did you mean {near}?" : $"it takes {string.Join(", ", known.Where(name => name != "_target_").Order(StringComparer.Ordinal))}";
+            string remedy = near is not null ? $"did you mean {near}?"
+                : $"it takes {string.Join(", ", known.Where(name => name != "_target_").Order(StringComparer.Ordinal))}";
             throw new InvalidDataException($"{node[key]!.Origin}: {where} no key '{Visible.Short(key)}'; {remedy}");
         }
     }
@@ -185,7 +208,8 @@ internal sealed class SectionReader(RecipeMapping node, string path, RecipeReadi
         }
         catch (Exception e) when (e is ArgumentException or InvalidDataException or OverflowException)
         {
-            string before = Path.Length == 0 ? "" : Path + ".", message = e.Message.StartsWith(before, StringComparison.Ordinal) ? e.Message[before.Length..] : e.Message;
+            string before = Path.Length == 0 ? "" : Path + ".",
+                message = e.Message.StartsWith(before, StringComparison.Ordinal) ? e.Message[before.Length..] : e.Message;
             RecipeNode found = node;
             foreach (string key in message.Split(' ', 2)[0].Split('.'))
             {
@@ -231,10 +255,14 @@ internal sealed class SectionReader(RecipeMapping node, string path, RecipeReadi
     private void RefuseUnset(RecipeNode? value, string key)
     {
         if (value is RecipeScalar { UnsetVariable: { } variable })
-            throw new InvalidDataException($"{value.Origin with { Variables = null }}: {FullName(key)} needs environment variable {variable}, which is not set; set it or write ${{{variable},default}}");
+        {
+            throw new InvalidDataException($"{value.Origin with { Variables = null }}: "
+                + $"{FullName(key)} needs environment variable {variable}, which is not set; set it or write ${{{variable},default}}");
+        }
     }
 
-    private void Record(string key, string value, ValueOrigin? origin) => Reading.Record(new ResolvedValue(FullName(key), value, origin ?? ValueOrigin.Default));
+    private void Record(string key, string value, ValueOrigin? origin) =>
+        Reading.Record(new ResolvedValue(FullName(key), value, origin ?? ValueOrigin.Default));
 
     private static string Line(RecipeNode value) => value switch
     {
@@ -275,7 +303,8 @@ internal sealed class SectionReader(RecipeMapping node, string path, RecipeReadi
         _ => $"a whole number from {least} up",
     };
 
-    private static string Numeric(double least, bool above) => double.IsNegativeInfinity(least) ? "a number" : above ? $"a number above {YamlWriter.Float(least)}" : $"a number from {YamlWriter.Float(least)} up";
+    private static string Numeric(double least, bool above) =>
+        double.IsNegativeInfinity(least) ? "a number" : above ? $"a number above {YamlWriter.Float(least)}" : $"a number from {YamlWriter.Float(least)} up";
 
     private static string OneOf(IEnumerable<string> names) => $"one of {string.Join(", ", names)}";
 }

@@ -5,8 +5,8 @@ using System.Text;
 namespace Sirocco.Training;
 
 /// <summary>
-/// A message in the wire format of Protocol Buffers, field by field. Fields that hold a type's default are left out, as proto3 does. Event files and W&amp;B runs need these six kinds of
-/// fields of a dozen messages; compiling their schemas would need a compiler at build time.
+/// A message in the wire format of Protocol Buffers, field by field. Fields that hold a type's default are left out, as proto3 does. Event files and W&amp;B
+/// runs need these six kinds of fields of a dozen messages; compiling their schemas would need a compiler at build time.
 /// </summary>
 internal sealed class ProtobufMessage
 {

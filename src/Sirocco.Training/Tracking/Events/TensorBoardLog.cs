@@ -3,8 +3,8 @@ using System.Globalization;
 namespace Sirocco.Training;
 
 /// <summary>
-/// A TensorBoard event file of a run's scalars: <c>train/loss</c>, <c>train/lr</c>, … and <c>val/loss</c>, <c>val/ndcg@10</c>, …, flushed after every step. A resumed run
-/// writes on in the same file; TensorBoard then drops what it had of the steps that are done again.
+/// A TensorBoard event file of a run's scalars: <c>train/loss</c>, <c>train/lr</c>, … and <c>val/loss</c>, <c>val/ndcg@10</c>, …, flushed after every step. A
+/// resumed run writes on in the same file; TensorBoard then drops what it had of the steps that are done again.
 /// </summary>
 /// <remarks>Fields as in tensorflow/core/util/event.proto and framework/summary.proto.</remarks>
 internal sealed class TensorBoardLog : TrainingObserver, IDisposable
@@ -28,7 +28,11 @@ internal sealed class TensorBoardLog : TrainingObserver, IDisposable
         file = new FileStream(earlier ?? Path.Combine(folder, NewName()), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read);
         if (earlier is not null) KeepWholeRecords(file);
         if (file.Length == 0) Write(new ProtobufMessage().Add(WallTime, Now).Add(FileVersion, Version));
-        if (firstStep > 0) Write(new ProtobufMessage().Add(WallTime, Now).Add(Step, (long)firstStep).Add(SessionLog, new ProtobufMessage().Add(SessionStatus, (long)SessionStart)));
+        if (firstStep > 0)
+        {
+            Write(new ProtobufMessage().Add(WallTime, Now).Add(Step, (long)firstStep)
+                .Add(SessionLog, new ProtobufMessage().Add(SessionStatus, (long)SessionStart)));
+        }
         file.Flush();
     }
 
@@ -40,7 +44,8 @@ internal sealed class TensorBoardLog : TrainingObserver, IDisposable
         ArgumentNullException.ThrowIfNull(record);
         Write(record.Step, "train/",
         [
-            new("loss", record.Loss), new("grad_norm", record.GradientNorm), new("lr", record.LearningRate), new("tokens_per_second", record.TokensPerSecond), new("epoch", record.Epoch),
+            new("loss", record.Loss), new("grad_norm", record.GradientNorm), new("lr", record.LearningRate), new("tokens_per_second", record.TokensPerSecond),
+            new("epoch", record.Epoch),
             .. record.Measures.Select(measure => KeyValuePair.Create(Short(measure.Key, "train_"), measure.Value)),
         ]);
     }
@@ -60,7 +65,8 @@ internal sealed class TensorBoardLog : TrainingObserver, IDisposable
     private void Write(int step, string prefix, IEnumerable<KeyValuePair<string, double>> values)
     {
         ProtobufMessage summary = new();
-        foreach ((string name, double value) in values) summary.Add(SummaryValue, new ProtobufMessage().Add(ValueTag, prefix + name).AddPresent(SimpleValue, (float)value));
+        foreach ((string name, double value) in values)
+            summary.Add(SummaryValue, new ProtobufMessage().Add(ValueTag, prefix + name).AddPresent(SimpleValue, (float)value));
         Write(new ProtobufMessage().Add(WallTime, Now).Add(Step, (long)step).Add(Summary, summary));
         file.Flush();
     }
@@ -70,7 +76,8 @@ internal sealed class TensorBoardLog : TrainingObserver, IDisposable
     // As TensorFlow names them: seconds first, so that names sort by time.
     private string NewName()
     {
-        string host = string.Concat(Environment.MachineName.Select(character => char.IsAsciiLetterOrDigit(character) || character is '-' or '_' or '.' ? character : '-'));
+        string host = string.Concat(
+            Environment.MachineName.Select(character => char.IsAsciiLetterOrDigit(character) || character is '-' or '_' or '.' ? character : '-'));
         return string.Create(CultureInfo.InvariantCulture, $"{Prefix}{clock.GetUtcNow().ToUnixTimeSeconds():0000000000}.{host}.{Environment.ProcessId}.0");
     }
 

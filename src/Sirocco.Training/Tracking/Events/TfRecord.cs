@@ -4,8 +4,8 @@ using System.Numerics;
 namespace Sirocco.Training;
 
 /// <summary>
-/// TensorFlow's framing of records in a file: the length as a 64-bit integer, its checksum, the bytes, their checksum. A checksum is CRC-32C (Castagnoli), turned right by 15 bits
-/// and added to a constant, because checksums of data that hold checksums are weak.
+/// TensorFlow's framing of records in a file: the length as a 64-bit integer, its checksum, the bytes, their checksum. A checksum is CRC-32C (Castagnoli),
+/// turned right by 15 bits and added to a constant, because checksums of data that hold checksums are weak.
 /// </summary>
 internal static class TfRecord
 {

@@ -4,8 +4,8 @@ using Sirocco.Formats;
 namespace Sirocco.Training;
 
 /// <summary>
-/// The framing of a .wandb file: a header of 7 bytes (":W&amp;B", 0xBEE1, version), then LevelDB's log format, in which records are cut so that no piece crosses a border of 32 KiB. A
-/// piece is its checksum, length, kind and bytes. Unlike LevelDB's, the checksum is the plain CRC-32 of kind and bytes.
+/// The framing of a .wandb file: a header of 7 bytes (":W&amp;B", 0xBEE1, version), then LevelDB's log format, in which records are cut so that no piece
+/// crosses a border of 32 KiB. A piece is its checksum, length, kind and bytes. Unlike LevelDB's, the checksum is the plain CRC-32 of kind and bytes.
 /// </summary>
 internal sealed class WandbFile : IDisposable
 {

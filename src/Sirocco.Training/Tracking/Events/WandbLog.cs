@@ -4,17 +4,18 @@ using System.Text.Json.Nodes;
 namespace Sirocco.Training;
 
 /// <summary>
-/// A run in Weights &amp; Biases' offline form: <c>wandb/offline-run-TIME-ID/run-ID.wandb</c>, which <c>wandb sync</c> uploads. Nothing is sent from here, whatever the mode. A step and
-/// the validation after it are one row of its history.
+/// A run in Weights &amp; Biases' offline form: <c>wandb/offline-run-TIME-ID/run-ID.wandb</c>, which <c>wandb sync</c> uploads. Nothing is sent from here,
+/// whatever the mode. A step and the validation after it are one row of its history.
 /// </summary>
 /// <remarks>
-/// Records as wandb/proto/wandb_internal.proto has them, in the file version 0 that wandb reads from 0.12 to 0.30. Wandb keeps one row for a step, and rows of ascending steps: a run that
-/// goes on is a run of its own there.
+/// Records as wandb/proto/wandb_internal.proto has them, in the file version 0 that wandb reads from 0.12 to 0.30. Wandb keeps one row for a step, and rows of
+/// ascending steps: a run that goes on is a run of its own there.
 /// </remarks>
 internal sealed class WandbLog : TrainingObserver, IDisposable
 {
     private const int Number = 1, History = 2, Summary = 3, Run = 17, Exit = 18; // Record
-    private const int RunId = 1, Entity = 2, Project = 3, Configuration = 4, Group = 6, DisplayName = 8, Notes = 9, Tags = 10, Host = 13, StartTime = 17; // RunRecord
+    // RunRecord
+    private const int RunId = 1, Entity = 2, Project = 3, Configuration = 4, Group = 6, DisplayName = 8, Notes = 9, Tags = 10, Host = 13, StartTime = 17;
     private const int Item = 1, HistoryStep = 2; // HistoryRecord, SummaryRecord, ConfigRecord
     private const int Key = 1, Json = 16; // their items
     private const int FailedExit = 1;
@@ -51,7 +52,8 @@ internal sealed class WandbLog : TrainingObserver, IDisposable
             .Add(RunId, id).Add(Entity, options.Entity).Add(Project, options.Project).Add(Configuration, config).Add(Group, options.Group)
             .Add(DisplayName, options.Name ?? NameOf(recipe.Encoder.Path)).Add(Notes, options.Notes);
         foreach (string tag in options.Tags) run.Add(Tags, tag);
-        run.Add(Host, Environment.MachineName).Add(StartTime, new ProtobufMessage().Add(1, started.ToUnixTimeSeconds()).Add(2, (long)(started.Millisecond * 1_000_000)));
+        run.Add(Host, Environment.MachineName)
+            .Add(StartTime, new ProtobufMessage().Add(1, started.ToUnixTimeSeconds()).Add(2, (long)(started.Millisecond * 1_000_000)));
         Write(Run, run);
     }
 

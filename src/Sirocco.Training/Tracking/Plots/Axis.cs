@@ -88,7 +88,8 @@ internal sealed class Axis
         if (value == 0) return "0";
         int exponent = (int)Math.Floor(Math.Log10(greatest) + 1e-9), finest = (int)Math.Floor(Math.Log10(step) + 1e-9);
         bool plain = exponent is < 6 and >= -3;
-        string digits = (plain ? value : value / Math.Pow(10, exponent)).ToString("N" + Math.Clamp(plain ? -finest : exponent - finest, 0, 8), CultureInfo.InvariantCulture);
+        string digits = (plain ? value : value / Math.Pow(10, exponent))
+            .ToString("N" + Math.Clamp(plain ? -finest : exponent - finest, 0, 8), CultureInfo.InvariantCulture);
         return plain ? digits : $"{digits}e{exponent.ToString(CultureInfo.InvariantCulture)}";
     }
 }

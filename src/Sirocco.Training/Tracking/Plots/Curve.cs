@@ -21,7 +21,9 @@ public sealed record Curve
     /// <summary>A smoothing that shows the course of a noisy measurement: a twentieth of it, at most 50 values.</summary>
     public static int SmoothingFor(int count) => Math.Clamp(count / 20, 1, 50);
 
-    /// <summary>Mean of the finite ones among the values around each, half of <see cref="Smoothing"/> to either side, so that the mean does not lag behind.</summary>
+    /// <summary>
+    /// Mean of the finite ones among the values around each, half of <see cref="Smoothing"/> to either side, so that the mean does not lag behind.
+    /// </summary>
     internal double[] RunningMean()
     {
         double[] sums = new double[Y.Count + 1], means = new double[Y.Count];

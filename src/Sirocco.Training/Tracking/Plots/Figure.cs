@@ -11,11 +11,13 @@ public sealed record Figure
     // Okabe and Ito (2008): told apart with any colour vision; the yellow, too pale on white, gives way to black.
     private static readonly Color[] Palette =
     [
-        new(0x00, 0x72, 0xB2), new(0xD5, 0x5E, 0x00), new(0x00, 0x9E, 0x73), new(0xCC, 0x79, 0xA7), new(0xE6, 0x9F, 0x00), new(0x56, 0xB4, 0xE9), new(0x22, 0x22, 0x22),
+        new(0x00, 0x72, 0xB2), new(0xD5, 0x5E, 0x00), new(0x00, 0x9E, 0x73), new(0xCC, 0x79, 0xA7), new(0xE6, 0x9F, 0x00), new(0x56, 0xB4, 0xE9),
+        new(0x22, 0x22, 0x22),
     ];
 
     private static readonly Color Ink = new(0x1F, 0x29, 0x37), Faint = new(0x5B, 0x64, 0x72), Grid = new(0xE3, 0xE6, 0xEB), Base = new(0x9A, 0xA3, 0xB0);
-    private static readonly TextStyle TitleText = new(21, Ink, Bold: true), PanelText = new(15, Ink, Bold: true), LegendText = new(14, Ink), TickText = new(13, Faint);
+    private static readonly TextStyle TitleText = new(21, Ink, Bold: true), PanelText = new(15, Ink, Bold: true), LegendText = new(14, Ink),
+        TickText = new(13, Faint);
 
     /// <summary>Above everything.</summary>
     public required string Title { get; init; }
@@ -97,7 +99,8 @@ public sealed record Figure
     {
         Axis vertical = Vertical(panel, outer.Height), horizontal = Horizontal(outer.Width);
         float labels = vertical.Ticks.Select(tick => StrokeFont.Measure(tick.Label, TickText)).Append(20).Max();
-        float left = outer.Left + labels + TickLength + 4, right = outer.Left + outer.Width - 6, top = outer.Top + 34, bottom = outer.Top + outer.Height - (outer.InLastRow ? 50 : 28);
+        float left = outer.Left + labels + TickLength + 4, right = outer.Left + outer.Width - 6, top = outer.Top + 34,
+            bottom = outer.Top + outer.Height - (outer.InLastRow ? 50 : 28);
         canvas.Text(new Vector2(outer.Left, outer.Top + 16), panel.Title, PanelText);
         foreach ((double value, string label) in vertical.Ticks)
         {
@@ -117,22 +120,34 @@ public sealed record Figure
         }
 
         if (outer.IsLowest) canvas.Text(new Vector2((left + right) / 2, bottom + 42), HorizontalTitle, TickText, TextAnchor.Middle);
-        Vector2 Place(double x, double y) => new(left + ((float)horizontal.Place(x) * (right - left)), bottom - ((float)Math.Clamp(vertical.Place(y), -2, 3) * (bottom - top)));
+        Vector2 Place(double x, double y) => new(
+            left + ((float)horizontal.Place(x) * (right - left)), bottom - ((float)Math.Clamp(vertical.Place(y), -2, 3) * (bottom - top)));
 
         // Noise first, courses over it, marks on top: nothing that matters is covered.
         using (canvas.Clip(left, top, right - left, bottom - top))
         {
-            foreach (Curve curve in panel.Curves.Where(curve => curve.Smoothing > 1)) DrawCurve(canvas, curve, curve.Y, panel.Logarithmic, Place, ColorOf(names, curve), 1, 0.28);
+            foreach (Curve curve in panel.Curves.Where(curve => curve.Smoothing > 1))
+                DrawCurve(canvas, curve, curve.Y, panel.Logarithmic, Place, ColorOf(names, curve), 1, 0.28);
         }
 
         using IDisposable clip = canvas.Clip(left - 6, top - 6, right - left + 12, bottom - top + 12);
-        foreach (Curve curve in panel.Curves) DrawCurve(canvas, curve, Course(curve), panel.Logarithmic, Place, ColorOf(names, curve), curve.Marked ? 1.5 : 2.25, 1);
-        foreach (Curve curve in panel.Curves.Where(curve => curve.Marked || curve.Y.Count == 1)) DrawMarks(canvas, curve, panel.Logarithmic, Place, ColorOf(names, curve));
+        foreach (Curve curve in panel.Curves)
+            DrawCurve(canvas, curve, Course(curve), panel.Logarithmic, Place, ColorOf(names, curve), curve.Marked ? 1.5 : 2.25, 1);
+        foreach (Curve curve in panel.Curves.Where(curve => curve.Marked || curve.Y.Count == 1))
+            DrawMarks(canvas, curve, panel.Logarithmic, Place, ColorOf(names, curve));
     }
 
     private static IReadOnlyList<double> Course(Curve curve) => curve.Smoothing > 1 ? curve.RunningMean() : curve.Y;
 
-    private static void DrawCurve(Canvas canvas, Curve curve, IReadOnlyList<double> values, bool logarithmic, Func<double, double, Vector2> place, Color color, double width, double opacity)
+    private static void DrawCurve(
+        Canvas canvas,
+        Curve curve,
+        IReadOnlyList<double> values,
+        bool logarithmic,
+        Func<double, double, Vector2> place,
+        Color color,
+        double width,
+        double opacity)
     {
         List<Vector2> line = [];
         for (int i = 0; i <= values.Count; i++)
@@ -159,7 +174,9 @@ public sealed record Figure
         }
     }
 
-    /// <summary>Of points that share a column of pixels the first, the lowest, the highest and the last: the picture is the same, its size no longer that of the run.</summary>
+    /// <summary>
+    /// Of points that share a column of pixels the first, the lowest, the highest and the last: the picture is the same, its size no longer that of the run.
+    /// </summary>
     private static Vector2[] Thinned(List<Vector2> points)
     {
         List<Vector2> kept = [];
@@ -201,7 +218,8 @@ public sealed record Figure
     /// <summary>The same for all panels.</summary>
     private Axis Horizontal(float width)
     {
-        double[] positions = [.. Panels.SelectMany(panel => panel.Curves).Where(curve => curve.X.Count > 0).SelectMany(curve => (double[])[curve.X[0], curve.X[^1]])];
+        double[] positions =
+            [.. Panels.SelectMany(panel => panel.Curves).Where(curve => curve.X.Count > 0).SelectMany(curve => (double[])[curve.X[0], curve.X[^1]])];
         return positions.Length == 0 ? Axis.Exact(0, 1, 5) : Axis.Exact(positions.Min(), positions.Max(), Math.Clamp((int)(width / 110), 2, 10));
     }
 

@@ -3,8 +3,8 @@ using System.Numerics;
 namespace Sirocco.Training.Plots;
 
 /// <summary>
-/// A drawing as pixels. Everything is strokes: a pixel's share of a line is ½ + half the line's width − the distance of the pixel's centre from it, within 0 and 1, and the largest share
-/// of a line's pieces counts once.
+/// A drawing as pixels. Everything is strokes: a pixel's share of a line is ½ + half the line's width − the distance of the pixel's centre from it, within 0
+/// and 1, and the largest share of a line's pieces counts once.
 /// </summary>
 internal sealed class RasterCanvas : Canvas
 {
@@ -30,7 +30,8 @@ internal sealed class RasterCanvas : Canvas
     public override IDisposable Clip(float left, float top, float width, float height)
     {
         Window outer = new(this, window);
-        window = (Math.Max(window.Left, (int)left), Math.Max(window.Top, (int)top), Math.Min(window.Right, (int)MathF.Ceiling(left + width)), Math.Min(window.Bottom, (int)MathF.Ceiling(top + height)));
+        window = (Math.Max(window.Left, (int)left), Math.Max(window.Top, (int)top), Math.Min(window.Right, (int)MathF.Ceiling(left + width)), Math.Min(
+            window.Bottom, (int)MathF.Ceiling(top + height)));
         return outer;
     }
 

@@ -62,7 +62,10 @@ public sealed record RunPlot
         }
 
         if (curves.Count == 0)
-            throw new InvalidDataException($"{runs[0].Path}: no '{metric}' is recorded; there are {string.Join(", ", runs.SelectMany(run => run.Metrics).Distinct())}");
+        {
+            throw new InvalidDataException(
+                $"{runs[0].Path}: no '{metric}' is recorded; there are {string.Join(", ", runs.SelectMany(run => run.Metrics).Distinct())}");
+        }
         return new Panel(title, curves, Logarithmic);
     }
 
@@ -72,7 +75,8 @@ public sealed record RunPlot
     /// <summary>Paths without the parts that all begin or end with.</summary>
     private static string[] Names(string[] paths)
     {
-        string[][] parts = [.. paths.Select(path => Path.GetFullPath(path).Split([Path.DirectorySeparatorChar, Path.AltDirectorySeparatorChar], StringSplitOptions.RemoveEmptyEntries))];
+        string[][] parts = [.. paths.Select(
+            path => Path.GetFullPath(path).Split([Path.DirectorySeparatorChar, Path.AltDirectorySeparatorChar], StringSplitOptions.RemoveEmptyEntries))];
         if (parts.Length == 1) return [Last(parts[0])];
         int shortest = parts.Min(part => part.Length), before = 0, behind = 0;
         while (before < shortest - 1 && parts.All(part => part[before] == parts[0][before])) before++;

@@ -4,8 +4,8 @@ using System.Numerics;
 namespace Sirocco.Training.Plots;
 
 /// <summary>
-/// A sans-serif face of single strokes for pixels, drawn for this project: no font file is needed. Glyphs are paths of M(ove), L(ine) and Q(uadratic curve) in units of 1/14 of the
-/// height of capitals, y upward from the baseline; small letters are 10 high and reach 4 below.
+/// A sans-serif face of single strokes for pixels, drawn for this project: no font file is needed. Glyphs are paths of M(ove), L(ine) and Q(uadratic curve) in
+/// units of 1/14 of the height of capitals, y upward from the baseline; small letters are 10 high and reach 4 below.
 /// </summary>
 internal static class StrokeFont
 {
@@ -154,7 +154,9 @@ internal static class StrokeFont
         foreach (string line in table.Split('\n'))
         {
             string[] parts = line.TrimEnd('\r').Split(' ', 3);
-            glyphs.Add(parts[0][0], new Glyph(float.Parse(parts[1], CultureInfo.InvariantCulture), [.. parts[2].Split('M', StringSplitOptions.RemoveEmptyEntries).Select(Stroke)]));
+            glyphs.Add(
+                parts[0][0],
+                new Glyph(float.Parse(parts[1], CultureInfo.InvariantCulture), [.. parts[2].Split('M', StringSplitOptions.RemoveEmptyEntries).Select(Stroke)]));
         }
 
         return glyphs;

@@ -13,13 +13,15 @@ internal sealed class SvgCanvas : Canvas
 
     public SvgCanvas(int width, int height, string title)
     {
-        Add($"<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" font-family=\"Inter, 'Helvetica Neue', Helvetica, Arial, sans-serif\">\n");
+        Add($"<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" font-family=\"Inter, "
+            + "'Helvetica Neue', Helvetica, Arial, sans-serif\">\n");
         Add($"<title>{Escape(title)}</title>\n<rect width=\"{width}\" height=\"{height}\" fill=\"{Color.White}\"/>\n");
     }
 
     public override IDisposable Clip(float left, float top, float width, float height)
     {
-        Add($"<clipPath id=\"c{++clips}\"><rect x=\"{left:0.##}\" y=\"{top:0.##}\" width=\"{width:0.##}\" height=\"{height:0.##}\"/></clipPath>\n<g clip-path=\"url(#c{clips})\">\n");
+        Add($"<clipPath id=\"c{++clips}\"><rect x=\"{left:0.##}\" y=\"{top:0.##}\" width=\"{width:0.##}\" height=\"{height:0.##}\"/></clipPath>\n<g "
+            + $"clip-path=\"url(#c{clips})\">\n");
         return new Group(svg);
     }
 
@@ -33,7 +35,8 @@ internal sealed class SvgCanvas : Canvas
         svg.Append("/>\n");
     }
 
-    public override void Disc(Vector2 centre, double radius, Color color) => Add($"<circle cx=\"{centre.X:0.##}\" cy=\"{centre.Y:0.##}\" r=\"{radius:0.##}\" fill=\"{color}\"/>\n");
+    public override void Disc(Vector2 centre, double radius, Color color) =>
+        Add($"<circle cx=\"{centre.X:0.##}\" cy=\"{centre.Y:0.##}\" r=\"{radius:0.##}\" fill=\"{color}\"/>\n");
 
     public override void Text(Vector2 position, string text, TextStyle style, TextAnchor anchor = TextAnchor.Start)
     {
