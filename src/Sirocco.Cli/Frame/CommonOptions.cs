@@ -28,7 +28,11 @@ internal static class CommonOptions
         DefaultValueFactory = _ => "cpu",
     };
 
-    public static readonly Option<string?> Adapter = new("--adapter") { Description = "A LoRA or DoRA adapter's folder, used with the model as it is", HelpName = "DIR" };
+    public static readonly Option<string?> Adapter = new("--adapter")
+    {
+        Description = "A LoRA or DoRA adapter's folder, used with the model as it is",
+        HelpName = "DIR",
+    };
 
     public static readonly Option<int?> Seed = Integer("--seed", "N", 0, int.MaxValue, "Seed of everything random");
 
@@ -86,7 +90,9 @@ internal static class CommonOptions
     /// <summary>What the option of <see cref="Pooling(string)"/> says, or null.</summary>
     public static Pooling? Pooling(Invocation invocation, Option<string> option) => invocation.Get(option) is { } name ? PoolingNames.Parse(name) : null;
 
-    /// <summary>Every verb takes the common options, also where they change nothing, so that one set of them serves a whole script; help shows those that do.</summary>
+    /// <summary>
+    /// Every verb takes the common options, also where they change nothing, so that one set of them serves a whole script; help shows those that do.
+    /// </summary>
     public static void AcceptEverywhere(Verb verb)
     {
         if (verb is ITakesOverrides) return; // what such a verb does not know itself is a key of its recipe

@@ -29,7 +29,8 @@ internal sealed record ComputeChoice(Precision? Precision, int Threads)
     {
         string device = invocation.Get(CommonOptions.Device) ?? "cpu";
         if (device == "cpu") return;
-        if (device.StartsWith("cuda", StringComparison.Ordinal)) throw new NotSupportedException($"--device {device}: this build computes on the processor only; leave the option out");
+        if (device.StartsWith("cuda", StringComparison.Ordinal))
+            throw new NotSupportedException($"--device {device}: this build computes on the processor only; leave the option out");
         throw new UsageException($"--device takes cpu or cuda[:N], not '{device}'");
     }
 }

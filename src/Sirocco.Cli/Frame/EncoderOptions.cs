@@ -10,11 +10,16 @@ internal sealed class EncoderOptions
         "Every token sees all others, whatever the model's folder says", "A token sees only those before it, whatever the model's folder says");
 
     private readonly Option<string> pooling = CommonOptions.Pooling("How token vectors become one");
-    private readonly (Option<bool> Yes, Option<bool> No) normalize = CommonOptions.Switch("--normalize", "--no-normalize", "Vectors of unit length", "Vectors as they come");
+    private readonly (Option<bool> Yes, Option<bool> No) normalize = CommonOptions.Switch(
+        "--normalize", "--no-normalize", "Vectors of unit length", "Vectors as they come");
     private readonly Option<int?> dimensions = CommonOptions.Integer("--dimensions", "N", 1, 1 << 20, "Keep the first N features of each vector");
-    private readonly Option<int?> maxLength = CommonOptions.Integer("--max-length", "N", 1, 1 << 24, "Cut texts at N tokens, if the model does not cut them before");
+    private readonly Option<int?> maxLength = CommonOptions.Integer(
+        "--max-length", "N", 1, 1 << 24, "Cut texts at N tokens, if the model does not cut them before");
     private readonly Option<int?> batchTokens = CommonOptions.Integer("--batch-tokens", "N", 1, 1 << 20, "Tokens computed together [2048]");
-    private readonly Option<bool> deterministic = new("--deterministic") { Description = "Not one bit of a vector depends on what it was batched with (slower)" };
+    private readonly Option<bool> deterministic = new("--deterministic")
+    {
+        Description = "Not one bit of a vector depends on what it was batched with (slower)",
+    };
 
     /// <param name="verb">Takes the options.</param>
     /// <param name="variants">Whether the verb has --dimensions and --precision of its own, which take several values.</param>

@@ -7,7 +7,8 @@ internal static class Failure
 {
     public static int Report(Exception failure, Terminal terminal, bool debug, bool interrupted)
     {
-        while (failure is AggregateException or TypeInitializationException && failure.InnerException is { } inner) failure = inner; // of several that failed side by side the first
+        // of several that failed side by side the first
+        while (failure is AggregateException or TypeInitializationException && failure.InnerException is { } inner) failure = inner;
         if (interrupted || failure is OperationCanceledException)
         {
             terminal.ErrorWriter.WriteLine(Interruption.Message);
@@ -32,7 +33,8 @@ internal static class Failure
         ArgumentException argument => WithoutParameter(argument),
         OutOfMemoryException => "not enough memory; use fewer or shorter texts at a time, a smaller model, or --precision bf16 or int8",
         UsageException or InvalidDataException or NotSupportedException or IOException or UnauthorizedAccessException => failure.Message,
-        _ when failure.GetType().Assembly != typeof(object).Assembly && failure.GetType().Namespace?.StartsWith("Sirocco", StringComparison.Ordinal) == true => failure.Message,
+        _ when failure.GetType().Assembly != typeof(object).Assembly
+            && failure.GetType().Namespace?.StartsWith("Sirocco", StringComparison.Ordinal) == true => failure.Message,
         _ => $"{failure.GetType().Name}: {failure.Message} (this is a fault of sirocco; run again with --debug and report what it prints)",
     });
 

@@ -35,7 +35,11 @@ internal sealed class HelpOutput : SynchronousCommandLineAction
         if (command is Verb { WithoutEffect.Count: > 0 } accepting)
         {
             text.Append('\n');
-            foreach (string line in Wrap($"Accepted too, though nothing here depends on it: {string.Join(", ", accepting.WithoutEffect.Select(option => option.Name))}", width)) text.Append(line).Append('\n');
+            foreach (string line in Wrap(
+                $"Accepted too, though nothing here depends on it: {string.Join(", ", accepting.WithoutEffect.Select(option => option.Name))}", width))
+            {
+                text.Append(line).Append('\n');
+            }
         }
 
         if (command.Subcommands.Count > 0) text.Append($"\nEach verb has its own help with examples: {FullName(command)} VERB --help\n");

@@ -32,7 +32,8 @@ internal sealed class Interruption : IDisposable
     public CancellationToken Token => source.Token;
 
     /// <summary>
-    /// Until the result is disposed, the first of some signals asks the verb to come to an end in its own time, such as after saving; a second signal ends the process at once.
+    /// Until the result is disposed, the first of some signals asks the verb to come to an end in its own time, such as after saving; a second signal ends the
+    /// process at once.
     /// </summary>
     /// <param name="signals">Which; others interrupt as ever.</param>
     /// <param name="ask">Told of the first one, on a thread of its own.</param>

@@ -24,7 +24,8 @@ internal static class ModelLocation
 
         try
         {
-            return HubModel.ResolveAsync(model, HubOptions.FromEnvironment(), new Callback<HubProgress>(Show), invocation.Cancellation).GetAwaiter().GetResult();
+            return HubModel.ResolveAsync(model, HubOptions.FromEnvironment(), new Callback<HubProgress>(Show), invocation.Cancellation)
+                .GetAwaiter().GetResult();
         }
         finally
         {

@@ -11,12 +11,16 @@ internal sealed class NetworkOptions
         "Every token sees all others", "A token sees only those before it");
 
     private readonly Option<string> pooling = CommonOptions.Pooling("How token vectors become one");
-    private readonly (Option<bool> Yes, Option<bool> No) normalize = CommonOptions.Switch("--normalize", "--no-normalize", "Vectors of unit length", "Vectors as they come");
+    private readonly (Option<bool> Yes, Option<bool> No) normalize = CommonOptions.Switch(
+        "--normalize", "--no-normalize", "Vectors of unit length", "Vectors as they come");
 
     private readonly Option<string> positions = CommonOptions.Choice("--positions", "columns",
         "What positions count: columns of the padded matrix, as the reference library does, or real tokens", "columns", "tokens");
 
-    private readonly Option<bool> deterministic = new("--deterministic") { Description = "Not one bit of a sequence's result depends on what it was batched with (slower)" };
+    private readonly Option<bool> deterministic = new("--deterministic")
+    {
+        Description = "Not one bit of a sequence's result depends on what it was batched with (slower)",
+    };
 
     public void AddTo(Verb verb)
     {
@@ -33,7 +37,8 @@ internal sealed class NetworkOptions
     public ForwardPassOptions Read(Invocation invocation, string? differentiated = null)
     {
         ComputeChoice compute = invocation.Compute();
-        if (differentiated is not null && compute.Precision == Precision.Int8) throw new UsageException($"--precision int8 has no gradients, and {differentiated} needs them; choose f32 or bf16");
+        if (differentiated is not null && compute.Precision == Precision.Int8)
+            throw new UsageException($"--precision int8 has no gradients, and {differentiated} needs them; choose f32 or bf16");
         return new ForwardPassOptions
         {
             Model = new ModelOptions

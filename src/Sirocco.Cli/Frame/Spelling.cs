@@ -76,7 +76,8 @@ internal static class Spelling
     {
         string message = parsed.Errors[0].Message.Trim().TrimEnd('.');
         Command command = parsed.CommandResult.Command;
-        if (command.Options.FirstOrDefault(option => option.Required && parsed.GetResult(option) is null or { Implicit: true }) is { } required) message = $"{required.Name} is missing";
+        if (command.Options.FirstOrDefault(option => option.Required && parsed.GetResult(option) is null or { Implicit: true }) is { } required)
+            message = $"{required.Name} is missing";
         foreach (Argument argument in command.Arguments)
         {
             if (parsed.GetResult(argument) is null or { Tokens.Count: 0 } && argument.Arity.MinimumNumberOfValues > 0)

@@ -47,7 +47,10 @@ internal sealed class Facts
             unit++;
         }
 
-        return string.Create(CultureInfo.InvariantCulture, $"{(unit == 0 ? bytes.ToString(CultureInfo.InvariantCulture) : size.ToString(size >= 100 ? "0" : "0.0", CultureInfo.InvariantCulture))} {units[unit]}");
+        return string.Create(
+            CultureInfo.InvariantCulture,
+            $"{(unit == 0 ? bytes.ToString(CultureInfo.InvariantCulture) : size.ToString(size >= 100 ? "0" : "0.0", CultureInfo.InvariantCulture))} "
+                + $"{units[unit]}");
     }
 
     private static void Write(Utf8JsonWriter writer, object value)

@@ -40,7 +40,9 @@ internal sealed class JsonRecord : IDisposable
         throw new InvalidDataException($"{place} is not a JSON object; every line must be one such as {{\"text\": \"…\"}}");
     }
 
-    /// <summary>The string under <paramref name="key"/>, or null where there is none. Half a surrogate pair, which JSON can escape and no text holds, is U+FFFD.</summary>
+    /// <summary>
+    /// The string under <paramref name="key"/>, or null where there is none. Half a surrogate pair, which JSON can escape and no text holds, is U+FFFD.
+    /// </summary>
     public string? OptionalText(string key)
     {
         if (!document.RootElement.TryGetProperty(key, out JsonElement value) || value.ValueKind == JsonValueKind.Null) return null;
@@ -51,7 +53,8 @@ internal sealed class JsonRecord : IDisposable
         }
         catch (InvalidOperationException)
         {
-            return JsonText.Repair(JsonMarshal.GetRawUtf8Value(value)) ?? throw new InvalidDataException($"{place}: \"{key}\" is not valid UTF-8; repair the text");
+            return JsonText.Repair(JsonMarshal.GetRawUtf8Value(value))
+                ?? throw new InvalidDataException($"{place}: \"{key}\" is not valid UTF-8; repair the text");
         }
     }
 

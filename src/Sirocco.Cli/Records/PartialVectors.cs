@@ -35,7 +35,8 @@ internal sealed class PartialVectors : IDisposable
     {
         FileInfo text = new(input);
         EmbedderOptions arithmetic = options with { Threads = 0, BatchTokens = 1 };
-        return Frame.Failure.OneLine($"{ModelFingerprint.Of(model, options.Adapter)} {Path.GetFullPath(input)} {text.Length} {text.LastWriteTimeUtc.Ticks} {arithmetic}");
+        return Frame.Failure.OneLine(
+            $"{ModelFingerprint.Of(model, options.Adapter)} {Path.GetFullPath(input)} {text.Length} {text.LastWriteTimeUtc.Ticks} {arithmetic}");
     }
 
     public static PartialVectors Open(string path, string description, int dimensions)

@@ -158,7 +158,8 @@ internal sealed class QuantisedVectors
         this.type = type;
         if (type is FeatureType.Binary or FeatureType.UBinary)
         {
-            bytes = [.. vectors.Select(vector => type == FeatureType.UBinary ? EmbeddingQuantization.ToBits(vector) : Unsigned(EmbeddingQuantization.ToSignedBits(vector)))];
+            bytes = [.. vectors.Select(
+                vector => type == FeatureType.UBinary ? EmbeddingQuantization.ToBits(vector) : Unsigned(EmbeddingQuantization.ToSignedBits(vector)))];
         }
         else if (type != FeatureType.Float && vectors.Count > 0)
         {

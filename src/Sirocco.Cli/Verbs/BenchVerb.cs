@@ -18,9 +18,14 @@ internal sealed class BenchVerb : Verb
         HelpName = "SHAPE|MODEL",
     };
 
-    private readonly Option<int?> tokens = CommonOptions.Integer("--tokens", "N", 1, 1 << 20, "Tokens of each sequence (embed: 512, train: 64 of queries and 128 of passages)");
+    private readonly Option<int?> tokens = CommonOptions.Integer(
+        "--tokens", "N", 1, 1 << 20, "Tokens of each sequence (embed: 512, train: 64 of queries and 128 of passages)");
     private readonly Option<int?> sequences = CommonOptions.Integer("--sequences", "N", 1, 1 << 16, "Sequences at once (embed: 1, train: 8 queries)");
-    private readonly Option<string?> input = new("--input") { Description = "tokenize: texts, .txt or .jsonl, also .gz [the demo's corpus]", HelpName = "FILE" };
+    private readonly Option<string?> input = new("--input")
+    {
+        Description = "tokenize: texts, .txt or .jsonl, also .gz [the demo's corpus]",
+        HelpName = "FILE",
+    };
     private readonly Option<int?> runs = CommonOptions.Integer("--runs", "N", 1, 10_000, "Runs after the warm-up (default: three, more where they are short)");
     private readonly Option<bool> neighbour = new("--neighbour") { Description = "gemm: oneDNN in the same run, where libdnnl.so.2 is installed" };
 
@@ -33,7 +38,8 @@ internal sealed class BenchVerb : Verb
             new Example("one core's tokenizing of your own texts", "./sirocco bench tokenize --shape ./ministral-3b --input texts.txt --json"))
     {
         Add(kind);
-        foreach (Option option in (Option[])[shape, tokens, sequences, CommonOptions.Precision, CommonOptions.Threads, CommonOptions.Device, input, runs, neighbour, deterministic]) Add(option);
+        foreach (Option option in (Option[])[shape, tokens, sequences, CommonOptions.Precision, CommonOptions.Threads, CommonOptions.Device, input, runs,
+            neighbour, deterministic]) Add(option);
     }
 
     public override int Run(Invocation invocation)
@@ -59,7 +65,8 @@ internal sealed class BenchVerb : Verb
             "embed" => EmbedBench.Run(settings),
             "train" => TrainBench.Run(settings),
             "tokenize" => TokenizeBench.Run(settings),
-            _ => throw new UsageException($"there is no benchmark '{what}'; {(NearestWord.Find(what, Kinds) is { } near ? $"did you mean {near}?" : $"there are {string.Join(", ", Kinds)}")}"),
+            _ => throw new UsageException($"there is no benchmark '{what}'; "
+                + $"{(NearestWord.Find(what, Kinds) is { } near ? $"did you mean {near}?" : $"there are {string.Join(", ", Kinds)}")}"),
         };
         Facts facts = new Facts().Add("bench", what);
         foreach ((string name, object value) in found.Settings) facts.Add(name, value);

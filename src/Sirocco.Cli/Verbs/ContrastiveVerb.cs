@@ -11,7 +11,10 @@ namespace Sirocco.Cli.Verbs;
 internal sealed class ContrastiveVerb : Verb
 {
     private readonly Argument<string> model = new("MODEL") { Description = "A model folder, a .gguf file or a hub id" };
-    private readonly Argument<string> input = new("INPUT") { Description = "safetensors with q_input_ids, q_mask [B,S] and p_input_ids, p_mask [B·N,S'], each query's positive first" };
+    private readonly Argument<string> input = new("INPUT")
+    {
+        Description = "safetensors with q_input_ids, q_mask [B,S] and p_input_ids, p_mask [B·N,S'], each query's positive first",
+    };
     private readonly Argument<string> output = new("OUTPUT") { Description = "safetensors that receives scores, loss and grad.*" };
     private readonly Option<double?> temperature = CommonOptions.Number("--temperature", "T", "Scores are divided by it");
     private readonly Option<bool> inBatchNegatives = new("--in-batch-negatives") { Description = "Score each query against the passages of all queries" };
@@ -20,7 +23,9 @@ internal sealed class ContrastiveVerb : Verb
     public ContrastiveVerb()
         : base("contrastive", "Computes one contrastive training step without updating the model: scores, loss and the gradient of every weight.",
             new Example("each query against its own passages", "./sirocco contrastive ./ministral batch.safetensors step.safetensors --temperature 0.02"),
-            new Example("against all passages of the batch, pooled from the last token", "./sirocco contrastive ./ministral batch.safetensors step.safetensors --temperature 0.05 --in-batch-negatives --pooling last"))
+            new Example(
+                "against all passages of the batch, pooled from the last token",
+                "./sirocco contrastive ./ministral batch.safetensors step.safetensors --temperature 0.05 --in-batch-negatives --pooling last"))
     {
         temperature.Required = true;
         Add(model);
@@ -36,7 +41,10 @@ internal sealed class ContrastiveVerb : Verb
         double given = invocation.Get(temperature)!.Value;
         float t = (float)given;
         if (!(t > 0) || !float.IsFinite(t) || !float.IsFinite(1 / t))
-            throw new UsageException(string.Create(CultureInfo.InvariantCulture, $"--temperature takes a number above 0 within the range of float32, not {given}"));
+        {
+            throw new UsageException(
+                string.Create(CultureInfo.InvariantCulture, $"--temperature takes a number above 0 within the range of float32, not {given}"));
+        }
         string place = DataFiles.RequirePlace("OUTPUT", invocation.Get(output), "file");
         ForwardPassOptions options = network.Read(invocation, "contrastive");
         using TensorArchive tensors = SafetensorsFile.Open(invocation.Get(input));

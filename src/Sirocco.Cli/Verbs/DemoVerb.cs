@@ -14,11 +14,14 @@ internal sealed class DemoVerb : Verb
     private const int QueryHits = 5;
 
     private readonly Option<double?> minutes = CommonOptions.Number("--minutes", "N", "Time spent training, 2 if not given; 4 are enough");
-    private readonly Option<int?> steps = CommonOptions.Integer("--steps", "N", 1, int.MaxValue, "Steps of training instead of minutes: the same seed and threads then give the same weights each time");
+    private readonly Option<int?> steps = CommonOptions.Integer(
+        "--steps", "N", 1, int.MaxValue, "Steps of training instead of minutes: the same seed and threads then give the same weights each time");
     private readonly Option<string?> query = new("--query") { Description = "Search with the last demo's model at once, without training", HelpName = "TEXT" };
     private readonly Option<string?> model = new("--model") { Description = "Start from this model folder instead of random weights", HelpName = "DIR" };
-    private readonly Option<int?> documents = CommonOptions.Integer("--documents", "N", 1, int.MaxValue, "Search only so many documents (default: all 35,629, with --model 2,000)");
-    private readonly Option<string> output = new("--output", "-o") { Description = "Folder for the model, its index and the plot", HelpName = "DIR", DefaultValueFactory = _ => "demo-output" };
+    private readonly Option<int?> documents = CommonOptions.Integer(
+        "--documents", "N", 1, int.MaxValue, "Search only so many documents (default: all 35,629, with --model 2,000)");
+    private readonly Option<string> output =
+        new("--output", "-o") { Description = "Folder for the model, its index and the plot", HelpName = "DIR", DefaultValueFactory = _ => "demo-output" };
 
     public DemoVerb()
         : base("demo", "Trains a small search model for two minutes on 24,069 package descriptions, compares it with BM25, and searches with it.",
@@ -26,7 +29,8 @@ internal sealed class DemoVerb : Verb
             new Example("search again with what it left", "./sirocco demo --query \"play chess against the computer\""),
             new Example("four minutes, into a folder of your own", "./sirocco demo --minutes 4 --output ./package-search"))
     {
-        foreach (Option option in (Option[])[minutes, steps, query, model, documents, output, CommonOptions.Precision, CommonOptions.Threads, CommonOptions.Seed]) Add(option);
+        foreach (Option option in (Option[])[minutes, steps, query, model, documents, output, CommonOptions.Precision, CommonOptions.Threads,
+            CommonOptions.Seed]) Add(option);
     }
 
     /// <summary>The data beside the program, where the build puts it.</summary>
@@ -43,7 +47,8 @@ internal sealed class DemoVerb : Verb
 
         if (invocation.Get(minutes) is not null && invocation.Get(steps) is not null) throw new UsageException("give --minutes or --steps, not both");
         double duration = invocation.Get(minutes) ?? 2;
-        if (duration is not (> 0 and <= 24 * 60)) throw new UsageException($"--minutes takes a number above 0, at most a day, not {duration.ToString(CultureInfo.InvariantCulture)}");
+        if (duration is not (> 0 and <= 24 * 60))
+            throw new UsageException($"--minutes takes a number above 0, at most a day, not {duration.ToString(CultureInfo.InvariantCulture)}");
         DemonstrationReport report = Train(invocation, new DemonstrationOptions
         {
             DataFolder = DataFolder,
@@ -80,7 +85,8 @@ internal sealed class DemoVerb : Verb
                 Step = step =>
                 {
                     tokens += step.Tokens;
-                    (line ??= invocation.Progress("  training", "tokens")).Report(tokens, string.Create(CultureInfo.InvariantCulture, $"step {step.Step}, loss {step.Loss:0.000}"), step.Progress);
+                    (line ??= invocation.Progress("  training", "tokens"))
+                        .Report(tokens, string.Create(CultureInfo.InvariantCulture, $"step {step.Step}, loss {step.Loss:0.000}"), step.Progress);
                 },
             }, invocation.Cancellation);
         }
@@ -95,11 +101,17 @@ internal sealed class DemoVerb : Verb
         CultureInfo invariant = CultureInfo.InvariantCulture;
         output.WriteLine();
         output.WriteLine(string.Create(invariant,
-            $"{report.Steps:N0} steps, {report.Epochs:0.0} epochs, {report.Tokens / 1e6:0.0} million tokens in {report.TrainingSeconds:0} s ({report.Tokens / report.TrainingSeconds:N0} tokens/s); {report.Parameters / 1e6:0.0} million parameters"));
+            $"{report.Steps:N0} steps, {report.Epochs:0.0} epochs, {report.Tokens / 1e6:0.0} million tokens in {report.TrainingSeconds:0} s "
+                + $"({report.Tokens / report.TrainingSeconds:N0} tokens/s); {report.Parameters / 1e6:0.0} million parameters"));
         output.WriteLine();
         output.WriteLine(string.Create(invariant, $"{report.Queries:N0} test queries, {report.Documents:N0} documents"));
         output.WriteLine("                     MRR@10  Recall@10  nDCG@10");
-        foreach ((string name, SearchQuality quality) in new[] { ("encoder, untrained", report.Untrained), ("encoder, trained", report.Trained), ("BM25", report.Bm25) })
+        foreach ((string name, SearchQuality quality) in new[]
+        {
+            ("encoder, untrained", report.Untrained),
+            ("encoder, trained", report.Trained),
+            ("BM25", report.Bm25),
+        })
         {
             output.WriteLine(string.Create(invariant, $"{name,-20} {quality.MrrAt10,6:0.000} {quality.RecallAt10,10:0.000} {quality.NdcgAt10,8:0.000}"));
         }
@@ -118,7 +130,8 @@ internal sealed class DemoVerb : Verb
 
     private static void WriteJson(Invocation invocation, DemonstrationReport report, string folder)
     {
-        Facts Quality(SearchQuality quality) => new Facts().Add("mrr@10", quality.MrrAt10).Add("recall@10", quality.RecallAt10).Add("ndcg@10", quality.NdcgAt10);
+        Facts Quality(SearchQuality quality) =>
+            new Facts().Add("mrr@10", quality.MrrAt10).Add("recall@10", quality.RecallAt10).Add("ndcg@10", quality.NdcgAt10);
         new Facts()
             .Add("folder", folder)
             .Add("index", Path.Combine(folder, Demonstration.IndexFolder))
@@ -139,10 +152,17 @@ internal sealed class DemoVerb : Verb
 
     private static void Search(Invocation invocation, string folder, string text)
     {
-        if (!Directory.Exists(Path.Combine(folder, Demonstration.IndexFolder))) throw new DirectoryNotFoundException($"{folder}: holds no demo's model yet; run `sirocco demo` first, or name its folder with --output");
+        if (!Directory.Exists(Path.Combine(folder, Demonstration.IndexFolder)))
+            throw new DirectoryNotFoundException($"{folder}: holds no demo's model yet; run `sirocco demo` first, or name its folder with --output");
         using SemanticIndex index = SemanticIndex.Open(folder, new SearchOptions { Model = folder, Threads = invocation.Threads ?? 0 });
         IReadOnlyList<SearchHit> hits = index.Search([text], QueryHits, cancellation: invocation.Cancellation)[0];
-        if (invocation.Json) new Facts().Add("query", text).Add("results", hits.Select(hit => new Facts().Add("id", hit.Id).Add("score", hit.Score).Add("text", hit.Text)).ToList()).WriteJson(invocation.Terminal.Output);
+        if (invocation.Json)
+        {
+            new Facts()
+                .Add("query", text)
+                .Add("results", hits.Select(hit => new Facts().Add("id", hit.Id).Add("score", hit.Score).Add("text", hit.Text)).ToList())
+                .WriteJson(invocation.Terminal.Output);
+        }
         else WriteHits(invocation.Terminal.OutputWriter, hits);
     }
 

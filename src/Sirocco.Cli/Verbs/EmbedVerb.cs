@@ -10,19 +10,36 @@ internal sealed class EmbedVerb : Verb
 {
     private readonly Argument<string> model = new("MODEL") { Description = "A model folder, a .gguf file or a hub id" };
     private readonly Argument<string[]> texts = new("TEXT") { Description = "Texts to embed; without any, --input is read", Arity = ArgumentArity.ZeroOrMore };
-    private readonly Option<string?> input = new("--input") { Description = ".txt (a text a line) or .jsonl (text, or title and text), also .gz; - is standard input", HelpName = "FILE" };
-    private readonly Option<string?> output = new("--output") { Description = ".jsonl (the record and its embedding), .npy or .safetensors; - is standard output as .jsonl", HelpName = "FILE" };
-    private readonly Option<string?> promptName = new("--prompt-name") { Description = "Put the model's prompt of that name before each text, such as query or document", HelpName = "NAME" };
+    private readonly Option<string?> input = new("--input")
+    {
+        Description = ".txt (a text a line) or .jsonl (text, or title and text), also .gz; - is standard input",
+        HelpName = "FILE",
+    };
+    private readonly Option<string?> output = new("--output")
+    {
+        Description = ".jsonl (the record and its embedding), .npy or .safetensors; - is standard output as .jsonl",
+        HelpName = "FILE",
+    };
+    private readonly Option<string?> promptName = new("--prompt-name")
+    {
+        Description = "Put the model's prompt of that name before each text, such as query or document",
+        HelpName = "NAME",
+    };
     private readonly Option<string?> prompt = new("--prompt") { Description = "Put this before each text", HelpName = "STR" };
-    private readonly Option<string> embeddingType = CommonOptions.Choice("--embedding-type", "float", "Type of the features", "float", "int8", "uint8", "binary", "ubinary");
+    private readonly Option<string> embeddingType = CommonOptions.Choice(
+        "--embedding-type", "float", "Type of the features", "float", "int8", "uint8", "binary", "ubinary");
     private readonly Option<bool> resume = new("--resume") { Description = "Keep what is done in OUTPUT.partial, and go on from there when it exists" };
     private readonly EncoderOptions encoder = new();
 
     public EmbedVerb()
         : base("embed", "Turns texts into vectors whose inner products say how alike they are.",
             new Example("two texts, vectors as JSON Lines", """./sirocco embed ./demo-output "disk usage analyser" "show what fills the disk" """.TrimEnd()),
-            new Example("a corpus to a NumPy matrix, going on after an interruption", "./sirocco embed nvidia/Nemotron-3-Embed-1B --input corpus.jsonl --output corpus.npy --prompt-name document --resume"),
-            new Example("any causal checkpoint as a bidirectional encoder, int8 weights", "./sirocco embed ./ministral-3b --input texts.txt --pooling avg --precision int8 --output -"))
+            new Example(
+                "a corpus to a NumPy matrix, going on after an interruption",
+                "./sirocco embed nvidia/Nemotron-3-Embed-1B --input corpus.jsonl --output corpus.npy --prompt-name document --resume"),
+            new Example(
+                "any causal checkpoint as a bidirectional encoder, int8 weights",
+                "./sirocco embed ./ministral-3b --input texts.txt --pooling avg --precision int8 --output -"))
     {
         Add(model);
         Add(texts);
@@ -38,15 +55,19 @@ internal sealed class EmbedVerb : Verb
         if (invocation.Get(prompt) is not null && invocation.Get(promptName) is not null) throw new UsageException("give --prompt or --prompt-name, not both");
         string? to = invocation.Get(output);
         bool resuming = invocation.Get(resume);
-        if (resuming && (from is null or DataFiles.Standard || to is null or DataFiles.Standard)) throw new UsageException("--resume needs --input FILE and --output FILE");
+        if (resuming && (from is null or DataFiles.Standard || to is null or DataFiles.Standard))
+            throw new UsageException("--resume needs --input FILE and --output FILE");
 
-        EmbedderOptions options = encoder.Read(invocation) with { PromptName = invocation.Get(promptName), Prompt = invocation.Get(prompt), Adapter = invocation.Adapter() };
+        EmbedderOptions options =
+            encoder.Read(invocation) with { PromptName = invocation.Get(promptName), Prompt = invocation.Get(prompt), Adapter = invocation.Adapter() };
         string folder = invocation.Model(invocation.Get(model));
         using TextSource source = from is null ? new TextSource(words) : new TextSource(from, cancellation: invocation.Cancellation);
         using Embedder embedder = Invocation.Load(() => Embedder.FromPretrained(folder, options));
         if (embedder.Notice is { } notice) invocation.Notice("note: " + notice);
         using VectorOutput vectors = VectorOutput.Open(to, embedder.Dimensions, Type(invocation.Get(embeddingType)!), invocation.Terminal);
-        using PartialVectors? partial = resuming ? PartialVectors.Open(to + ".partial", PartialVectors.Describe(folder, from!, options), embedder.Dimensions) : null;
+        using PartialVectors? partial = resuming
+            ? PartialVectors.Open(to + ".partial", PartialVectors.Describe(folder, from!, options), embedder.Dimensions)
+            : null;
         if (partial is { Count: > 0 }) invocation.Notice($"{partial.Count} texts are embedded already");
         Write(invocation, embedder, source, vectors, partial);
         vectors.Commit();

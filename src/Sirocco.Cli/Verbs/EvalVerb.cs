@@ -127,7 +127,8 @@ internal sealed class EvalVerb : Verb
         Add(inputs);
         Option[] options =
         [
-            corpus, queries, qrels, pairs, metrics, bm25, dimensions, store, precision, queryPrompt, prompt, top, maxQueries, rerank, candidates, compare, missing, output, perQuery,
+            corpus, queries, qrels, pairs, metrics, bm25, dimensions, store, precision, queryPrompt, prompt, top, maxQueries, rerank, candidates, compare,
+            missing, output, perQuery,
             CommonOptions.Adapter,
         ];
         foreach (Option option in options) Add(option);
@@ -154,7 +155,8 @@ internal sealed class EvalVerb : Verb
         EvaluationData data = Read(invocation, subjects);
         EvaluationRuns runs = new(invocation, data, new ModelSearchOptions
         {
-            Top = invocation.Get(top) ?? Math.Max(SearchDepth.Of(measured), invocation.Get(rerank) is null ? 0 : invocation.Get(candidates) ?? EvaluationRuns.DefaultCandidates),
+            Top = invocation.Get(top)
+                ?? Math.Max(SearchDepth.Of(measured), invocation.Get(rerank) is null ? 0 : invocation.Get(candidates) ?? EvaluationRuns.DefaultCandidates),
             QueryPrompt = invocation.Get(queryPrompt),
             DocumentPrompt = invocation.Get(prompt),
             NormalizeCuts = options.Normalize,
@@ -185,13 +187,19 @@ internal sealed class EvalVerb : Verb
         bool readsCorpus = subjects.Any(subject => subject.Kind == SubjectKind.Model) || invocation.Get(bm25) || invocation.Get(rerank) is not null;
         if ((searches || invocation.Get(rerank) is not null) && questions is null) throw new UsageException("give the queries with --queries FILE");
         if (readsCorpus && documents is null) throw new UsageException("give the documents with --corpus FILE");
-        if (questions is null && judgements is null) throw new UsageException("give judgements with --qrels FILE, or --queries FILE whose records name their positives");
+        if (questions is null && judgements is null)
+            throw new UsageException("give judgements with --qrels FILE, or --queries FILE whose records name their positives");
         RetrievalQueries? asked = questions is null ? null : RetrievalQueries.Load(questions, judgements, invocation.Get(maxQueries));
         Corpus? known = readsCorpus ? EvaluationCorpus.Load(documents!, invocation.Cancellation) : null;
         if (known is not null && asked!.MissingFrom(known) is { Count: > 0 } missingDocuments)
         {
-            if (judgements is null) throw new InvalidDataException($"{questions} names the document '{missingDocuments.First}', which {documents} lacks; add it or remove the query");
-            invocation.Notice(string.Create(CultureInfo.InvariantCulture, $"note: {documents} lacks {missingDocuments.Count:N0} relevant documents of {judgements}, such as '{missingDocuments.First}'; they count as not found"));
+            if (judgements is null)
+            {
+                throw new InvalidDataException(
+                    $"{questions} names the document '{missingDocuments.First}', which {documents} lacks; add it or remove the query");
+            }
+            invocation.Notice(string.Create(CultureInfo.InvariantCulture, $"note: {documents} lacks {missingDocuments.Count:N0} relevant documents of "
+                + $"{judgements}, such as '{missingDocuments.First}'; they count as not found"));
         }
 
         return new EvaluationData(known, asked?.Judged ?? [], asked?.Judgements ?? RelevanceJudgements.Load(judgements!));

@@ -10,7 +10,10 @@ namespace Sirocco.Cli.Verbs;
 internal sealed class ForwardVerb : Verb
 {
     private readonly Argument<string> model = new("MODEL") { Description = "A model folder, a .gguf file or a hub id" };
-    private readonly Argument<string> input = new("INPUT") { Description = "safetensors with input_ids [B,S] or inputs_embeds [B,S,H], and if wanted attention_mask, position_ids, labels [B,S]" };
+    private readonly Argument<string> input = new("INPUT")
+    {
+        Description = "safetensors with input_ids [B,S] or inputs_embeds [B,S,H], and if wanted attention_mask, position_ids, labels [B,S]",
+    };
     private readonly Argument<string> output = new("OUTPUT") { Description = "safetensors that receives the outputs, all f32" };
 
     private readonly Option<string?> outputs = new("--outputs")
@@ -24,7 +27,9 @@ internal sealed class ForwardVerb : Verb
     public ForwardVerb()
         : base("forward", "Runs a network on token ids and writes what it gives, for checking numbers against other implementations.",
             new Example("logits of a causal model in f32", "./sirocco forward ./llama input.safetensors output.safetensors --precision f32"),
-            new Example("pooled vectors and all hidden states", "./sirocco forward ./ministral input.safetensors output.safetensors --bidirectional --pooling avg --outputs embedding,hidden_states"),
+            new Example(
+                "pooled vectors and all hidden states",
+                "./sirocco forward ./ministral input.safetensors output.safetensors --bidirectional --pooling avg --outputs embedding,hidden_states"),
             new Example("the loss of labels and its gradients", "./sirocco forward ./llama input.safetensors output.safetensors --outputs loss,grads"))
     {
         Add(model);
@@ -43,7 +48,8 @@ internal sealed class ForwardVerb : Verb
         ForwardPassOptions options = network.Read(invocation, differentiated is null ? null : $"--outputs {differentiated}") with { Outputs = names };
         options = options with { Model = options.Model with { Adapter = invocation.Adapter() } };
         using TensorArchive tensors = SafetensorsFile.Open(invocation.Get(input));
-        SafetensorsWriter.Write(place, ForwardPass.Run(invocation.Model(invocation.Get(model)), tensors, options, invocation.Cancellation), null, invocation.Cancellation);
+        SafetensorsWriter.Write(
+            place, ForwardPass.Run(invocation.Model(invocation.Get(model)), tensors, options, invocation.Cancellation), null, invocation.Cancellation);
         return ExitStatus.Success;
     }
 
@@ -54,7 +60,9 @@ internal sealed class ForwardVerb : Verb
         string known = string.Join(", ", ForwardPass.OutputNames);
         if (names.Length == 0) throw new UsageException($"--outputs names no output; there are {known}");
         if (names.FirstOrDefault(name => !ForwardPass.OutputNames.Contains(name)) is not { } unknown) return names;
-        if (unknown == "image_features") throw new NotSupportedException("--outputs image_features needs a vision tower, which is not supported yet; leave it out");
-        throw new UsageException($"there is no output '{unknown}'; {(NearestWord.Find(unknown, ForwardPass.OutputNames) is { } near ? $"did you mean {near}?" : $"there are {known}")}");
+        if (unknown == "image_features")
+            throw new NotSupportedException("--outputs image_features needs a vision tower, which is not supported yet; leave it out");
+        throw new UsageException($"there is no output '{unknown}'; "
+            + $"{(NearestWord.Find(unknown, ForwardPass.OutputNames) is { } near ? $"did you mean {near}?" : $"there are {known}")}");
     }
 }

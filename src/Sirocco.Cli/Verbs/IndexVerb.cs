@@ -10,12 +10,24 @@ namespace Sirocco.Cli.Verbs;
 internal sealed class IndexVerb : Verb
 {
     private readonly Argument<string> model = new("MODEL") { Description = "A model folder, a .gguf file or a hub id" };
-    private readonly Argument<string> corpus = new("CORPUS") { Description = "Records with text, or title and text, and if wanted id: .jsonl, or .txt with a text a line, also .gz; - is standard input" };
+    private readonly Argument<string> corpus = new("CORPUS")
+    {
+        Description = "Records with text, or title and text, and if wanted id: .jsonl, or .txt with a text a line, also .gz; - is standard input",
+    };
     private readonly Argument<string> index = new("INDEX") { Description = "Folder to make; an index of that name is replaced when the new one is complete" };
-    private readonly Option<string> store = CommonOptions.Choice("--store", "f32", "How vectors are kept: exact, a byte a feature, or bits to choose candidates that bytes then score", "f32", "int8", "binary");
-    private readonly Option<string?> promptName = new("--prompt-name") { Description = "Name of the model's prompt for documents [document or passage, where it has one]", HelpName = "NAME" };
+    private readonly Option<string> store = CommonOptions.Choice(
+        "--store", "f32", "How vectors are kept: exact, a byte a feature, or bits to choose candidates that bytes then score", "f32", "int8", "binary");
+    private readonly Option<string?> promptName = new("--prompt-name")
+    {
+        Description = "Name of the model's prompt for documents [document or passage, where it has one]",
+        HelpName = "NAME",
+    };
     private readonly Option<string?> prompt = new("--prompt") { Description = "Put this before each text", HelpName = "STR" };
-    private readonly Option<string?> queryPrompt = new("--query-prompt") { Description = "Put this before each query of a search [the model's prompt for queries]", HelpName = "STR" };
+    private readonly Option<string?> queryPrompt = new("--query-prompt")
+    {
+        Description = "Put this before each query of a search [the model's prompt for queries]",
+        HelpName = "STR",
+    };
     private readonly EncoderOptions encoder = new();
 
     public IndexVerb()
@@ -50,7 +62,10 @@ internal sealed class IndexVerb : Verb
         progress.Dispose();
         invocation.Notice(string.Create(CultureInfo.InvariantCulture, $"{build.Records:N0} records of {embedder.Dimensions} features are in {place}"));
         if (build.FirstRepeatedId is { } repeated)
-            invocation.Notice($"note: {build.RepeatedIds} records have the id of an earlier one, '{Failure.OneLine(repeated)}' first; a search gives each of them, under the same id");
+        {
+            invocation.Notice($"note: {build.RepeatedIds} records have the id of an earlier one, '{Failure.OneLine(repeated)}' first; "
+                + "a search gives each of them, under the same id");
+        }
         if (embedder.TextsCut > 0) invocation.Notice($"note: {embedder.TextsCut} texts were longer than {embedder.MaxLength} tokens and were cut");
         return ExitStatus.Success;
     }
@@ -60,5 +75,6 @@ internal sealed class IndexVerb : Verb
         source.Read().Select((record, place) => new IndexRecord(record.Id ?? place.ToString(CultureInfo.InvariantCulture), record.Text));
 
     private static string PromptNamed(Embedder embedder, string name) => embedder.Prompts.TryGetValue(name, out string? found) ? found
-        : throw new UsageException($"--prompt-name {name}: the model has {(embedder.Prompts.Count == 0 ? "no prompts" : "the prompts " + string.Join(", ", embedder.Prompts.Keys))}");
+        : throw new UsageException(
+            $"--prompt-name {name}: the model has {(embedder.Prompts.Count == 0 ? "no prompts" : "the prompts " + string.Join(", ", embedder.Prompts.Keys))}");
 }

@@ -13,17 +13,23 @@ internal sealed class MineVerb : Verb, ITakesOverrides
         "mine",
         "configuration",
         "A YAML configuration with a section mining; then overrides such as --mining.hard_neg_margin 0.9",
-        ". Beyond the original: mining.corpus (a file of documents that queries name by id), mining.index (their vectors, made by sirocco index), mining.finite_only, "
-            + "mining.drop_equal_texts (no negatives with a positive's text), mining.reranker and mining.reranker_margin, data.positions columns|tokens, and inline records (.jsonl) "
-            + "as mining.train_qa_file_path");
+        ". Beyond the original: mining.corpus (a file of documents that queries name by id), mining.index (their vectors, made by sirocco index), "
+            + "mining.finite_only, mining.drop_equal_texts (no negatives with a positive's text), mining.reranker and mining.reranker_margin, "
+            + "data.positions columns|tokens, and inline records (.jsonl) as mining.train_qa_file_path");
 
     public MineVerb()
         : base("mine", "Mines hard negatives: for each question of a training file, documents that the model ranks high and that are no answers.",
-            new Example("a configuration as published, on a model and data of your own", "./sirocco mine mining_config.yaml --mining.model_name_or_path ./encoder"
-                + " --mining.train_qa_file_path train.json --mining.train_file_output_path mined.json"),
-            new Example("resumable, with a second opinion on what is too good to be a negative", "./sirocco mine mining_config.yaml --mining.cache_embeddings_dir cache"
-                + " --mining.reranker ./reranker --mining.drop_equal_texts true"),
-            new Example("no more negatives than there are; the original completes lists with scores of -Infinity", "./sirocco mine mining_config.yaml --mining.finite_only true --json"))
+            new Example(
+                "a configuration as published, on a model and data of your own",
+                "./sirocco mine mining_config.yaml --mining.model_name_or_path ./encoder"
+                    + " --mining.train_qa_file_path train.json --mining.train_file_output_path mined.json"),
+            new Example(
+                "resumable, with a second opinion on what is too good to be a negative",
+                "./sirocco mine mining_config.yaml --mining.cache_embeddings_dir cache"
+                    + " --mining.reranker ./reranker --mining.drop_equal_texts true"),
+            new Example(
+                "no more negatives than there are; the original completes lists with scores of -Infinity",
+                "./sirocco mine mining_config.yaml --mining.finite_only true --json"))
     {
         recipe.AddTo(this, CommonOptions.Precision, CommonOptions.Threads, CommonOptions.Device);
     }
@@ -57,12 +63,14 @@ internal sealed class MineVerb : Verb, ITakesOverrides
         if (report.Margins is { } margins)
         {
             facts.Add("positive_minus_hardest_negative", new Facts()
-                .Add("mean", margins.Mean).Add("least", margins.Least).Add("p10", margins.Tenth).Add("median", margins.Median).Add("p90", margins.NinetiethPercentile).Add("greatest", margins.Greatest)
+                .Add("mean", margins.Mean).Add("least", margins.Least).Add("p10", margins.Tenth).Add("median", margins.Median)
+                .Add("p90", margins.NinetiethPercentile).Add("greatest", margins.Greatest)
                 .Add("share_below_zero", margins.NegativeShare));
         }
 
         if (report.Reused > 0) facts.Add("vectors_from_cache", report.Reused);
-        if (report.Tokens > 0) facts.Add("tokens_encoded", report.Tokens).Add("tokens_per_second", Math.Round(report.Tokens / report.EncodingTime.TotalSeconds, 1));
+        if (report.Tokens > 0)
+            facts.Add("tokens_encoded", report.Tokens).Add("tokens_per_second", Math.Round(report.Tokens / report.EncodingTime.TotalSeconds, 1));
         return facts.Add("output", report.Output);
     }
 

@@ -19,7 +19,8 @@ internal sealed class PlotVerb : Verb
     };
 
     private readonly Option<string> axis = CommonOptions.Choice("--x", "step", "What the curves lie over", "step", "tokens", "time");
-    private readonly Option<int?> smooth = CommonOptions.Integer("--smooth", "N", 1, 1 << 24, "Steps that the running mean goes over; 1 for none (default: a twentieth of the run, at most 50)");
+    private readonly Option<int?> smooth = CommonOptions.Integer(
+        "--smooth", "N", 1, 1 << 24, "Steps that the running mean goes over; 1 for none (default: a twentieth of the run, at most 50)");
     private readonly Option<bool> log = new("--log") { Description = "A logarithmic scale for the values" };
     private readonly Option<string?> title = new("--title") { Description = "Above the picture", HelpName = "TEXT" };
     private readonly Option<int?> width = CommonOptions.Integer("--width", "PIXELS", 300, 8192, "How wide (default: 1200)");
@@ -39,8 +40,10 @@ internal sealed class PlotVerb : Verb
     {
         string path = invocation.Get(output)!;
         bool png = path.EndsWith(".png", StringComparison.OrdinalIgnoreCase);
-        if (!png && !path.EndsWith(".svg", StringComparison.OrdinalIgnoreCase)) throw new UsageException($"--output takes a name that ends in .svg or .png, not '{path}'");
-        string[] named = [.. (invocation.Get(metrics) ?? []).SelectMany(word => word.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))];
+        if (!png && !path.EndsWith(".svg", StringComparison.OrdinalIgnoreCase))
+            throw new UsageException($"--output takes a name that ends in .svg or .png, not '{path}'");
+        string[] named =
+            [.. (invocation.Get(metrics) ?? []).SelectMany(word => word.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))];
         RunPlot plot = new()
         {
             Metrics = named.Length > 0 ? named : ["loss"],

@@ -11,9 +11,18 @@ namespace Sirocco.Cli.Verbs;
 /// <summary><c>sirocco tokenize</c>: texts to token ids and back, record by record.</summary>
 internal sealed class TokenizeVerb : Verb
 {
-    private readonly Argument<string> tokenizerPath = new("TOKENIZER") { Description = "A tokenizer.json or tekken.json of any name, a .gguf file, or a folder with one of them" };
-    private readonly Option<string> input = new("--input") { Description = "JSON Lines with \"text\" (or \"ids\"), or a .txt file with a text a line", HelpName = "FILE", DefaultValueFactory = _ => "-" };
-    private readonly Option<string> output = new("--output") { Description = "JSON Lines in the order of the input", HelpName = "FILE", DefaultValueFactory = _ => "-" };
+    private readonly Argument<string> tokenizerPath = new("TOKENIZER")
+    {
+        Description = "A tokenizer.json or tekken.json of any name, a .gguf file, or a folder with one of them",
+    };
+    private readonly Option<string> input = new("--input")
+    {
+        Description = "JSON Lines with \"text\" (or \"ids\"), or a .txt file with a text a line",
+        HelpName = "FILE",
+        DefaultValueFactory = _ => "-",
+    };
+    private readonly Option<string> output =
+        new("--output") { Description = "JSON Lines in the order of the input", HelpName = "FILE", DefaultValueFactory = _ => "-" };
     private readonly Option<bool> noSpecial = new("--no-special") { Description = "Leave out the tokens that the tokenizer puts around a text" };
     private readonly Option<bool> offsets = new("--offsets") { Description = "Add the code points [start, end] that each token stands for" };
     private readonly Option<bool> decode = new("--decode") { Description = "From \"ids\" to \"text\"" };
@@ -32,7 +41,8 @@ internal sealed class TokenizeVerb : Verb
     public override int Run(Invocation invocation)
     {
         bool decoding = invocation.Get(decode);
-        if (decoding && (invocation.Get(offsets) || invocation.Get(noSpecial))) throw new UsageException("--offsets and --no-special are about encoding; leave them out with --decode");
+        if (decoding && (invocation.Get(offsets) || invocation.Get(noSpecial)))
+            throw new UsageException("--offsets and --no-special are about encoding; leave them out with --decode");
         if (!decoding && invocation.Get(skipSpecial)) throw new UsageException("--skip-special is about decoding; give --decode too, or --no-special");
         string from = invocation.Get(input)!;
         Tokenizer tokenizer = ModelTokenizer.Load(invocation.Get(tokenizerPath));

@@ -27,13 +27,15 @@ internal sealed class TrainVerb : Verb, ITakesOverrides
     };
 
     private readonly Option<int?> processes = CommonOptions.Integer("--nproc-per-node", "N", 1, 1 << 16,
-        "Ranks of the original's command lines: their rows, in-batch negatives and mean gradients, computed in this process one after the other; as distributed.dp_size");
+        "Ranks of the original's command lines: "
+            + "their rows, in-batch negatives and mean gradients, computed in this process one after the other; as distributed.dp_size");
 
     public TrainVerb()
         : base("train", "Trains a bi-encoder, a cross-encoder or a student by a recipe.",
             new Example(
                 "a recipe as published, on a model and data of your own",
-                "./sirocco train llama3_2_1b.yaml --model.pretrained_model_name_or_path ./llama --tokenizer.pretrained_model_name_or_path ./llama --dataset.data_dir_list train.jsonl"),
+                "./sirocco train llama3_2_1b.yaml --model.pretrained_model_name_or_path ./llama --tokenizer.pretrained_model_name_or_path ./llama "
+                    + "--dataset.data_dir_list train.jsonl"),
             new Example(
                 "what a recipe will do, and where each value comes from",
                 "./sirocco train llama3_2_1b.yaml --explain --model.pretrained_model_name_or_path ./llama"),
@@ -85,6 +87,8 @@ internal sealed class TrainVerb : Verb, ITakesOverrides
         if (ranks is not > 1) return RecipeFile.ReadTraining(path, overrides);
         ResolvedRecipe<RetrievalRecipe> resolved = RecipeFile.ReadTraining(path, [$"--distributed.dp_size={ranks}", .. overrides]);
         int? own = resolved.Recipe.Distributed.DataParallelSize;
-        return own == ranks ? resolved : throw new UsageException($"--nproc-per-node is {ranks} and --distributed.dp_size {own}; give one of them, or the same number");
+        return own == ranks
+            ? resolved
+            : throw new UsageException($"--nproc-per-node is {ranks} and --distributed.dp_size {own}; give one of them, or the same number");
     }
 }

@@ -71,7 +71,8 @@ internal static class GemmBench
         string[] parts = text.Split('x', '×');
         int[] extents = new int[3];
         bool valid = parts.Length == 3;
-        for (int i = 0; valid && i < 3; i++) valid = int.TryParse(parts[i], NumberStyles.None, CultureInfo.InvariantCulture, out extents[i]) && extents[i] is > 0 and <= 1 << 18;
+        for (int i = 0; valid && i < 3; i++)
+            valid = int.TryParse(parts[i], NumberStyles.None, CultureInfo.InvariantCulture, out extents[i]) && extents[i] is > 0 and <= 1 << 18;
         if (!valid || (long)extents[0] * extents[1] > 1 << 30 || (long)extents[1] * extents[2] > 1 << 30 || (long)extents[0] * extents[2] > 1 << 30)
         {
             throw new UsageException($"--shape {text}: a product is written MxKxN, such as 512x3072x9216, of matrices with at most 2^30 elements");

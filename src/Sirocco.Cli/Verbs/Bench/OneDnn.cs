@@ -37,7 +37,8 @@ internal sealed unsafe partial class OneDnn : IDisposable
         };
         fixed (void** made = &engine) Check(dnnl_engine_create(made, Processor, 0));
         fixed (void** made = &stream) Check(dnnl_stream_create(made, engine, 1));
-        byte* a = stackalloc byte[DescriptorBytes], b = stackalloc byte[DescriptorBytes], c = stackalloc byte[DescriptorBytes], product = stackalloc byte[DescriptorBytes];
+        byte* a = stackalloc byte[DescriptorBytes], b = stackalloc byte[DescriptorBytes], c = stackalloc byte[DescriptorBytes],
+            product = stackalloc byte[DescriptorBytes];
         Describe(a, m, k, left, RowMajor);
         Describe(b, k, n, right, AnyLayout);
         Describe(c, m, n, result, RowMajor);

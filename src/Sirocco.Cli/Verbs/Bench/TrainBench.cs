@@ -32,7 +32,12 @@ internal static class TrainBench
             Threads = found.Threads,
             Precision = ComputeChoice.Name(options.Precision),
             Kernel = found.Kernel,
-            Settings = [("shape", shape), ("queries", options.Queries), ("passages", options.Queries * options.PassagesPerQuery), ("query_tokens", options.QueryTokens), ("passage_tokens", options.PassageTokens)],
+            Settings = [
+                ("shape", shape),
+                ("queries", options.Queries),
+                ("passages", options.Queries * options.PassagesPerQuery),
+                ("query_tokens", options.QueryTokens),
+                ("passage_tokens", options.PassageTokens)],
         };
     }
 }

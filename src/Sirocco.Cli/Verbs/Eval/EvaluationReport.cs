@@ -34,7 +34,8 @@ internal sealed class EvaluationReport
             output.WriteLine((Failure.OneLine(rows[row].Name).PadRight(name) + string.Concat(cells)).TrimEnd());
         }
 
-        string counts = string.Create(CultureInfo.InvariantCulture, $"{rows[0].Scores.Queries.Count:N0} queries{(data.Corpus is { } corpus ? string.Create(CultureInfo.InvariantCulture, $", {corpus.Count:N0} documents") : "")}");
+        string counts = string.Create(CultureInfo.InvariantCulture, $"{rows[0].Scores.Queries.Count:N0} "
+            + $"queries{(data.Corpus is { } corpus ? string.Create(CultureInfo.InvariantCulture, $", {corpus.Count:N0} documents") : "")}");
         output.WriteLine(counts + (rows.Length > 1 ? "; * and **: another mean than the first row's with p < 0.05 and p < 0.01 (paired t-test)" : ""));
         if (compare) WriteComparisons(output);
     }
@@ -128,8 +129,10 @@ internal sealed class EvaluationReport
             for (int m = 0; m < metrics.Length; m++)
             {
                 PairedComparison comparison = Compare(row, m);
-                string tested = double.IsNaN(comparison.T) ? "no query differs".PadLeft(32) : string.Create(CultureInfo.InvariantCulture, $"{comparison.T,10:0.000}{comparison.P,10:0.0000}{comparison.EffectSize,12:0.000}");
-                output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  {metrics[m].Name.PadRight(name)}{comparison.MeanDifference,12:+0.0000;-0.0000;0.0000}{tested}"));
+                string tested = double.IsNaN(comparison.T) ? "no query differs".PadLeft(32)
+                    : string.Create(CultureInfo.InvariantCulture, $"{comparison.T,10:0.000}{comparison.P,10:0.0000}{comparison.EffectSize,12:0.000}");
+                output.WriteLine(string.Create(
+                    CultureInfo.InvariantCulture, $"  {metrics[m].Name.PadRight(name)}{comparison.MeanDifference,12:+0.0000;-0.0000;0.0000}{tested}"));
             }
         }
     }
@@ -138,8 +141,10 @@ internal sealed class EvaluationReport
     private PairedComparison Compare(int row, int metric)
     {
         (RetrievalScores first, RetrievalScores other) = (rows[0].Scores, rows[row].Scores);
-        Dictionary<string, double> values = first.Queries.Zip(first.Values(metric)).ToDictionary(pair => pair.First, pair => pair.Second, StringComparer.Ordinal);
-        (double Other, double First)[] common = [.. other.Queries.Zip(other.Values(metric)).Where(pair => values.ContainsKey(pair.First)).Select(pair => (pair.Second, values[pair.First]))];
+        Dictionary<string, double> values = first.Queries.Zip(first.Values(metric))
+            .ToDictionary(pair => pair.First, pair => pair.Second, StringComparer.Ordinal);
+        (double Other, double First)[] common =
+            [.. other.Queries.Zip(other.Values(metric)).Where(pair => values.ContainsKey(pair.First)).Select(pair => (pair.Second, values[pair.First]))];
         return PairedComparison.Of([.. common.Select(pair => pair.Other)], [.. common.Select(pair => pair.First)]);
     }
 

@@ -41,7 +41,8 @@ internal sealed class EvaluationRuns(Invocation invocation, EvaluationData data,
         RetrievalRun run = new();
         foreach (RetrievalQuery[] batch in data.Queries.Chunk(QueriesAtOnce))
         {
-            IReadOnlyList<Bm25Hit>[] found = [.. batch.AsParallel().AsOrdered().WithCancellation(invocation.Cancellation).Select(query => index.Search(query.Text, options.Top))];
+            IReadOnlyList<Bm25Hit>[] found =
+                [.. batch.AsParallel().AsOrdered().WithCancellation(invocation.Cancellation).Select(query => index.Search(query.Text, options.Top))];
             for (int i = 0; i < batch.Length; i++) run.Add(batch[i].Id, found[i].Select(hit => new ScoredDocument(corpus.IdOf(hit.Document), hit.Score)));
             progress.Report(run.Queries.Count);
         }
@@ -49,7 +50,9 @@ internal sealed class EvaluationRuns(Invocation invocation, EvaluationData data,
         rows.Add(new EvaluationRow("BM25", run));
     }
 
-    /// <summary>For every row so far another one, in which a reranker orders the best documents; those that it does not read stay behind them in their order.</summary>
+    /// <summary>
+    /// For every row so far another one, in which a reranker orders the best documents; those that it does not read stay behind them in their order.
+    /// </summary>
     public void AddReranked(string model, int? candidates, EmbedderOptions encoder)
     {
         RerankerOptions settings = new() { Threads = encoder.Threads, Deterministic = encoder.Deterministic };
@@ -79,7 +82,8 @@ internal sealed class EvaluationRuns(Invocation invocation, EvaluationData data,
     }
 
     private string Text(string document) => data.Corpus!.Find(document) is >= 0 and var row ? data.Corpus.TextOf(row)
-        : throw new InvalidDataException($"{data.Corpus.Description.Path} lacks the document '{document}', which a reranker should read; give the corpus that was searched");
+        : throw new InvalidDataException(
+            $"{data.Corpus.Description.Path} lacks the document '{document}', which a reranker should read; give the corpus that was searched");
 
     private IEnumerable<string> Texts(Corpus corpus, ProgressLine progress)
     {
@@ -97,7 +101,8 @@ internal sealed class EvaluationRuns(Invocation invocation, EvaluationData data,
         using Embedder embedder = Invocation.Load(() => Embedder.FromPretrained(folder, encoder));
         if (embedder.Notice is { } notice) invocation.Notice("note: " + notice);
         using ProgressLine progress = invocation.Progress($"embedding with {model}", "texts", (long)data.Queries.Count + data.Corpus!.Count);
-        IReadOnlyList<RetrievalRun> runs = Invocation.Load(() => ModelSearch.Run(embedder, data.Corpus, data.Queries, variants.Vectors, options, new Callback<int>(done => progress.Report(done)), invocation.Cancellation));
+        IReadOnlyList<RetrievalRun> runs = Invocation.Load(() => ModelSearch.Run(
+            embedder, data.Corpus, data.Queries, variants.Vectors, options, new Callback<int>(done => progress.Report(done)), invocation.Cancellation));
         AddVariants(model, encoder.Precision, variants, runs);
         if (embedder.TextsCut > 0) invocation.Notice($"note: {embedder.TextsCut} texts were longer than {embedder.MaxLength} tokens and were cut");
     }
@@ -105,16 +110,19 @@ internal sealed class EvaluationRuns(Invocation invocation, EvaluationData data,
     /// <summary>A row for each way of keeping vectors.</summary>
     private void AddVariants(string name, Precision? precision, EvaluationVariants variants, IReadOnlyList<RetrievalRun> runs)
     {
-        foreach ((VectorVariant vectors, RetrievalRun run) in variants.Vectors.Zip(runs)) rows.Add(new EvaluationRow(variants.Name(name, precision, vectors), run));
+        foreach ((VectorVariant vectors, RetrievalRun run) in variants.Vectors.Zip(runs))
+            rows.Add(new EvaluationRow(variants.Name(name, precision, vectors), run));
     }
 
     private void AddIndex(string place, EmbedderOptions encoder, EvaluationVariants variants)
     {
-        using SemanticIndex index = SemanticIndex.Open(place, new SearchOptions { Locate = invocation.Model, Threads = encoder.Threads, Deterministic = encoder.Deterministic });
+        using SemanticIndex index = SemanticIndex.Open(
+            place, new SearchOptions { Locate = invocation.Model, Threads = encoder.Threads, Deterministic = encoder.Deterministic });
         using ProgressLine progress = invocation.Progress($"searching {place}", "queries", data.Queries.Count);
         if (variants.ChangeVectors)
         {
-            IReadOnlyList<RetrievalRun> runs = Invocation.Load(() => ModelSearch.Run(index, data.Queries, variants.Vectors, options, new Callback<int>(done => progress.Report(done)), invocation.Cancellation));
+            IReadOnlyList<RetrievalRun> runs = Invocation.Load(() => ModelSearch.Run(
+                index, data.Queries, variants.Vectors, options, new Callback<int>(done => progress.Report(done)), invocation.Cancellation));
             AddVariants(place, null, variants, runs);
             return;
         }
@@ -122,10 +130,12 @@ internal sealed class EvaluationRuns(Invocation invocation, EvaluationData data,
         RetrievalRun run = new();
         foreach (RetrievalQuery[] batch in data.Queries.Chunk(QueriesAtOnce))
         {
-            IReadOnlyList<IReadOnlyList<SearchHit>> found = index.Search([.. batch.Select(query => query.Text)], options.Top, cancellation: invocation.Cancellation);
+            IReadOnlyList<IReadOnlyList<SearchHit>> found = index.Search(
+                [.. batch.Select(query => query.Text)], options.Top, cancellation: invocation.Cancellation);
             for (int i = 0; i < batch.Length; i++)
             {
-                if (found[i].Any(hit => !float.IsFinite(hit.Score))) throw new InvalidDataException($"{place} gives scores that are no numbers, so its vectors are damaged; make the index again");
+                if (found[i].Any(hit => !float.IsFinite(hit.Score)))
+                    throw new InvalidDataException($"{place} gives scores that are no numbers, so its vectors are damaged; make the index again");
                 run.Add(batch[i].Id, found[i].DistinctBy(hit => hit.Id).Select(hit => new ScoredDocument(hit.Id, hit.Score)));
             }
 

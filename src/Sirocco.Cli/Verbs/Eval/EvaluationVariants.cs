@@ -20,7 +20,8 @@ internal sealed record EvaluationVariants(IReadOnlyList<Precision?> Precisions, 
             "binary" => VectorStore.Binary,
             _ => throw new UsageException($"--store takes f32, int8 and binary, not '{word}'"),
         })];
-        return new EvaluationVariants(held, [.. lengths.SelectMany(length => kept.Select(store => new VectorVariant(length, store)))], lengths.Length > 1, kept.Length > 1);
+        return new EvaluationVariants(
+            held, [.. lengths.SelectMany(length => kept.Select(store => new VectorVariant(length, store)))], lengths.Length > 1, kept.Length > 1);
     }
 
     /// <summary>Whether vectors are cut, or kept in another way than an index of f32 keeps them.</summary>
@@ -28,7 +29,8 @@ internal sealed record EvaluationVariants(IReadOnlyList<Precision?> Precisions, 
 
     /// <summary>A row's name: the model, and what tells its row from the others.</summary>
     public string Name(string model, Precision? precision, VectorVariant vectors) =>
-        Name(model, precision, vectors.Dimensions) + (SeveralStores ? vectors.Store switch { VectorStore.Int8 => ", int8 index", VectorStore.Binary => ", binary index", _ => ", f32 index" } : "");
+        Name(model, precision, vectors.Dimensions)
+            + (SeveralStores ? vectors.Store switch { VectorStore.Int8 => ", int8 index", VectorStore.Binary => ", binary index", _ => ", f32 index" } : "");
 
     /// <summary>The same where vectors are not stored.</summary>
     public string Name(string model, Precision? precision, int? dimensions)
@@ -46,5 +48,6 @@ internal sealed record EvaluationVariants(IReadOnlyList<Precision?> Precisions, 
     private static Precision? Held(string word) => word == "auto" ? null
         : ComputeChoice.ParsePrecision(word) ?? throw new UsageException($"--precision takes auto, f32, bf16 and int8, not '{word}'");
 
-    private static int Length(string word) => int.TryParse(word, NumberStyles.None, CultureInfo.InvariantCulture, out int length) && length > 0 ? length : throw new UsageException($"--dimensions takes whole numbers from 1 up, not '{word}'");
+    private static int Length(string word) => int.TryParse(word, NumberStyles.None, CultureInfo.InvariantCulture, out int length) && length > 0 ? length
+        : throw new UsageException($"--dimensions takes whole numbers from 1 up, not '{word}'");
 }

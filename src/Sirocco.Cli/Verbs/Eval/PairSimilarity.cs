@@ -25,12 +25,19 @@ internal static class PairSimilarity
                 if (embedder.Notice is { } notice) invocation.Notice("note: " + notice);
                 using ProgressLine progress = invocation.Progress($"embedding with {model}", "texts", 2L * pairs.Count);
                 string[] texts = [.. pairs.Select(pair => pair.First), .. pairs.Select(pair => pair.Second)];
-                float[][] vectors = embedder.Embed(texts, prompt: prompt, progress: new Callback<int>(done => progress.Report(done)), cancellation: invocation.Cancellation);
+                float[][] vectors = embedder.Embed(
+                    texts, prompt: prompt, progress: new Callback<int>(done => progress.Report(done)), cancellation: invocation.Cancellation);
                 foreach (int? length in variants.Vectors.Select(vector => vector.Dimensions).Distinct())
                 {
-                    if (length > embedder.Dimensions) throw new UsageException($"{length} dimensions are asked for, but {model} gives vectors of {embedder.Dimensions}; ask for at most that many");
+                    if (length > embedder.Dimensions)
+                    {
+                        throw new UsageException(
+                            $"{length} dimensions are asked for, but {model} gives vectors of {embedder.Dimensions}; ask for at most that many");
+                    }
                     int width = length ?? embedder.Dimensions;
-                    double[] cosines = [.. pairs.Select((_, i) => (double)TensorPrimitives.CosineSimilarity<float>(vectors[i].AsSpan(0, width), vectors[pairs.Count + i].AsSpan(0, width)))], scores = [.. pairs.Select(pair => pair.Score)];
+                    double[] cosines = [.. pairs.Select((_, i) => (double)TensorPrimitives.CosineSimilarity<float>(
+                        vectors[i].AsSpan(0, width), vectors[pairs.Count + i].AsSpan(0, width)))];
+                    double[] scores = [.. pairs.Select(pair => pair.Score)];
                     rows.Add((variants.Name(model, precision, length), Correlation.Spearman(cosines, scores), Correlation.Pearson(cosines, scores)));
                 }
             }
@@ -45,7 +52,8 @@ internal static class PairSimilarity
     {
         int width = rows.Max(row => row.Name.Length);
         output.WriteLine($"{"".PadRight(width)}{"spearman",11}{"pearson",11}");
-        foreach ((string name, double spearman, double pearson) in rows) output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{Failure.OneLine(name).PadRight(width)}{spearman,11:0.0000}{pearson,11:0.0000}"));
+        foreach ((string name, double spearman, double pearson) in rows)
+            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{Failure.OneLine(name).PadRight(width)}{spearman,11:0.0000}{pearson,11:0.0000}"));
         output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{pairs:N0} pairs"));
     }
 

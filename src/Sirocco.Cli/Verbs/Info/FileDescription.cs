@@ -66,7 +66,8 @@ internal static class FileDescription
     {
         ContentKind kind = ContentSniffer.Identify(path);
         if (!Extensions.TryGetValue(Path.GetExtension(path), out ContentKind named)) return kind;
-        if (kind == ContentKind.GitLfsPointer) throw new InvalidDataException($"{path}: is a git-lfs pointer, the file itself was not fetched; run git lfs pull in its repository");
+        if (kind == ContentKind.GitLfsPointer)
+            throw new InvalidDataException($"{path}: is a git-lfs pointer, the file itself was not fetched; run git lfs pull in its repository");
         return named == ContentKind.Safetensors || kind is ContentKind.Unknown or ContentKind.Json or ContentKind.JsonLines ? named : kind;
     }
 
@@ -109,7 +110,8 @@ internal static class FileDescription
         .Add("labels", config.Labels.Count > 0 ? config.Labels : null)
         .Add("decoder_parameters", config.ParameterCount)
         // In int8 the embedding table stays in bf16: it is looked up, not multiplied.
-        .Add("memory", new Facts().Add("f32_bytes", config.ParameterCount * 4).Add("bf16_bytes", config.ParameterCount * 2).Add("int8_bytes", config.ParameterCount + ((long)config.VocabularySize * config.HiddenSize)));
+        .Add("memory", new Facts().Add("f32_bytes", config.ParameterCount * 4).Add("bf16_bytes", config.ParameterCount * 2)
+            .Add("int8_bytes", config.ParameterCount + ((long)config.VocabularySize * config.HiddenSize)));
 
     public static Facts TokenizerOf(string path)
     {
@@ -143,7 +145,8 @@ internal static class FileDescription
         }
         catch (JsonException failure)
         {
-            string where = failure.LineNumber is { } line ? $"is not valid JSON at line {line + 1}, byte {failure.BytePositionInLine + 1}" : $"is not usable JSON: {failure.Message.TrimEnd('.')}";
+            string where = failure.LineNumber is { } line ? $"is not valid JSON at line {line + 1}, byte {failure.BytePositionInLine + 1}"
+                : $"is not usable JSON: {failure.Message.TrimEnd('.')}";
             throw new InvalidDataException($"{path} {where}; write the adapter again", failure);
         }
     }

@@ -52,7 +52,8 @@ internal static class FolderDescription
         }
 
         if (File.Exists(Path.Combine(path, "chat_template.jinja"))) facts.Add("chat_template", true);
-        if (!known && !File.Exists(adapter)) throw new InvalidDataException($"{path} is a folder without config.json, weights, tokenizer or index; name a file in it");
+        if (!known && !File.Exists(adapter))
+            throw new InvalidDataException($"{path} is a folder without config.json, weights, tokenizer or index; name a file in it");
         return facts;
     }
 

@@ -10,9 +10,11 @@ internal static class TableDescription
 {
     public static void Add(Facts facts, TableFile file)
     {
-        facts.Add("rows", file.RowCount).Add("columns", file.Fields.Select(field => new Facts().Add("name", field.Name).Add("type", field.Type.ToString())).ToList());
+        facts.Add("rows", file.RowCount)
+            .Add("columns", file.Fields.Select(field => new Facts().Add("name", field.Name).Add("type", field.Type.ToString())).ToList());
         if (file is ParquetFile parquet) facts.Add("storage", Storage(parquet));
-        if (file is ArrowFile arrow) facts.Add("storage", new Facts().Add("format", arrow.IsStream ? "stream" : "file").Add("record_batches", arrow.BatchCount));
+        if (file is ArrowFile arrow)
+            facts.Add("storage", new Facts().Add("format", arrow.IsStream ? "stream" : "file").Add("record_batches", arrow.BatchCount));
         facts.Add("metadata", file.Metadata.Count > 0 ? string.Join(", ", file.Metadata.Keys) : null);
     }
 

@@ -17,7 +17,9 @@ internal static class RecipeListing
         if (invocation.Json)
         {
             new Facts().Add("recipe", resolved.Path)
-                .Add("values", resolved.Values.Select(value => new Facts().Add("key", value.Key).Add("value", value.Value).Add("origin", $"{value.Origin}")).ToList())
+                .Add(
+                    "values",
+                    resolved.Values.Select(value => new Facts().Add("key", value.Key).Add("value", value.Value).Add("origin", $"{value.Origin}")).ToList())
                 .Add("ignored", resolved.IgnoredKeys.ToList())
                 .Add("warnings", resolved.Warnings.ToList())
                 .Add("run", facts)

@@ -16,7 +16,8 @@ internal sealed class TrainingDisplay(Invocation invocation) : TrainingObserver,
     {
         invocation.Notice(string.Create(
             CultureInfo.InvariantCulture,
-            $"training {plan.Trained:N0} of {plan.Parameters:N0} parameters in {ComputeChoice.Name(plan.Precision)}: {plan.Examples:N0} examples, {plan.Steps:N0} steps, records in {plan.Folder}"));
+            $"training {plan.Trained:N0} of {plan.Parameters:N0} parameters in {ComputeChoice.Name(plan.Precision)}: "
+                + $"{plan.Examples:N0} examples, {plan.Steps:N0} steps, records in {plan.Folder}"));
         steps = plan.Steps;
         line = invocation.Progress("training", "tokens");
     }
@@ -26,7 +27,8 @@ internal sealed class TrainingDisplay(Invocation invocation) : TrainingObserver,
         tokens += record.Tokens;
         string detail = string.Create(
             CultureInfo.InvariantCulture,
-            $"step {record.Step} of {steps}, epoch {record.Epoch}, loss {record.Loss:0.0000}, grad_norm {record.GradientNorm:0.000}, lr {record.LearningRate:0.00e+00}");
+            $"step {record.Step} of {steps}, epoch {record.Epoch}, loss {record.Loss:0.0000}, grad_norm {record.GradientNorm:0.000}, "
+                + $"lr {record.LearningRate:0.00e+00}");
         part = (record.Step + 1.0) / steps;
         line!.Report(tokens, detail, part);
     }
