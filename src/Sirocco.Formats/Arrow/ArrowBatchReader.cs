@@ -85,7 +85,10 @@ internal ref struct ArrowBatchReader
             case ArrowLayout.Struct:
                 var children = new Column[field.Children.Count];
                 for (int i = 0; i < children.Length; i++)
-                    if ((children[i] = Read(field.Children[i])).Length != rows) throw new InvalidDataException($"{children[i].Length} values of a field for {rows} structs");
+                {
+                    if ((children[i] = Read(field.Children[i])).Length != rows)
+                        throw new InvalidDataException($"{children[i].Length} values of a field for {rows} structs");
+                }
                 return new Column(field.Field, rows, valid, children);
             case ArrowLayout.FixedList:
                 if ((long)rows * field.Width > int.MaxValue || rows > MostRows) throw new InvalidDataException($"{rows} lists of {field.Width} items");
@@ -149,8 +152,10 @@ internal ref struct ArrowBatchReader
             ReadOnlySpan<byte> entry = all.Slice(i * 16, 16);
             int length = BinaryPrimitives.ReadInt32LittleEndian(entry);
             if (length < 0) throw new InvalidDataException($"value {i} has a negative length");
-            int which = length <= 12 ? -1 : BinaryPrimitives.ReadInt32LittleEndian(entry[8..]), start = length <= 12 ? (i * 16) + 4 : BinaryPrimitives.ReadInt32LittleEndian(entry[12..]);
-            if (which < -1 || which >= data.Length - 1 || start < 0 || start > data[which + 1].Length - length) throw new InvalidDataException($"value {i} lies outside its buffers");
+            int which = length <= 12 ? -1 : BinaryPrimitives.ReadInt32LittleEndian(entry[8..]);
+            int start = length <= 12 ? (i * 16) + 4 : BinaryPrimitives.ReadInt32LittleEndian(entry[12..]);
+            if (which < -1 || which >= data.Length - 1 || start < 0 || start > data[which + 1].Length - length)
+                throw new InvalidDataException($"value {i} lies outside its buffers");
             views[i] = new ByteView(which + 1, start, length);
             if (field.Field.Type.Kind == ColumnKind.Text) CheckText(data[which + 1].Span.Slice(start, length));
         }
@@ -160,7 +165,8 @@ internal ref struct ArrowBatchReader
     private Column ReadRuns(ArrowField field, int rows)
     {
         Column ends = Read(field.Children[0]), values = Read(field.Children[1]);
-        if (ends.Field.Type.Kind is not (ColumnKind.Int16 or ColumnKind.Int32 or ColumnKind.Int64) || ends.Length != values.Length) throw new InvalidDataException("run ends are not whole numbers, one for each value");
+        if (ends.Field.Type.Kind is not (ColumnKind.Int16 or ColumnKind.Int32 or ColumnKind.Int64) || ends.Length != values.Length)
+            throw new InvalidDataException("run ends are not whole numbers, one for each value");
         if (rows > MostRows) throw new InvalidDataException($"{rows} rows in runs");
         int[] indices = new int[rows];
         int at = 0;
@@ -181,7 +187,8 @@ internal ref struct ArrowBatchReader
         ReadOnlySpan<byte> entry = nodes.Slice(16 * node++, 16);
         long length = BinaryPrimitives.ReadInt64LittleEndian(entry);
         nulls = BinaryPrimitives.ReadInt64LittleEndian(entry[8..]);
-        return length is >= 0 and <= int.MaxValue && nulls >= -1 && nulls <= length ? (int)length : throw new InvalidDataException($"{length} values, {nulls} of them null");
+        return length is >= 0 and <= int.MaxValue && nulls >= -1 && nulls <= length ? (int)length
+            : throw new InvalidDataException($"{length} values, {nulls} of them null");
     }
 
     private int NextVariadic()
@@ -196,7 +203,8 @@ internal ref struct ArrowBatchReader
         if (buffers.Length / 16 <= buffer) throw new InvalidDataException("the record batch has fewer buffers than its columns need");
         ReadOnlySpan<byte> entry = buffers.Slice(16 * buffer++, 16);
         long offset = BinaryPrimitives.ReadInt64LittleEndian(entry), length = BinaryPrimitives.ReadInt64LittleEndian(entry[8..]);
-        if (offset < 0 || length is < 0 or > int.MaxValue || offset > message.BodyLength - length) throw new InvalidDataException($"a buffer of {length} bytes at {offset} exceeds the body of {message.BodyLength}");
+        if (offset < 0 || length is < 0 or > int.MaxValue || offset > message.BodyLength - length)
+            throw new InvalidDataException($"a buffer of {length} bytes at {offset} exceeds the body of {message.BodyLength}");
         if (length == 0) return default;
         ReadOnlyMemory<byte> bytes = new MappedBytes(file, message.BodyOffset + offset, (int)length).Memory;
         return codec < 0 ? bytes : Unpack(bytes);
@@ -267,7 +275,8 @@ internal ref struct ArrowBatchReader
 
     private static int Offset(ReadOnlySpan<byte> offsets, int index, int width)
     {
-        long offset = width == 4 ? BinaryPrimitives.ReadInt32LittleEndian(offsets[(index * 4)..]) : BinaryPrimitives.ReadInt64LittleEndian(offsets[(index * 8)..]);
+        long offset = width == 4 ? BinaryPrimitives.ReadInt32LittleEndian(offsets[(index * 4)..])
+            : BinaryPrimitives.ReadInt64LittleEndian(offsets[(index * 8)..]);
         return offset is >= 0 and <= int.MaxValue ? (int)offset : throw new InvalidDataException($"offset {offset} of value {index}");
     }
 
@@ -284,12 +293,14 @@ internal ref struct ArrowBatchReader
         for (int i = 0; i < rows; i++)
         {
             long value = width == 4 ? BinaryPrimitives.ReadInt32LittleEndian(values[(i * 4)..]) : BinaryPrimitives.ReadInt64LittleEndian(values[(i * 8)..]);
-            if (type.Kind == ColumnKind.Date) BinaryPrimitives.WriteInt32LittleEndian(to.AsSpan(i * wide), (int)Math.Clamp(value / 86_400_000, int.MinValue, int.MaxValue));
+            if (type.Kind == ColumnKind.Date)
+                BinaryPrimitives.WriteInt32LittleEndian(to.AsSpan(i * wide), (int)Math.Clamp(value / 86_400_000, int.MinValue, int.MaxValue));
             else if (wide == 8) BinaryPrimitives.WriteInt64LittleEndian(to.AsSpan(i * wide), value);
             else BinaryPrimitives.WriteInt128LittleEndian(to.AsSpan(i * wide), value);
         }
         return to;
     }
 
-    private static InvalidDataException Unsupported(ArrowField field) => new($"its type {(field.Width == 14 ? "union" : $"number {field.Width}")} is not supported; leave the column out when writing the file");
+    private static InvalidDataException Unsupported(ArrowField field) =>
+        new($"its type {(field.Width == 14 ? "union" : $"number {field.Width}")} is not supported; leave the column out when writing the file");
 }

@@ -58,7 +58,12 @@ internal sealed class ArrowDictionaries
             FlatTable header = message.Header(file);
             if (!header.Has(1)) throw new InvalidDataException("it has no values");
             // What is held here stays as long as the file: dictionaries serve all batches.
-            var reader = new ArrowBatchReader(file, message, header.Table(1), inner => inner == id ? throw new InvalidDataException("a dictionary uses itself") : Get(inner, int.MaxValue), []);
+            var reader = new ArrowBatchReader(
+                file,
+                message,
+                header.Table(1),
+                inner => inner == id ? throw new InvalidDataException("a dictionary uses itself") : Get(inner, int.MaxValue),
+                []);
             return reader.Read(fields[id]);
         }
         catch (InvalidDataException e)

@@ -3,8 +3,8 @@ using System.Buffers.Binary;
 namespace Sirocco.Formats;
 
 /// <summary>
-/// An Arrow file in either format: the stream, as the datasets library saves and caches, or the file with a footer (Feather 2). Uncompressed columns are used where they lie
-/// in the mapped file; LZ4 and Zstandard buffers are supported, unions and big-endian files are not.
+/// An Arrow file in either format: the stream, as the datasets library saves and caches, or the file with a footer (Feather 2). Uncompressed columns are used
+/// where they lie in the mapped file; LZ4 and Zstandard buffers are supported, unions and big-endian files are not.
 /// </summary>
 public sealed class ArrowFile : TableFile
 {
@@ -98,7 +98,8 @@ public sealed class ArrowFile : TableFile
             {
                 where = $"record batch {index} at offset {message.Offset}, column '{Visible.Short(schema.Fields[i].Field.Name)}'";
                 if (!selected.Contains(i)) reader.Skip(schema.Fields[i]);
-                else if ((columns[i] = reader.Read(schema.Fields[i])).Length != rows) throw new InvalidDataException($"{columns[i].Length} values for {rows} rows");
+                else if ((columns[i] = reader.Read(schema.Fields[i])).Length != rows)
+                    throw new InvalidDataException($"{columns[i].Length} values for {rows} rows");
             }
             return new ColumnBatch(firstRows[index], rows, [.. selected.Select(i => columns[i])], held);
         }
@@ -116,7 +117,11 @@ public sealed class ArrowFile : TableFile
         ArrowSchema? read = null;
         while (offset < File.Length && ArrowMessage.TryRead(File, offset, out ArrowMessage message))
         {
-            if (read is null != (message.Kind == ArrowMessageKind.Schema)) throw new InvalidDataException($"message at offset {offset}: a message of kind {message.Kind} where {(read is null ? "the schema" : "a batch")} is expected");
+            if (read is null != (message.Kind == ArrowMessageKind.Schema))
+            {
+                throw new InvalidDataException(
+                    $"message at offset {offset}: a message of kind {message.Kind} where {(read is null ? "the schema" : "a batch")} is expected");
+            }
             switch (message.Kind)
             {
                 case ArrowMessageKind.Schema:
@@ -139,7 +144,8 @@ public sealed class ArrowFile : TableFile
     private ArrowSchema ReadFile(List<(ArrowMessage, int)> found)
     {
         // "ARROW1" and two zeros, a stream, the footer, its length in four bytes, "ARROW1".
-        if (File.Length < 18 || !File.Span(File.Length - 6, 6).SequenceEqual("ARROW1"u8)) throw new InvalidDataException($"offset {Math.Max(File.Length - 6, 0)}: does not end with ARROW1; it is truncated");
+        if (File.Length < 18 || !File.Span(File.Length - 6, 6).SequenceEqual("ARROW1"u8))
+            throw new InvalidDataException($"offset {Math.Max(File.Length - 6, 0)}: does not end with ARROW1; it is truncated");
         int length = BinaryPrimitives.ReadInt32LittleEndian(File.Span(File.Length - 10, 4));
         if (length <= 0 || length > File.Length - 18) throw new InvalidDataException($"offset {File.Length - 10}: a footer of {length} bytes exceeds the file");
         FlatTable footer = FlatTable.Root(File.Span(File.Length - 10 - length, length));
@@ -158,7 +164,8 @@ public sealed class ArrowFile : TableFile
         {
             long offset = BinaryPrimitives.ReadInt64LittleEndian(blocks);
             if (offset < 8 || offset > File.Length - 8) throw new InvalidDataException($"the footer names a message at {offset}, which is not in the file");
-            if (!ArrowMessage.TryRead(File, offset, out ArrowMessage message) || message.Kind != kind) throw new InvalidDataException($"message at offset {offset}: a {kind} is expected");
+            if (!ArrowMessage.TryRead(File, offset, out ArrowMessage message) || message.Kind != kind)
+                throw new InvalidDataException($"message at offset {offset}: a {kind} is expected");
             messages.Add(message);
         }
         return messages;

@@ -34,12 +34,14 @@ internal readonly record struct ArrowMessage(ArrowMessageKind Kind, long Offset,
             at += 4;
         }
         if (length == 0) return false;
-        if (length > LongestMetadata || length > file.Length - at) throw new InvalidDataException($"offset {offset}: metadata of {length} bytes exceeds the {file.Length - at} left in the file");
+        if (length > LongestMetadata || length > file.Length - at)
+            throw new InvalidDataException($"offset {offset}: metadata of {length} bytes exceeds the {file.Length - at} left in the file");
         try
         {
             FlatTable table = FlatTable.Root(file.Span(at, (int)length));
             long body = table.Int64(3);
-            if (body < 0 || body > file.Length - at - length) throw new InvalidDataException($"its body of {body} bytes exceeds the {file.Length - at - length} left in the file");
+            if (body < 0 || body > file.Length - at - length)
+                throw new InvalidDataException($"its body of {body} bytes exceeds the {file.Length - at - length} left in the file");
             if (table.Int16(0) is not (3 or 4)) throw new InvalidDataException($"metadata version {table.Int16(0) + 1} is not supported (4 and 5 are)");
             message = new ArrowMessage((ArrowMessageKind)table.Byte(1), offset, at, (int)length, body);
             if (!table.Has(2)) throw new InvalidDataException("it has no content");
@@ -55,5 +57,6 @@ internal readonly record struct ArrowMessage(ArrowMessageKind Kind, long Offset,
     internal FlatTable Header(MappedFile file) => FlatTable.Root(file.Span(MetadataOffset, MetadataLength)).Table(2);
 
     private static uint ReadUInt32(MappedFile file, long at) =>
-        file.Length - at >= 4 ? BinaryPrimitives.ReadUInt32LittleEndian(file.Span(at, 4)) : throw new InvalidDataException($"offset {at}: the file ends inside a message; it is truncated");
+        file.Length - at >= 4 ? BinaryPrimitives.ReadUInt32LittleEndian(file.Span(at, 4))
+            : throw new InvalidDataException($"offset {at}: the file ends inside a message; it is truncated");
 }

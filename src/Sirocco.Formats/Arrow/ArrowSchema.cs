@@ -50,9 +50,10 @@ internal sealed record ArrowSchema(IReadOnlyList<ArrowField> Fields, IReadOnlyDi
 {
     private const int DeepestNesting = 64, MostFields = 100_000;
 
-    private const int NullType = 1, IntType = 2, FloatType = 3, BinaryType = 4, TextType = 5, BoolType = 6, DecimalType = 7, DateType = 8, TimeType = 9, TimestampType = 10, IntervalType = 11,
-        ListType = 12, StructType = 13, FixedBinaryType = 15, FixedListType = 16, MapType = 17, DurationType = 18, LargeBinaryType = 19, LargeTextType = 20, LargeListType = 21, RunEndType = 22,
-        BinaryViewType = 23, TextViewType = 24, ListViewType = 25, LargeListViewType = 26;
+    private const int NullType = 1, IntType = 2, FloatType = 3, BinaryType = 4, TextType = 5, BoolType = 6, DecimalType = 7, DateType = 8, TimeType = 9,
+        TimestampType = 10, IntervalType = 11, ListType = 12, StructType = 13, FixedBinaryType = 15, FixedListType = 16, MapType = 17,
+        DurationType = 18, LargeBinaryType = 19, LargeTextType = 20, LargeListType = 21, RunEndType = 22, BinaryViewType = 23,
+        TextViewType = 24, ListViewType = 25, LargeListViewType = 26;
 
     /// <summary>Reads a schema message on its own, as Parquet files carry it.</summary>
     internal static ArrowSchema ReadMessage(ReadOnlySpan<byte> bytes)
@@ -60,7 +61,8 @@ internal sealed record ArrowSchema(IReadOnlyList<ArrowField> Fields, IReadOnlyDi
         if (bytes.Length >= 8 && BinaryPrimitives.ReadUInt32LittleEndian(bytes) == uint.MaxValue) bytes = bytes[4..];
         if (bytes.Length < 4 || BinaryPrimitives.ReadUInt32LittleEndian(bytes) > bytes.Length - 4) throw new InvalidDataException("the message is truncated");
         FlatTable message = FlatTable.Root(bytes.Slice(4, BinaryPrimitives.ReadInt32LittleEndian(bytes)));
-        if (message.Byte(1) != (byte)ArrowMessageKind.Schema || message.Int64(3) != 0 || message.Int16(0) is not (3 or 4)) throw new InvalidDataException("the message is not a schema");
+        if (message.Byte(1) != (byte)ArrowMessageKind.Schema || message.Int64(3) != 0 || message.Int16(0) is not (3 or 4))
+            throw new InvalidDataException("the message is not a schema");
         return Read(message.Table(2));
     }
 
@@ -109,7 +111,12 @@ internal sealed record ArrowSchema(IReadOnlyList<ArrowField> Fields, IReadOnlyDi
     private static (ColumnType Type, ArrowLayout Layout, int Width) ReadType(int kind, FlatTable type, List<ArrowField> children)
     {
         IReadOnlyList<ColumnField> fields = [.. children.Select(child => child.Field)];
-        int expected = kind switch { ListType or FixedListType or MapType or LargeListType or ListViewType or LargeListViewType => 1, RunEndType => 2, _ => children.Count };
+        int expected = kind switch
+        {
+            ListType or FixedListType or MapType or LargeListType or ListViewType or LargeListViewType => 1,
+            RunEndType => 2,
+            _ => children.Count,
+        };
         if (children.Count != expected) throw new InvalidDataException($"a nested type has {children.Count} children where {expected} are needed");
         switch (kind)
         {
@@ -130,20 +137,29 @@ internal sealed record ArrowSchema(IReadOnlyList<ArrowField> Fields, IReadOnlyDi
                 };
                 return Simple(new ColumnType(whole));
             case FloatType:
-                return Simple(new ColumnType(type.Int16(0) switch { 0 => ColumnKind.Float16, 1 => ColumnKind.Float32, 2 => ColumnKind.Float64, _ => throw new InvalidDataException($"floating-point precision {type.Int16(0)}") }));
+                return Simple(new ColumnType(type.Int16(0) switch
+                {
+                    0 => ColumnKind.Float16,
+                    1 => ColumnKind.Float32,
+                    2 => ColumnKind.Float64,
+                    _ => throw new InvalidDataException($"floating-point precision {type.Int16(0)}"),
+                }));
             case BoolType:
                 return (new ColumnType(ColumnKind.Boolean), ArrowLayout.Bits, 0);
             case DecimalType:
                 int bits = type.Int32(2, 128), precision = type.Int32(0), scale = type.Int32(1);
-                if (bits is not (32 or 64 or 128 or 256) || precision is < 1 or > 76 || scale is < -76 or > 76) throw new InvalidDataException($"decimals of {bits} bits, {precision} digits, {scale} of them behind the point");
-                return (new ColumnType(ColumnKind.Decimal) { Width = Math.Max(16, bits / 8), Precision = precision, Scale = scale }, ArrowLayout.Fixed, bits / 8);
+                if (bits is not (32 or 64 or 128 or 256) || precision is < 1 or > 76 || scale is < -76 or > 76)
+                    throw new InvalidDataException($"decimals of {bits} bits, {precision} digits, {scale} of them behind the point");
+                return (new ColumnType(ColumnKind.Decimal) { Width = Math.Max(16, bits / 8), Precision = precision, Scale = scale },
+                    ArrowLayout.Fixed, bits / 8);
             case DateType:
                 return (new ColumnType(ColumnKind.Date), ArrowLayout.Fixed, type.Int16(0, 1) == 0 ? 4 : 8);
             case TimeType:
                 if (type.Int32(1, 32) is not (32 or 64)) throw new InvalidDataException($"times of {type.Int32(1, 32)} bits");
                 return (new ColumnType(ColumnKind.Time) { Unit = Unit(type.Int16(0, 1)) }, ArrowLayout.Fixed, type.Int32(1, 32) / 8);
             case TimestampType:
-                return Simple(new ColumnType(ColumnKind.Timestamp) { Unit = Unit(type.Int16(0)), TimeZone = type.Text(1) is { Length: > 0 } zone ? zone : null });
+                return Simple(
+                    new ColumnType(ColumnKind.Timestamp) { Unit = Unit(type.Int16(0)), TimeZone = type.Text(1) is { Length: > 0 } zone ? zone : null });
             case DurationType:
                 return Simple(new ColumnType(ColumnKind.Duration) { Unit = Unit(type.Int16(0, 1)) });
             case IntervalType:

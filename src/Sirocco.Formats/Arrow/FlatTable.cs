@@ -42,7 +42,8 @@ internal readonly ref struct FlatTable
 
     internal bool Truth(int field) => Byte(field) switch { 0 => false, _ => true };
 
-    internal short Int16(int field, short otherwise = 0) => Place(field, 2) is > 0 and int at ? BinaryPrimitives.ReadInt16LittleEndian(buffer[at..]) : otherwise;
+    internal short Int16(int field, short otherwise = 0) =>
+        Place(field, 2) is > 0 and int at ? BinaryPrimitives.ReadInt16LittleEndian(buffer[at..]) : otherwise;
 
     internal int Int32(int field, int otherwise = 0) => Place(field, 4) is > 0 and int at ? BinaryPrimitives.ReadInt32LittleEndian(buffer[at..]) : otherwise;
 
@@ -105,7 +106,8 @@ internal readonly ref struct FlatTable
         return count * (long)width <= buffer.Length - at - 4 ? (int)count : throw Bad($"a list of {count} exceeds the metadata");
     }
 
-    private ReadOnlySpan<byte> Bytes(long at, int count) => at >= 0 && at + count <= buffer.Length ? buffer.Slice((int)at, count) : throw Bad("it ends inside a part");
+    private ReadOnlySpan<byte> Bytes(long at, int count) =>
+        at >= 0 && at + count <= buffer.Length ? buffer.Slice((int)at, count) : throw Bad("it ends inside a part");
 
     private static InvalidDataException Bad(string what) => new($"the metadata is damaged: {what}");
 }

@@ -58,10 +58,20 @@ public sealed partial class Column
         {
             case ColumnKind.Text or ColumnKind.Binary:
                 int before = first.buffers.Length;
-                return new Column(first.Field, length, valid, [.. first.views.AsSpan(0, first.Length), .. second.views.Take(second.Length).Select(view => view with { Buffer = view.Buffer + before })], [.. first.buffers, .. second.buffers]);
+                return new Column(
+                    first.Field,
+                    length,
+                    valid,
+                    [.. first.views.AsSpan(0, first.Length), .. second.views.Take(second.Length).Select(view => view with { Buffer = view.Buffer + before })],
+                    [.. first.buffers, .. second.buffers]);
             case ColumnKind.List or ColumnKind.Map:
                 int start = first.Children[0].Length;
-                return new Column(first.Field, valid, [.. first.items, .. second.items.Select(list => list with { Start = list.Start + start })], length, Concatenate(first.Children[0], second.Children[0]));
+                return new Column(
+                    first.Field,
+                    valid,
+                    [.. first.items, .. second.items.Select(list => list with { Start = list.Start + start })],
+                    length,
+                    Concatenate(first.Children[0], second.Children[0]));
             case ColumnKind.Struct:
                 return new Column(first.Field, length, valid, [.. first.Children.Zip(second.Children, Concatenate)]);
             default:

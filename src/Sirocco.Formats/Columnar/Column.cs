@@ -57,7 +57,8 @@ public sealed partial class Column
 
     /// <summary>A field of a struct column.</summary>
     /// <exception cref="KeyNotFoundException">There is none of that name.</exception>
-    public Column this[string name] => Children.FirstOrDefault(child => child.Field.Name == name) ?? throw new KeyNotFoundException($"{Field.Name} has no field {name}");
+    public Column this[string name] =>
+        Children.FirstOrDefault(child => child.Field.Name == name) ?? throw new KeyNotFoundException($"{Field.Name} has no field {name}");
 
     /// <summary>Whether the value is null.</summary>
     public bool IsNull(int row)
@@ -92,7 +93,8 @@ public sealed partial class Column
     }
 
     /// <summary>A truth value.</summary>
-    public bool Boolean(int row) => Field.Type.Kind == ColumnKind.Boolean ? Bytes(row) is [1] : throw new InvalidOperationException($"{Field} is not a truth value");
+    public bool Boolean(int row) =>
+        Field.Type.Kind == ColumnKind.Boolean ? Bytes(row) is [1] : throw new InvalidOperationException($"{Field} is not a truth value");
 
     /// <summary>A whole number of any width, a date or a time in its unit; 0 for null.</summary>
     /// <exception cref="OverflowException">The number is unsigned and exceeds 2^63.</exception>

@@ -28,10 +28,12 @@ public sealed class ColumnBatch : IDisposable
 
     /// <summary>A column by its name.</summary>
     /// <exception cref="KeyNotFoundException">It was not read.</exception>
-    public Column this[string name] => Columns.FirstOrDefault(column => column.Field.Name == name) ?? throw new KeyNotFoundException($"column {name} was not read");
+    public Column this[string name] =>
+        Columns.FirstOrDefault(column => column.Field.Name == name) ?? throw new KeyNotFoundException($"column {name} was not read");
 
     /// <summary>
-    /// Writes a row as a JSON object: binary values as <c>{"base64": …}</c>, dates and times in ISO 8601, decimals and numbers that are not finite as strings, maps as lists of pairs.
+    /// Writes a row as a JSON object: binary values as <c>{"base64": …}</c>, dates and times in ISO 8601, decimals and numbers that are not finite as strings,
+    /// maps as lists of pairs.
     /// </summary>
     public void WriteRow(Utf8JsonWriter writer, int row)
     {

@@ -114,15 +114,18 @@ internal static class ColumnJson
             time += offset;
             zone = string.Create(CultureInfo.InvariantCulture, $"{(offset < TimeSpan.Zero ? '-' : '+')}{offset:hh\\:mm}");
         }
-        string fraction = nanoseconds == 0 ? "" : nanoseconds % 1000 == 0 ? string.Create(CultureInfo.InvariantCulture, $".{nanoseconds / 1000:D6}") : string.Create(CultureInfo.InvariantCulture, $".{nanoseconds:D9}");
-        writer.WriteStringValue(time.ToString(type.Kind == ColumnKind.Time ? "HH:mm:ss" : "yyyy-MM-ddTHH:mm:ss", CultureInfo.InvariantCulture) + fraction + zone);
+        string fraction = nanoseconds == 0 ? "" : nanoseconds % 1000 == 0 ? string.Create(CultureInfo.InvariantCulture, $".{nanoseconds / 1000:D6}")
+            : string.Create(CultureInfo.InvariantCulture, $".{nanoseconds:D9}");
+        writer.WriteStringValue(
+            time.ToString(type.Kind == ColumnKind.Time ? "HH:mm:ss" : "yyyy-MM-ddTHH:mm:ss", CultureInfo.InvariantCulture) + fraction + zone);
     }
 
     /// <summary>The distance of a zone from UTC at a time; zero for a zone that this system does not know.</summary>
     private static TimeSpan Offset(string zone, DateTime utc)
     {
         if (zone is "UTC" or "Z") return TimeSpan.Zero;
-        if (zone is ['+' or '-', ..] && TimeSpan.TryParseExact(zone.AsSpan(1), "hh\\:mm", CultureInfo.InvariantCulture, out TimeSpan distance)) return zone[0] == '-' ? -distance : distance;
+        if (zone is ['+' or '-', ..] && TimeSpan.TryParseExact(zone.AsSpan(1), "hh\\:mm", CultureInfo.InvariantCulture, out TimeSpan distance))
+            return zone[0] == '-' ? -distance : distance;
         return TimeZoneInfo.TryFindSystemTimeZoneById(zone, out TimeZoneInfo? known) ? known.GetUtcOffset(utc) : TimeSpan.Zero;
     }
 }

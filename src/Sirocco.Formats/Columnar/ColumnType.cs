@@ -29,7 +29,9 @@ public enum ColumnKind
     Date,
     /// <summary><see cref="ColumnType.Unit"/>s since midnight, in 64 bits.</summary>
     Time,
-    /// <summary><see cref="ColumnType.Unit"/>s since 1970-01-01, in 64 bits; in UTC where <see cref="ColumnType.TimeZone"/> is set, else local time of an unknown place.</summary>
+    /// <summary>
+    /// <see cref="ColumnType.Unit"/>s since 1970-01-01, in 64 bits; in UTC where <see cref="ColumnType.TimeZone"/> is set, else local time of an unknown place.
+    /// </summary>
     Timestamp,
     /// <summary><see cref="ColumnType.Unit"/>s, in 64 bits.</summary>
     Duration,

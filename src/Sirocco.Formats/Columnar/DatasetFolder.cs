@@ -18,7 +18,11 @@ public sealed partial class DatasetFolder
     private static readonly string[] Extensions = [".parquet", ".arrow", ".jsonl", ".jsonl.gz", ".json", ".csv", ".tsv"];
 
     // JSON files that describe a data set and are no part of it.
-    private static readonly string[] Descriptions = ["merlin_metadata.json", "dataset_metadata.json", "dataset_info.json", "dataset_dict.json", "dataset_infos.json", "state.json", "metadata.json", "source_config.json"];
+    private static readonly string[] Descriptions =
+    [
+        "merlin_metadata.json", "dataset_metadata.json", "dataset_info.json", "dataset_dict.json", "dataset_infos.json", "state.json", "metadata.json",
+        "source_config.json",
+    ];
 
     private readonly Dictionary<string, List<string>> files = new(StringComparer.Ordinal);
     private readonly string path;
@@ -50,12 +54,16 @@ public sealed partial class DatasetFolder
     /// <summary>The files of a split in their order.</summary>
     /// <exception cref="InvalidDataException">There is no such split.</exception>
     public IReadOnlyList<string> Files(string split) =>
-        files.TryGetValue(split, out List<string>? parts) ? parts : throw new InvalidDataException($"{path}: has no split '{Visible.Short(split)}'; its splits are {Visible.Short(string.Join(", ", Splits))}");
+        files.TryGetValue(split, out List<string>? parts) ? parts
+            : throw new InvalidDataException($"{path}: has no split '{Visible.Short(split)}'; its splits are {Visible.Short(string.Join(", ", Splits))}");
 
-    /// <summary>Reads the rows of a split of Parquet or Arrow files from the first to the last; <see cref="ColumnBatch.FirstRow"/> counts from the start of each file.</summary>
+    /// <summary>
+    /// Reads the rows of a split of Parquet or Arrow files from the first to the last; <see cref="ColumnBatch.FirstRow"/> counts from the start of each file.
+    /// </summary>
     /// <param name="split">One of <see cref="Splits"/>.</param>
     /// <param name="columns">As in <see cref="TableFile.ReadBatches"/>.</param>
-    public IEnumerable<ColumnBatch> ReadBatches(string split, IReadOnlyList<string>? columns = null) => Files(split).SelectMany(part => ReadFile(part, columns));
+    public IEnumerable<ColumnBatch> ReadBatches(string split, IReadOnlyList<string>? columns = null) =>
+        Files(split).SelectMany(part => ReadFile(part, columns));
 
     private static IEnumerable<ColumnBatch> ReadFile(string part, IReadOnlyList<string>? columns)
     {
@@ -77,9 +85,17 @@ public sealed partial class DatasetFolder
     {
         string description = Path.Combine(folder, "state.json");
         var parts = new List<string>();
-        if (Names(description, root => root.TryGetProperty("_indices_files", out JsonElement indices) && indices.ValueKind == JsonValueKind.Array ? indices.EnumerateArray().Select(file => file.GetProperty("filename").GetString()) : []).Count > 0)
-            throw new InvalidDataException($"{description}: the rows are in an order of their own ('_indices_files'); call flatten_indices() before save_to_disk()");
-        foreach (string name in Names(description, root => root.GetProperty("_data_files").EnumerateArray().Select(file => file.GetProperty("filename").GetString())))
+        List<string> orders = Names(description, root =>
+            root.TryGetProperty("_indices_files", out JsonElement indices) && indices.ValueKind == JsonValueKind.Array
+                ? indices.EnumerateArray().Select(file => file.GetProperty("filename").GetString())
+                : []);
+        if (orders.Count > 0)
+        {
+            throw new InvalidDataException(
+                $"{description}: the rows are in an order of their own ('_indices_files'); call flatten_indices() before save_to_disk()");
+        }
+        foreach (string name in Names(
+            description, root => root.GetProperty("_data_files").EnumerateArray().Select(file => file.GetProperty("filename").GetString())))
         {
             if (!SafePath.IsInside(name)) throw new InvalidDataException($"{description}: '{Visible.Short(name)}' does not lie in the folder");
             parts.Add(Path.Combine(folder, name));
@@ -93,7 +109,8 @@ public sealed partial class DatasetFolder
         try
         {
             if (!File.Exists(description)) throw new InvalidDataException($"{description}: is missing; the folder was not saved whole");
-            if (new FileInfo(description).Length > LongestDocument) throw new InvalidDataException($"{description}: is too large for a description of a data set");
+            if (new FileInfo(description).Length > LongestDocument)
+                throw new InvalidDataException($"{description}: is too large for a description of a data set");
             using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(description));
             return [.. select(document.RootElement).Select(name => name ?? throw new InvalidOperationException())];
         }
@@ -108,7 +125,11 @@ public sealed partial class DatasetFolder
         string[] tables = [];
         foreach (string place in (string[])[path, Path.Combine(path, "data")])
             if (tables.Length == 0 && Directory.Exists(place)) tables = Tables(place);
-        if (tables.Length == 0) tables = [.. Directory.GetDirectories(path).Order(StringComparer.Ordinal).Where(place => Conventions.Any(convention => convention.Words.IsMatch(Path.GetFileName(place)))).SelectMany(Tables)];
+        if (tables.Length == 0)
+        {
+            tables = [.. Directory.GetDirectories(path).Order(StringComparer.Ordinal)
+                .Where(place => Conventions.Any(convention => convention.Words.IsMatch(Path.GetFileName(place)))).SelectMany(Tables)];
+        }
         if (tables.Length == 0) throw new InvalidDataException($"{path}: holds no tables; put train.parquet, train.jsonl, train.arrow or train.csv there");
         string[] numbered = [.. tables.Where(file => Numbered().IsMatch(Path.GetFileName(file)))];
         foreach (string file in numbered.Length > 0 ? numbered : tables)
@@ -116,14 +137,19 @@ public sealed partial class DatasetFolder
             string split = numbered.Length > 0 ? Numbered().Match(Path.GetFileName(file)).Groups[1].Value : SplitOf(Path.GetRelativePath(path, file));
             if (!files.TryGetValue(split, out List<string>? parts)) files[split] = parts = [];
             if (parts.Count > 0 && !Path.GetExtension(parts[0]).Equals(Path.GetExtension(file), StringComparison.OrdinalIgnoreCase))
-                throw new InvalidDataException($"{path}: holds the split '{split}' in several formats ({Path.GetFileName(parts[0])}, {Path.GetFileName(file)}); keep one");
+            {
+                throw new InvalidDataException(
+                    $"{path}: holds the split '{split}' in several formats ({Path.GetFileName(parts[0])}, {Path.GetFileName(file)}); keep one");
+            }
             parts.Add(file);
         }
     }
 
-    private static string[] Tables(string place) => [.. Directory.EnumerateFiles(place).Where(file => IsTable(file) && !Descriptions.Contains(Path.GetFileName(file))).Order(StringComparer.Ordinal)];
+    private static string[] Tables(string place) =>
+        [.. Directory.EnumerateFiles(place).Where(file => IsTable(file) && !Descriptions.Contains(Path.GetFileName(file))).Order(StringComparer.Ordinal)];
 
-    private static string SplitOf(string relative) => Conventions.Where(convention => convention.Words.IsMatch(relative)).Select(convention => convention.Split).FirstOrDefault(WholeSplit);
+    private static string SplitOf(string relative) =>
+        Conventions.Where(convention => convention.Words.IsMatch(relative)).Select(convention => convention.Split).FirstOrDefault(WholeSplit);
 
     [GeneratedRegex(@"^(\w+(?:\.\w+)*)-\d{5}-of-\d{5}\b", RegexOptions.CultureInvariant)]
     private static partial Regex Numbered();

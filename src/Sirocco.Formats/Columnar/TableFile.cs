@@ -25,7 +25,8 @@ public abstract class TableFile : IDisposable
     public static TableFile Open(string path) => ContentSniffer.Identify(path) switch
     {
         ContentKind.Arrow => ArrowFile.Open(path),
-        ContentKind.GitLfsPointer => throw new InvalidDataException($"{path}: is a git-lfs pointer, the file itself was not fetched; run git lfs pull in its repository"),
+        ContentKind.GitLfsPointer => throw new InvalidDataException(
+            $"{path}: is a git-lfs pointer, the file itself was not fetched; run git lfs pull in its repository"),
         _ => ParquetFile.Open(path),
     };
 
@@ -43,7 +44,11 @@ public abstract class TableFile : IDisposable
         {
             string name = columns[i];
             selected[i] = Enumerable.Range(0, Fields.Count).Where(f => Fields[f].Name == name).DefaultIfEmpty(-1).First();
-            if (selected[i] < 0) throw new InvalidDataException($"{Path}: has no column '{Visible.Short(name)}'; its columns are {Visible.Short(string.Join(", ", Fields.Select(field => field.Name)))}");
+            if (selected[i] < 0)
+            {
+                throw new InvalidDataException(
+                    $"{Path}: has no column '{Visible.Short(name)}'; its columns are {Visible.Short(string.Join(", ", Fields.Select(field => field.Name)))}");
+            }
         }
         return selected;
     }

@@ -39,10 +39,13 @@ internal static unsafe class Lz4
         }
     }
 
-    /// <summary>Fills <paramref name="destination"/> from one frame; checksums are stepped over, as the buffers that come as frames (Arrow) have their own checks.</summary>
+    /// <summary>
+    /// Fills <paramref name="destination"/> from one frame; checksums are stepped over, as the buffers that come as frames (Arrow) have their own checks.
+    /// </summary>
     internal static void DecompressFrame(ReadOnlySpan<byte> source, Span<byte> destination)
     {
-        if (source.Length < 7 || BinaryPrimitives.ReadUInt32LittleEndian(source) != FrameMagic) throw new InvalidDataException("LZ4 frame does not start with its mark");
+        if (source.Length < 7 || BinaryPrimitives.ReadUInt32LittleEndian(source) != FrameMagic)
+            throw new InvalidDataException("LZ4 frame does not start with its mark");
         int flags = source[4];
         if (flags >> 6 != 1) throw new InvalidDataException($"LZ4 frame of unknown version {flags >> 6}");
         bool blockChecksums = (flags & 0x10) != 0, hasSize = (flags & 8) != 0, hasDictionary = (flags & 1) != 0;

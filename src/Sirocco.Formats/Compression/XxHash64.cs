@@ -25,8 +25,10 @@ internal static class XxHash64
             foreach (ulong lane in (ReadOnlySpan<ulong>)[a, b, c, d]) hash = ((hash ^ Round(0, lane)) * P1) + P4;
         }
         hash += length;
-        for (; bytes.Length >= 8; bytes = bytes[8..]) hash = (BitOperations.RotateLeft(hash ^ Round(0, BinaryPrimitives.ReadUInt64LittleEndian(bytes)), 27) * P1) + P4;
-        for (; bytes.Length >= 4; bytes = bytes[4..]) hash = (BitOperations.RotateLeft(hash ^ (BinaryPrimitives.ReadUInt32LittleEndian(bytes) * P1), 23) * P2) + P3;
+        for (; bytes.Length >= 8; bytes = bytes[8..])
+            hash = (BitOperations.RotateLeft(hash ^ Round(0, BinaryPrimitives.ReadUInt64LittleEndian(bytes)), 27) * P1) + P4;
+        for (; bytes.Length >= 4; bytes = bytes[4..])
+            hash = (BitOperations.RotateLeft(hash ^ (BinaryPrimitives.ReadUInt32LittleEndian(bytes) * P1), 23) * P2) + P3;
         foreach (byte b in bytes) hash = BitOperations.RotateLeft(hash ^ (b * P5), 11) * P1;
         hash = (hash ^ (hash >> 33)) * P2;
         hash = (hash ^ (hash >> 29)) * P3;

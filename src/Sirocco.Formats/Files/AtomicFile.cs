@@ -8,7 +8,9 @@ namespace Sirocco.Formats;
 /// so a full disk, a cancellation or an exception leaves an earlier file of that name as it was. What a killed process left the next
 /// writer of the same file removes.
 /// </summary>
-/// <remarks>Devices and what a process has open (<c>/dev/null</c>, <c>/dev/stdout</c>, <c>/dev/fd/3</c>) cannot be renamed over and are written directly.</remarks>
+/// <remarks>
+/// Devices and what a process has open (<c>/dev/null</c>, <c>/dev/stdout</c>, <c>/dev/fd/3</c>) cannot be renamed over and are written directly.
+/// </remarks>
 public sealed class AtomicFile : IDisposable
 {
     private const int Attempts = 3;
@@ -85,12 +87,16 @@ public sealed class AtomicFile : IDisposable
         TemporaryPath.Forget(temporary);
     }
 
-    /// <summary>Whether a name stands for a device or an open file: whatever is there under /dev, but for the ordinary files that live in memory under /dev/shm.</summary>
+    /// <summary>
+    /// Whether a name stands for a device or an open file: whatever is there under /dev, but for the ordinary files that live in memory under /dev/shm.
+    /// </summary>
     private static bool IsDevice(string full) =>
-        !OperatingSystem.IsWindows() && full.StartsWith("/dev/", StringComparison.Ordinal) && !full.StartsWith("/dev/shm/", StringComparison.Ordinal) && File.Exists(full);
+        !OperatingSystem.IsWindows() && full.StartsWith("/dev/", StringComparison.Ordinal)
+            && !full.StartsWith("/dev/shm/", StringComparison.Ordinal) && File.Exists(full);
 
     /// <summary>
-    /// A fresh temporary file. Unix opens and locks in two steps, and a writer of the same file that cleans up between them takes ours for abandoned: then another is made.
+    /// A fresh temporary file. Unix opens and locks in two steps, and a writer of the same file that cleans up between them takes ours for abandoned: then
+    /// another is made.
     /// </summary>
     private static FileStream Start(string full)
     {

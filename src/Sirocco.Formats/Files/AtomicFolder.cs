@@ -29,8 +29,8 @@ public sealed class AtomicFolder : IDisposable
     /// <summary>Starts a folder that will be called <paramref name="path"/> once committed; missing parents are made.</summary>
     /// <param name="path">The final name.</param>
     /// <param name="temporary">
-    /// A name in the same folder that the caller guards against other processes and whose leftovers it removes; the final name must then be free when the folder is
-    /// committed. Null makes a fresh name.
+    /// A name in the same folder that the caller guards against other processes and whose leftovers it removes; the final name must then be free when the
+    /// folder is committed. Null makes a fresh name.
     /// </param>
     public static AtomicFolder Create(string path, string? temporary = null)
     {
@@ -72,12 +72,12 @@ public sealed class AtomicFolder : IDisposable
 
     /// <summary>Makes the files appear under the final name.</summary>
     /// <param name="obsolete">
-    /// Of the files that an existing folder holds and the new one does not (relative, with forward slashes): whether an earlier writer of the same kind made them, so that
-    /// they go. Null keeps all.
+    /// Of the files that an existing folder holds and the new one does not (relative, with forward slashes): whether an earlier writer of the same kind made
+    /// them, so that they go. Null keeps all.
     /// </param>
     /// <param name="key">
-    /// The file without which readers take the folder for nothing, such as a model's <c>config.json</c>. An existing one is removed first and the new one comes last, so a
-    /// folder whose exchange was cut short is refused and never read as a mixture of the old and the new.
+    /// The file without which readers take the folder for nothing, such as a model's <c>config.json</c>. An existing one is removed first and the new one comes
+    /// last, so a folder whose exchange was cut short is refused and never read as a mixture of the old and the new.
     /// </param>
     public void Commit(Func<string, bool>? obsolete = null, string? key = null)
     {
@@ -110,7 +110,8 @@ public sealed class AtomicFolder : IDisposable
     {
         foreach (string other in TemporaryPath.Others(target))
         {
-            if (new DirectoryInfo(other).LinkTarget is null && TemporaryPath.TryDeleteAbandoned(System.IO.Path.Combine(other, Mark), held)) TemporaryPath.TryDeleteFolder(other);
+            if (new DirectoryInfo(other).LinkTarget is null && TemporaryPath.TryDeleteAbandoned(System.IO.Path.Combine(other, Mark), held))
+                TemporaryPath.TryDeleteFolder(other);
         }
     }
 

@@ -67,7 +67,8 @@ public static class ContentSniffer
         ReadOnlySpan<byte> text = start.StartsWith("\uFEFF"u8) ? start[3..] : start;
         text = text.TrimStart(" \t\r\n"u8);
         if (text.IsEmpty || text[0] is not ((byte)'{' or (byte)'[')) return ContentKind.Unknown;
-        return file.Length <= LongestDocument ? IdentifyJson(file.Span(start.Length - text.Length, (int)file.Length - (start.Length - text.Length))) : ContentKind.Unknown;
+        return file.Length <= LongestDocument ? IdentifyJson(file.Span(start.Length - text.Length, (int)file.Length - (start.Length - text.Length)))
+            : ContentKind.Unknown;
     }
 
     // Eight bytes of length, of which the upper four are zero, then a JSON object.
@@ -102,7 +103,8 @@ public static class ContentSniffer
         if (keys.Contains("weight_map")) return ContentKind.ShardIndexJson;
         if (keys.Contains("peft_type")) return ContentKind.AdapterConfigJson;
         if (keys.Contains("vocab") && keys.Contains("config")) return ContentKind.TekkenJson;
-        if (keys.Contains("model") && (keys.Contains("added_tokens") || keys.Contains("pre_tokenizer") || keys.Contains("normalizer"))) return ContentKind.TokenizerJson;
+        if (keys.Contains("model") && (keys.Contains("added_tokens") || keys.Contains("pre_tokenizer") || keys.Contains("normalizer")))
+            return ContentKind.TokenizerJson;
         return keys.Contains("model_type") || keys.Contains("architectures") ? ContentKind.ModelConfigJson : ContentKind.Json;
     }
 }

@@ -23,7 +23,8 @@ public static class GzipContent
             Span<byte> start = stackalloc byte[Signature.Length];
             int length = file.ReadAtLeast(start, start.Length, throwOnEndOfStream: false);
             if (length == 0) throw new InvalidDataException($"{path} is empty, which no gzip file is; make or download it again");
-            if (!start.SequenceEqual(Signature)) throw new InvalidDataException($"{path} is not gzip-compressed, as its name says; rename it without .gz if it is plain text");
+            if (!start.SequenceEqual(Signature))
+                throw new InvalidDataException($"{path} is not gzip-compressed, as its name says; rename it without .gz if it is plain text");
             file.Position = 0;
         }
 

@@ -98,7 +98,8 @@ public sealed class LineReader(Stream stream, string source) : IDisposable
         }
         catch (InvalidDataException failure)
         {
-            throw new InvalidDataException($"{source} is cut off or damaged inside its compressed data, after line {Number}; make or download it again", failure);
+            throw new InvalidDataException(
+                $"{source} is cut off or damaged inside its compressed data, after line {Number}; make or download it again", failure);
         }
 
         end += read;

@@ -15,8 +15,8 @@ internal static class TemporaryPath
     // File systems limit a name to 255 bytes: of a long name the beginning is kept, and a digest that tells it from others with that beginning.
     private const int LongestName = 60, KeptOfLongName = 40, DigestDigits = 16;
 
-    // What this process is making. Environment.Exit while another thread writes skips that thread's finally blocks; this list lets the exit remove what they would have
-    // removed.
+    // What this process is making. Environment.Exit while another thread writes skips that thread's finally blocks; this list lets the exit remove what they
+    // would have removed.
     private static readonly ConcurrentDictionary<string, byte> Pending = new(StringComparer.Ordinal);
 
     static TemporaryPath() => AppDomain.CurrentDomain.ProcessExit += (_, _) =>
@@ -52,7 +52,8 @@ internal static class TemporaryPath
     private static bool IsOf(string fullPath, string path)
     {
         string name = Path.GetFileName(path), prefix = Prefix(fullPath);
-        return name.Length == prefix.Length + RandomDigits + Suffix.Length && name.StartsWith(prefix, StringComparison.Ordinal) && name.EndsWith(Suffix, StringComparison.Ordinal)
+        return name.Length == prefix.Length + RandomDigits + Suffix.Length && name.StartsWith(prefix, StringComparison.Ordinal)
+            && name.EndsWith(Suffix, StringComparison.Ordinal)
             && name.AsSpan(prefix.Length, RandomDigits).IndexOfAnyExcept(Digits) < 0;
     }
 

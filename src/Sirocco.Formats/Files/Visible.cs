@@ -8,5 +8,7 @@ internal static class Visible
 
     /// <summary>Control characters and broken surrogates replaced, so that a message stays one line on a terminal.</summary>
     internal static string OneLine(string text) =>
-        text.Any(c => char.IsControl(c) || char.IsSurrogate(c)) ? string.Concat(text.EnumerateRunes().Select(rune => System.Text.Rune.IsControl(rune) ? "\uFFFD" : rune.ToString())) : text;
+        text.Any(c => char.IsControl(c) || char.IsSurrogate(c))
+            ? string.Concat(text.EnumerateRunes().Select(rune => System.Text.Rune.IsControl(rune) ? "\uFFFD" : rune.ToString()))
+            : text;
 }

@@ -8,8 +8,8 @@ public static class WriteFailure
     private const int WindowsDiskFull = unchecked((int)0x80070070), WindowsHandleDiskFull = unchecked((int)0x80070027);
 
     /// <summary>
-    /// Whether an exception of the runtime's file functions says that something could not be written. A file that becomes too long (EFBIG: 4 GB on FAT32, or the process's
-    /// limit) is reported as an argument out of range.
+    /// Whether an exception of the runtime's file functions says that something could not be written. A file that becomes too long (EFBIG: 4 GB on FAT32, or
+    /// the process's limit) is reported as an argument out of range.
     /// </summary>
     internal static bool Is(Exception cause) => cause is IOException or UnauthorizedAccessException or ArgumentOutOfRangeException { ParamName: "value" };
 
@@ -24,7 +24,8 @@ public static class WriteFailure
             { HResult: NoSpace or WindowsDiskFull or WindowsHandleDiskFull } => "the disk is full; free some space or choose another folder",
             { HResult: Quota or MacQuota } => "the disk quota is used up; free some space or choose another folder",
             { HResult: ReadOnlySystem } => "the file system is read-only; choose another folder",
-            ArgumentOutOfRangeException => "it becomes longer than the file system or the process's limit (ulimit -f) allows; choose another folder or raise the limit",
+            ArgumentOutOfRangeException =>
+                "it becomes longer than the file system or the process's limit (ulimit -f) allows; choose another folder or raise the limit",
             _ => OneLine(cause.Message),
         };
         var failure = new IOException($"{path}: cannot be written: {why}", cause);

@@ -17,8 +17,8 @@ public sealed class GgufCheckpoint : TensorArchive
     }
 
     /// <summary>
-    /// What the model's config.json would say. Files converted from a model with Llama 3's rotary scaling keep its result only: their <c>rope_parameters</c> have
-    /// <c>rope_type</c> "frequency_divisors" and an array <c>frequency_divisors</c> [head_dim / 2], inv_freq[i] = θ^(−2i/d) / divisor[i].
+    /// What the model's config.json would say. Files converted from a model with Llama 3's rotary scaling keep its result only: their <c>rope_parameters</c>
+    /// have <c>rope_type</c> "frequency_divisors" and an array <c>frequency_divisors</c> [head_dim / 2], inv_freq[i] = θ^(−2i/d) / divisor[i].
     /// </summary>
     public JsonObject Config { get; }
 
@@ -61,10 +61,16 @@ public sealed class GgufCheckpoint : TensorArchive
         foreach (GgufEntry entry in header.Entries)
         {
             if (!GgufNames.TryTranslate(entry.Name, sizes.Layers, out GgufNames.Name name))
-                throw new InvalidDataException($"{file.Path}: tensor '{Visible.Short(entry.Name)}' is not part of a model with {sizes.Layers} layers of this architecture; the model is not supported");
+            {
+                throw new InvalidDataException($"{file.Path}: tensor '{Visible.Short(entry.Name)}' is not part of a model with {sizes.Layers} layers of this "
+                    + "architecture; the model is not supported");
+            }
             if (name.Rows == GgufNames.Rows.NotAWeight) continue;
             if (!ElementConversion.CanReadAsSingle(entry.Type))
-                throw new InvalidDataException($"{file.Path}: tensor '{Visible.Short(entry.Name)}' is stored as {entry.Type.Name}, which is not supported; use a file with Q8_0, Q6_K, Q5_K, Q4_K or F16 weights");
+            {
+                throw new InvalidDataException($"{file.Path}: tensor '{Visible.Short(entry.Name)}' is stored as {entry.Type.Name}, which is not supported; "
+                    + "use a file with Q8_0, Q6_K, Q5_K, Q4_K or F16 weights");
+            }
             tensors.Add(new StoredTensor(name.HuggingFace, entry.Type, entry.Shape, file, entry.Offset, entry.ByteCount, Order(file, entry, name.Rows, sizes)));
         }
         return [.. tensors];
@@ -75,7 +81,10 @@ public sealed class GgufCheckpoint : TensorArchive
         if (rows == GgufNames.Rows.Same) return default;
         long heads = rows == GgufNames.Rows.OfQueryHeads ? sizes.Heads : sizes.KeyValueHeads;
         if (entry.Shape.Length is not (1 or 2) || entry.Shape[0] != heads * sizes.HeadSize)
-            throw new InvalidDataException($"{file.Path}: tensor '{Visible.Short(entry.Name)}' has shape [{string.Join(", ", entry.Shape)}], but {heads} heads of {sizes.HeadSize} rows were expected");
+        {
+            throw new InvalidDataException($"{file.Path}: tensor '{Visible.Short(entry.Name)}' has shape [{string.Join(", ", entry.Shape)}], "
+                + $"but {heads} heads of {sizes.HeadSize} rows were expected");
+        }
         return new RowOrder((int)sizes.HeadSize);
     }
 
@@ -84,10 +93,14 @@ public sealed class GgufCheckpoint : TensorArchive
         GgufEntry entry = header.Entries.FirstOrDefault(entry => entry.Name == GgufNames.RopeDivisors);
         if (entry.Name is null) return null;
         if (entry.Type != StorageType.F32 || entry.Shape is not [long length] || length != headSize / 2)
-            throw new InvalidDataException($"{file.Path}: tensor '{GgufNames.RopeDivisors}' must be F32 of shape [{headSize / 2}], not {entry.Type.Name} of [{string.Join(", ", entry.Shape)}]");
+        {
+            throw new InvalidDataException($"{file.Path}: tensor '{GgufNames.RopeDivisors}' must be F32 of shape [{headSize / 2}], "
+                + $"not {entry.Type.Name} of [{string.Join(", ", entry.Shape)}]");
+        }
         float[] divisors = new StoredTensor(entry.Name, entry.Type, entry.Shape, file, entry.Offset, entry.ByteCount).ToSingleArray();
         return Array.TrueForAll(divisors, divisor => float.IsFinite(divisor) && divisor > 0)
             ? divisors
-            : throw new InvalidDataException($"{file.Path}: tensor '{GgufNames.RopeDivisors}' holds a divisor that is not a positive number; the file is damaged: download it again");
+            : throw new InvalidDataException(
+                $"{file.Path}: tensor '{GgufNames.RopeDivisors}' holds a divisor that is not a positive number; the file is damaged: download it again");
     }
 }

@@ -36,14 +36,25 @@ internal static class GgufConfiguration
         long heads = Positive($"{architecture}.attention.head_count", 1 << 16);
         long keyValueHeads = values.Contains($"{architecture}.attention.head_count_kv") ? Positive($"{architecture}.attention.head_count_kv", heads) : heads;
         long headSize = values.Contains($"{architecture}.attention.key_length") ? Positive($"{architecture}.attention.key_length", 1 << 16) : hidden / heads;
-        if (heads % keyValueHeads != 0) throw new InvalidDataException($"{path}: key '{architecture}.attention.head_count_kv' is {keyValueHeads}, which does not divide the {heads} heads");
-        if (headSize % 2 != 0 || headSize == 0) throw new InvalidDataException($"{path}: the head size {headSize} is not even, as rotary pairs need; check key '{architecture}.attention.key_length'");
+        if (heads % keyValueHeads != 0)
+            throw new InvalidDataException($"{path}: key '{architecture}.attention.head_count_kv' is {keyValueHeads}, which does not divide the {heads} heads");
+        if (headSize % 2 != 0 || headSize == 0)
+        {
+            throw new InvalidDataException(
+                $"{path}: the head size {headSize} is not even, as rotary pairs need; check key '{architecture}.attention.key_length'");
+        }
         if (heads * headSize > MostFeatures)
-            throw new InvalidDataException($"{path}: key '{architecture}.attention.head_count' is {heads}, with heads of {headSize} more than the {MostFeatures} features that are supported");
+        {
+            throw new InvalidDataException($"{path}: key '{architecture}.attention.head_count' is {heads}, "
+                + $"with heads of {headSize} more than the {MostFeatures} features that are supported");
+        }
         if (values.IntegerOrNull($"{architecture}.attention.value_length") is long valueSize && valueSize != headSize)
             throw new InvalidDataException($"{path}: key '{architecture}.attention.value_length' is {valueSize} but keys have {headSize}; they must be equal");
         if (values.IntegerOrNull($"{architecture}.rope.dimension_count") is long rotated && rotated != headSize)
-            throw new InvalidDataException($"{path}: key '{architecture}.rope.dimension_count' is {rotated} but heads have {headSize}; partly rotated heads are not supported");
+        {
+            throw new InvalidDataException(
+                $"{path}: key '{architecture}.rope.dimension_count' is {rotated} but heads have {headSize}; partly rotated heads are not supported");
+        }
         return new Dimensions(layers, hidden, intermediate, context, heads, keyValueHeads, headSize);
 
         long Positive(string key, long most)
@@ -83,8 +94,8 @@ internal static class GgufConfiguration
     }
 
     /// <summary>
-    /// The <c>rope_parameters</c> of a config.json. Divisors stored as a tensor have no such form there: they appear as rope_type <c>frequency_divisors</c> with
-    /// an array <c>frequency_divisors</c> of head_dim / 2 numbers: inv_freq[i] = θ^(−2i/d) / divisor[i].
+    /// The <c>rope_parameters</c> of a config.json. Divisors stored as a tensor have no such form there: they appear as rope_type <c>frequency_divisors</c>
+    /// with an array <c>frequency_divisors</c> of head_dim / 2 numbers: inv_freq[i] = θ^(−2i/d) / divisor[i].
     /// </summary>
     private static JsonObject Rope(GgufMetadata values, string architecture, float[]? divisors)
     {

@@ -5,7 +5,11 @@ namespace Sirocco.Formats;
 public sealed class GgufFile : TensorArchive
 {
     private GgufFile(MappedFile file, GgufHeader header)
-        : base(file.Path, [.. header.Entries.Select(entry => new StoredTensor(entry.Name, entry.Type, entry.Shape, file, entry.Offset, entry.ByteCount))], Texts(header.Values), [file])
+        : base(
+            file.Path,
+            [.. header.Entries.Select(entry => new StoredTensor(entry.Name, entry.Type, entry.Shape, file, entry.Offset, entry.ByteCount))],
+            Texts(header.Values),
+            [file])
     {
         Version = header.Version;
         Values = new GgufMetadata(file.Path, header.Values);

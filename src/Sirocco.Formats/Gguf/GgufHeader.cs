@@ -37,7 +37,8 @@ internal sealed class GgufHeader
         if (version is not (2 or 3))
         {
             string remedy = version == 1 ? "convert it with a current llama.cpp"
-                : BitOperations.RotateRight(version, 24) <= 0xFF && version > 0xFFFF ? "this is a big-endian file: convert it to little-endian" : "the file is damaged or of a newer format";
+                : BitOperations.RotateRight(version, 24) <= 0xFF && version > 0xFFFF ? "this is a big-endian file: convert it to little-endian"
+                : "the file is damaged or of a newer format";
             throw cursor.Bad(4, $"GGUF version {version} is not supported (2 and 3 are); {remedy}");
         }
         int tensorCount = cursor.Count("the number of tensors", 24);
@@ -99,14 +100,19 @@ internal sealed class GgufHeader
         if (columns % type.BlockElements != 0 || !type.TryByteCount((long)elements, out long bytes))
             throw cursor.Bad(described, $"tensor '{shown}': rows of {columns} elements are not whole {type.Name} blocks of {type.BlockElements}");
         ulong offset = cursor.U64($"the offset of tensor '{shown}'");
-        if (offset > long.MaxValue || offset % alignment != 0) throw cursor.Bad(described, $"tensor '{shown}' lies at {offset}, which is not a multiple of the alignment {alignment}");
+        if (offset > long.MaxValue || offset % alignment != 0)
+            throw cursor.Bad(described, $"tensor '{shown}' lies at {offset}, which is not a multiple of the alignment {alignment}");
         return new GgufEntry(name, type, shape, (long)offset, bytes);
     }
 
     private static GgufEntry Place(GgufCursor cursor, GgufEntry entry, long described, long dataStart, long fileLength)
     {
         if ((Int128)dataStart + entry.Offset + entry.ByteCount > fileLength)
-            throw cursor.Bad(described, $"tensor '{Visible.Short(entry.Name)}' ends beyond the end of the file ({fileLength} bytes); the file is truncated: download it again");
+        {
+            throw cursor.Bad(
+                described,
+                $"tensor '{Visible.Short(entry.Name)}' ends beyond the end of the file ({fileLength} bytes); the file is truncated: download it again");
+        }
         return entry with { Offset = dataStart + entry.Offset };
     }
 
@@ -116,7 +122,10 @@ internal sealed class GgufHeader
         foreach (GgufEntry entry in entries.Where(entry => entry.ByteCount > 0).OrderBy(entry => entry.Offset))
         {
             if (entry.Offset < before.Offset + before.ByteCount)
-                throw cursor.Bad(entry.Offset, $"tensors '{Visible.Short(before.Name)}' and '{Visible.Short(entry.Name)}' overlap; the file is damaged: download it again");
+            {
+                throw cursor.Bad(
+                    entry.Offset, $"tensors '{Visible.Short(before.Name)}' and '{Visible.Short(entry.Name)}' overlap; the file is damaged: download it again");
+            }
             before = entry;
         }
     }

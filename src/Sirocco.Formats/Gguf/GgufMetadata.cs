@@ -47,7 +47,10 @@ public sealed class GgufMetadata
         foreach (object element in array)
         {
             if (AsInteger(element) != first)
-                throw new InvalidDataException($"{path}: key '{key}' differs from layer to layer ({first}, {element}, …), which is not supported; use a model whose layers are alike");
+            {
+                throw new InvalidDataException(
+                    $"{path}: key '{key}' differs from layer to layer ({first}, {element}, …), which is not supported; use a model whose layers are alike");
+            }
         }
         return first;
     }
@@ -88,7 +91,8 @@ public sealed class GgufMetadata
         _ => null,
     };
 
-    private InvalidDataException Missing(string key, string expected) => new($"{path}: key '{key}' is missing; {expected} was expected: the file is incomplete, convert the model again");
+    private InvalidDataException Missing(string key, string expected) =>
+        new($"{path}: key '{key}' is missing; {expected} was expected: the file is incomplete, convert the model again");
 
     private InvalidDataException Wrong(string key, object value, string expected)
     {

@@ -48,18 +48,25 @@ public sealed record GgufTokenizer(
         if (tokens is null) return null;
         // i32 by the specification; some converters write u32.
         bool unsigned = values.TryGet("tokenizer.ggml.token_type", out object? stored) && stored.GetType() == typeof(uint[]);
-        int[] types = unsigned ? Array.ConvertAll((uint[])stored!, type => (int)Math.Min(type, int.MaxValue)) : values.ArrayOrNull<int>("tokenizer.ggml.token_type") ?? [];
+        int[] types = unsigned ? Array.ConvertAll((uint[])stored!, type => (int)Math.Min(type, int.MaxValue))
+            : values.ArrayOrNull<int>("tokenizer.ggml.token_type") ?? [];
         float[] scores = values.ArrayOrNull<float>("tokenizer.ggml.scores") ?? [];
         foreach ((string key, int length) in new[] { ("token_type", types.Length), ("scores", scores.Length) })
         {
             if (length != 0 && length != tokens.Length)
-                throw new InvalidDataException($"{path}: key 'tokenizer.ggml.{key}' has {length} entries but there are {tokens.Length} tokens; convert the model again");
+            {
+                throw new InvalidDataException(
+                    $"{path}: key 'tokenizer.ggml.{key}' has {length} entries but there are {tokens.Length} tokens; convert the model again");
+            }
         }
         return new GgufTokenizer(
             values.Text("tokenizer.ggml.model"), values.TextOrNull("tokenizer.ggml.pre"), tokens,
-            Array.ConvertAll(types, type => type is >= 0 and <= 6 ? (GgufTokenType)type : throw new InvalidDataException($"{path}: key 'tokenizer.ggml.token_type' holds {type}, but types go from 0 to 6")),
+            Array.ConvertAll(types, type => type is >= 0 and <= 6 ? (GgufTokenType)type
+                : throw new InvalidDataException($"{path}: key 'tokenizer.ggml.token_type' holds {type}, but types go from 0 to 6")),
             scores, values.ArrayOrNull<string>("tokenizer.ggml.merges") ?? [],
-            values.BooleanOrNull("tokenizer.ggml.add_bos_token"), values.BooleanOrNull("tokenizer.ggml.add_eos_token"), values.BooleanOrNull("tokenizer.ggml.add_space_prefix"),
+            values.BooleanOrNull("tokenizer.ggml.add_bos_token"),
+            values.BooleanOrNull("tokenizer.ggml.add_eos_token"),
+            values.BooleanOrNull("tokenizer.ggml.add_space_prefix"),
             values.TextOrNull("tokenizer.chat_template"))
         {
             Bos = Id("bos_token_id"),
@@ -71,7 +78,8 @@ public sealed record GgufTokenizer(
         int? Id(string name)
         {
             if (values.IntegerOrNull("tokenizer.ggml." + name) is not long id) return null;
-            return id >= 0 && id < tokens.Length ? (int)id : throw new InvalidDataException($"{path}: key 'tokenizer.ggml.{name}' is {id}, outside the vocabulary of {tokens.Length} tokens");
+            return id >= 0 && id < tokens.Length ? (int)id
+                : throw new InvalidDataException($"{path}: key 'tokenizer.ggml.{name}' is {id}, outside the vocabulary of {tokens.Length} tokens");
         }
     }
 }

@@ -1,8 +1,8 @@
 namespace Sirocco.Formats;
 
 /// <summary>
-/// A model's or data set's folder in the layout of huggingface_hub, shared with it: <c>blobs/HASH</c> hold the bytes, <c>snapshots/COMMIT/FILE</c> are links to them, and
-/// <c>refs/REVISION</c> hold the commit that a branch or tag meant when it was last fetched.
+/// A model's or data set's folder in the layout of huggingface_hub, shared with it: <c>blobs/HASH</c> hold the bytes, <c>snapshots/COMMIT/FILE</c> are links to
+/// them, and <c>refs/REVISION</c> hold the commit that a branch or tag meant when it was last fetched.
 /// </summary>
 internal sealed class HubCache(HubOptions options, HubModelId id)
 {
@@ -11,7 +11,10 @@ internal sealed class HubCache(HubOptions options, HubModelId id)
     /// <summary>The folder of the revision's snapshot when everything that a model needs is known to be there, else null.</summary>
     internal string? FindComplete() => FindUsable() is string snapshot && IsMarked(snapshot) ? snapshot : null;
 
-    /// <summary>The folder of the revision's snapshot when it has settings and weights, else null. Of a folder that other programs filled the tokenizer or modules may be missing.</summary>
+    /// <summary>
+    /// The folder of the revision's snapshot when it has settings and weights, else null. Of a folder that other programs filled the tokenizer or modules may
+    /// be missing.
+    /// </summary>
     internal string? FindUsable() => FindSnapshot() is string snapshot && HasNetwork(snapshot) ? snapshot : null;
 
     /// <summary>The folder of the revision's snapshot, complete or not.</summary>
@@ -61,7 +64,8 @@ internal sealed class HubCache(HubOptions options, HubModelId id)
     }
 
     /// <summary>
-    /// Records that files of a snapshot are all that a model needs: their names, in a folder that huggingface_hub does not look at. Whether they are still there is asked again each time.
+    /// Records that files of a snapshot are all that a model needs: their names, in a folder that huggingface_hub does not look at. Whether they are still
+    /// there is asked again each time.
     /// </summary>
     internal void MarkComplete(string commit, IEnumerable<string> files)
     {

@@ -46,7 +46,8 @@ internal sealed class HubConnection : IDisposable
             if (options.Token is string token && IsHub(address)) request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
             if (from > 0) request.Headers.Range = new RangeHeaderValue(from, null);
             HttpResponseMessage response = await SendWithinLimitAsync(request, cancellation).ConfigureAwait(false);
-            bool redirected = response.StatusCode is HttpStatusCode.MovedPermanently or HttpStatusCode.Found or HttpStatusCode.SeeOther or HttpStatusCode.TemporaryRedirect or HttpStatusCode.PermanentRedirect;
+            bool redirected = response.StatusCode is HttpStatusCode.MovedPermanently or HttpStatusCode.Found or HttpStatusCode.SeeOther
+                or HttpStatusCode.TemporaryRedirect or HttpStatusCode.PermanentRedirect;
             hash ??= Header(response, "X-Linked-Etag") ?? (redirected ? null : Header(response, "ETag"));
             if (long.TryParse(Header(response, "X-Linked-Size"), out long linked)) size ??= linked;
             if (!redirected && response.StatusCode == HttpStatusCode.OK) size ??= response.Content.Headers.ContentLength;
@@ -95,7 +96,8 @@ internal sealed class HubConnection : IDisposable
     }
 
     private bool IsHub(Uri address) =>
-        address.Scheme == options.Endpoint.Scheme && address.Port == options.Endpoint.Port && string.Equals(address.Host, options.Endpoint.Host, StringComparison.OrdinalIgnoreCase);
+        address.Scheme == options.Endpoint.Scheme && address.Port == options.Endpoint.Port
+            && string.Equals(address.Host, options.Endpoint.Host, StringComparison.OrdinalIgnoreCase);
 
     private static string? Header(HttpResponseMessage response, string name) =>
         response.Headers.NonValidated.TryGetValues(name, out HeaderStringValues values) ? values.ToString() : null;

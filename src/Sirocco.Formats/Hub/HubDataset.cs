@@ -15,10 +15,12 @@ public static class HubDataset
     /// <exception cref="UnauthorizedAccessException">The data set is gated or private.</exception>
     /// <exception cref="IOException">The network failed for good, or the cache cannot be written.</exception>
     public static async Task<string> ResolveAsync(
-        string repository, Predicate<string> wanted, Predicate<string> isComplete, HubOptions options, IProgress<HubProgress>? progress = null, CancellationToken cancellation = default)
+        string repository, Predicate<string> wanted, Predicate<string> isComplete, HubOptions options, IProgress<HubProgress>? progress = null,
+        CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(options);
-        if (!HubModelId.TryParse(repository, out HubModelId? id)) throw new InvalidDataException($"hf://{Visible.Short(repository)}: is no data set of the hub; write hf://org/name or hf://org/name/subset");
+        if (!HubModelId.TryParse(repository, out HubModelId? id))
+            throw new InvalidDataException($"hf://{Visible.Short(repository)}: is no data set of the hub; write hf://org/name or hf://org/name/subset");
         id = id with { IsDataset = true };
         HubCache cache = new(options, id);
         string? snapshot = cache.FindSnapshot();

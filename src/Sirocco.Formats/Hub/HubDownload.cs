@@ -68,7 +68,8 @@ internal sealed class HubDownload : IDisposable
             for (int read; (read = await connection.ReadAsync(stream, buffer, cancellation).ConfigureAwait(false)) > 0;)
             {
                 content.Write(buffer, 0, read);
-                if (content.Length > LongestAnswer) throw new InvalidDataException($"{address}: the answer is over {LongestAnswer} bytes long, which no list of files is");
+                if (content.Length > LongestAnswer)
+                    throw new InvalidDataException($"{address}: the answer is over {LongestAnswer} bytes long, which no list of files is");
             }
             return content.ToArray();
         }, cancellation).ConfigureAwait(false);
@@ -89,7 +90,8 @@ internal sealed class HubDownload : IDisposable
 
     private async Task FetchAsync(string commit, string file, HubProgress progress, CancellationToken cancellation)
     {
-        (Uri address, string hash, long? size) = await WithRetriesAsync(file, () => LocateAsync(commit, file, cancellation), cancellation).ConfigureAwait(false);
+        (Uri address, string hash, long? size) = await WithRetriesAsync(file, () => LocateAsync(commit, file, cancellation), cancellation)
+            .ConfigureAwait(false);
         string blob = cache.BlobPath(hash);
         progress = progress with { TotalBytes = size };
         if (!File.Exists(blob)) await TransferAsync(address, blob, hash, progress, cancellation).ConfigureAwait(false);
@@ -140,7 +142,8 @@ internal sealed class HubDownload : IDisposable
             if (await HubHash.MatchesAsync(stream, hash, cancellation).ConfigureAwait(false)) break;
             // The part that was there before may have been the wrong one: once more from the start.
             stream.SetLength(0);
-            if (secondTry) throw new InvalidDataException($"{id}: {progress.File} arrived twice with a hash other than {hash}; try again later or another HF_ENDPOINT");
+            if (secondTry)
+                throw new InvalidDataException($"{id}: {progress.File} arrived twice with a hash other than {hash}; try again later or another HF_ENDPOINT");
         }
         File.Move(partial, blob, overwrite: true);
     }

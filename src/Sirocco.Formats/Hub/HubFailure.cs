@@ -34,5 +34,6 @@ internal static class HubFailure
     }
 
     internal static IOException Unreachable(HubModelId id, HubOptions options, string what, Exception cause) =>
-        new($"{id}: {what} cannot be fetched from {options.Endpoint} ({Visible.Short(cause.Message)}); check the network and run it again: it goes on where it stopped", cause);
+        new($"{id}: {what} cannot be fetched from {options.Endpoint} ({Visible.Short(cause.Message)}); "
+            + "check the network and run it again: it goes on where it stopped", cause);
 }

@@ -14,7 +14,10 @@ internal static partial class HubFileFilter
         foreach (string file in files)
         {
             if (!SafePath.IsInside(file))
-                throw new InvalidDataException($"{id}: the hub lists a file named '{Visible.Short(file)}', which does not stay inside a folder; nothing was downloaded");
+            {
+                throw new InvalidDataException(
+                    $"{id}: the hub lists a file named '{Visible.Short(file)}', which does not stay inside a folder; nothing was downloaded");
+            }
         }
     }
 
@@ -36,9 +39,11 @@ internal static partial class HubFileFilter
 
     /// <summary>What belongs to a model beside its network: configuration, tokenizer, templates, and whole modules of sentence-transformers.</summary>
     internal static List<string> ChooseBesideNetwork(IReadOnlyList<string> files) =>
-        [.. files.Where(file => Small().IsMatch(file) || (file.Contains('/', StringComparison.Ordinal) && Safetensors().IsMatch(file))).Order(StringComparer.Ordinal)];
+        [.. files.Where(file => Small().IsMatch(file) || (file.Contains('/', StringComparison.Ordinal) && Safetensors().IsMatch(file)))
+            .Order(StringComparer.Ordinal)];
 
-    // At the top, in the folder of a sentence-transformers module (1_Pooling/config.json), or a named chat template (additional_chat_templates/reranking.jinja).
+    // At the top, in the folder of a sentence-transformers module (1_Pooling/config.json), or a named chat template
+    // (additional_chat_templates/reranking.jinja).
     [GeneratedRegex(@"^(\d+_[A-Za-z]+/|additional_chat_templates/)?[^/]+\.(json|jinja|txt|model)\z", RegexOptions.CultureInvariant)]
     private static partial Regex Small();
 

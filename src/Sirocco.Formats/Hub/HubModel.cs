@@ -15,7 +15,8 @@ public static class HubModel
     /// <exception cref="FileNotFoundException">The hub has no such model or revision, or it is not in the cache and HF_HUB_OFFLINE is set.</exception>
     /// <exception cref="UnauthorizedAccessException">The model is gated or private.</exception>
     /// <exception cref="IOException">The network failed for good, or the cache cannot be written.</exception>
-    public static async Task<string> ResolveAsync(string model, HubOptions options, IProgress<HubProgress>? progress = null, CancellationToken cancellation = default)
+    public static async Task<string> ResolveAsync(
+        string model, HubOptions options, IProgress<HubProgress>? progress = null, CancellationToken cancellation = default)
     {
         ArgumentException.ThrowIfNullOrEmpty(model);
         ArgumentNullException.ThrowIfNull(options);
@@ -27,7 +28,8 @@ public static class HubModel
         if (options.Offline)
         {
             // Better an incomplete folder, whose missing file the reader will name, than no answer.
-            return cache.FindSnapshot() ?? throw new FileNotFoundException($"{model}: no such folder, and not in the hub cache {options.CacheFolder}; unset HF_HUB_OFFLINE to download it");
+            return cache.FindSnapshot() ?? throw new FileNotFoundException(
+                $"{model}: no such folder, and not in the hub cache {options.CacheFolder}; unset HF_HUB_OFFLINE to download it");
         }
         if (cache.FindUsable() is string usable) return await CompletedAsync(usable, id, options, progress, cancellation).ConfigureAwait(false);
         using var download = new HubDownload(options, id, cache, progress);
@@ -35,10 +37,11 @@ public static class HubModel
     }
 
     /// <summary>
-    /// A snapshot of another program's making, which fetched what that program needed, with the rest of what a model needs here. It stays of its commit; where the hub cannot be asked, or the
-    /// cache cannot be written, it is taken as it is.
+    /// A snapshot of another program's making, which fetched what that program needed, with the rest of what a model needs here. It stays of its commit; where
+    /// the hub cannot be asked, or the cache cannot be written, it is taken as it is.
     /// </summary>
-    private static async Task<string> CompletedAsync(string snapshot, HubModelId id, HubOptions options, IProgress<HubProgress>? progress, CancellationToken cancellation)
+    private static async Task<string> CompletedAsync(
+        string snapshot, HubModelId id, HubOptions options, IProgress<HubProgress>? progress, CancellationToken cancellation)
     {
         id = id with { Revision = Path.GetFileName(snapshot) };
         var cache = new HubCache(options, id);
@@ -63,8 +66,8 @@ public static class HubModel
     public static string Resolve(string model) => ResolveAsync(model, HubOptions.FromEnvironment()).GetAwaiter().GetResult();
 
     /// <summary>
-    /// The path itself where it exists, else null. <c>RUN/LATEST/…</c> and <c>RUN/LOWEST_VAL/…</c> are found too where links cannot be made and a training run keeps the names of its
-    /// checkpoints in <c>LATEST.txt</c> and <c>LOWEST_VAL.txt</c>.
+    /// The path itself where it exists, else null. <c>RUN/LATEST/…</c> and <c>RUN/LOWEST_VAL/…</c> are found too where links cannot be made and a training run
+    /// keeps the names of its checkpoints in <c>LATEST.txt</c> and <c>LOWEST_VAL.txt</c>.
     /// </summary>
     /// <param name="path">What may be a path.</param>
     public static string? FindLocal(string path)

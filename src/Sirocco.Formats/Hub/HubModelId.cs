@@ -22,7 +22,8 @@ public sealed partial record HubModelId(string Repository, string Revision = "ma
         if (!match.Success) return false;
         string repository = match.Groups["repository"].Value, revision = match.Groups["revision"].Success ? match.Groups["revision"].Value : "main";
         // The hub's own rule for names; it also keeps them apart in the cache, where "/" becomes "--".
-        if (repository.Contains("--", StringComparison.Ordinal) || repository.Contains("..", StringComparison.Ordinal) || !SafePath.IsInside(repository) || !SafePath.IsInside(revision)) return false;
+        if (repository.Contains("--", StringComparison.Ordinal) || repository.Contains("..", StringComparison.Ordinal) || !SafePath.IsInside(repository)
+            || !SafePath.IsInside(revision)) return false;
         id = new HubModelId(repository, revision);
         return true;
     }
@@ -32,6 +33,8 @@ public sealed partial record HubModelId(string Repository, string Revision = "ma
 
     internal bool IsCommit => Revision.Length == 40 && Revision.All(char.IsAsciiHexDigitLower);
 
-    [GeneratedRegex(@"^(?<repository>[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9_][A-Za-z0-9._-]{0,95})(@(?<revision>[A-Za-z0-9._/-]{1,128}))?\z", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(
+        @"^(?<repository>[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9_][A-Za-z0-9._-]{0,95})(@(?<revision>[A-Za-z0-9._/-]{1,128}))?\z",
+        RegexOptions.CultureInvariant)]
     private static partial Regex Form();
 }

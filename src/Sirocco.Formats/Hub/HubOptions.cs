@@ -6,8 +6,8 @@ namespace Sirocco.Formats;
 public sealed partial record HubOptions
 {
     /// <summary>
-    /// The folder with <c>models--org--name</c> folders: <c>HF_HUB_CACHE</c>, else <c>HF_HOME/hub</c>, else <c>~/.cache/huggingface/hub</c>; a leading <c>~</c> and <c>$NAME</c> or
-    /// <c>${NAME}</c> in these stand for what they do in a shell, as huggingface_hub has it.
+    /// The folder with <c>models--org--name</c> folders: <c>HF_HUB_CACHE</c>, else <c>HF_HOME/hub</c>, else <c>~/.cache/huggingface/hub</c>; a leading <c>~</c>
+    /// and <c>$NAME</c> or <c>${NAME}</c> in these stand for what they do in a shell, as huggingface_hub has it.
     /// </summary>
     public required string CacheFolder { get; init; }
 
@@ -39,7 +39,10 @@ public sealed partial record HubOptions
         string home = Expanded(Set("HF_HOME") ?? Path.Combine(Set("XDG_CACHE_HOME") ?? Path.Combine(user, ".cache"), "huggingface"));
         string endpoint = Set("HF_ENDPOINT") ?? "https://huggingface.co";
         if (!Uri.TryCreate(endpoint.TrimEnd('/'), UriKind.Absolute, out Uri? address) || address.Scheme is not ("http" or "https"))
-            throw new InvalidDataException($"HF_ENDPOINT: '{Visible.Short(endpoint)}' is not an http or https address; unset it or give one like https://huggingface.co");
+        {
+            throw new InvalidDataException(
+                $"HF_ENDPOINT: '{Visible.Short(endpoint)}' is not an http or https address; unset it or give one like https://huggingface.co");
+        }
         return new HubOptions
         {
             CacheFolder = (Set("HF_HUB_CACHE") ?? Set("HUGGINGFACE_HUB_CACHE")) is { } named ? Expanded(named) : Path.Combine(home, "hub"),
@@ -52,7 +55,8 @@ public sealed partial record HubOptions
 
         // Names that are not set stay as they stand, as does another user's home.
         string Expanded(string path) =>
-            Name().Replace(path is ['~'] or ['~', '/', ..] or ['~', '\\', ..] ? user + path[1..] : path, match => variable(match.Groups["name"].Value) ?? match.Value);
+            Name().Replace(
+                path is ['~'] or ['~', '/', ..] or ['~', '\\', ..] ? user + path[1..] : path, match => variable(match.Groups["name"].Value) ?? match.Value);
     }
 
     [GeneratedRegex(@"\$(?:(?<name>[A-Za-z0-9_]+)|\{(?<name>[^}]*)\})", RegexOptions.CultureInvariant)]

@@ -42,7 +42,8 @@ internal sealed record NpyHeader(StorageType Type, long[] Shape, long DataOffset
         int start = version == 1 ? 10 : 12;
         if (file.Length < start) throw Bad(path, 8, "the file ends inside the header; it is truncated");
         uint length = version == 1 ? BinaryPrimitives.ReadUInt16LittleEndian(file.Span(8, 2)) : BinaryPrimitives.ReadUInt32LittleEndian(file.Span(8, 4));
-        if (length > LongestHeader || length > file.Length - start) throw Bad(path, 8, $"header length {length} exceeds the {file.Length - start} bytes that follow (limit {LongestHeader})");
+        if (length > LongestHeader || length > file.Length - start)
+            throw Bad(path, 8, $"header length {length} exceeds the {file.Length - start} bytes that follow (limit {LongestHeader})");
 
         ReadOnlySpan<byte> text = file.Span(start, (int)length);
         NpyHeader header = new Literal(path, start, version == 3 ? Encoding.UTF8.GetString(text) : Encoding.Latin1.GetString(text)).Parse(start + length);
@@ -53,7 +54,10 @@ internal sealed record NpyHeader(StorageType Type, long[] Shape, long DataOffset
             if (elements > long.MaxValue) throw Bad(path, start, $"the number of elements of shape ({string.Join(", ", header.Shape.Take(8))}) overflows");
         }
         if (elements * header.Type.BlockBytes > file.Length - header.DataOffset)
-            throw Bad(path, header.DataOffset, $"shape ({string.Join(", ", header.Shape)}) of {header.Type.Name} needs {elements * header.Type.BlockBytes} bytes but {file.Length - header.DataOffset} follow; the file is truncated");
+        {
+            throw Bad(path, header.DataOffset, $"shape ({string.Join(", ", header.Shape)}) of {header.Type.Name} needs {elements * header.Type.BlockBytes} "
+                + $"bytes but {file.Length - header.DataOffset} follow; the file is truncated");
+        }
         return header;
     }
 
@@ -123,7 +127,8 @@ internal sealed record NpyHeader(StorageType Type, long[] Shape, long DataOffset
         {
             if (Peek() == '[') throw Error("structured arrays are not supported; save a plain array");
             string description = Quoted();
-            return Types.TryGetValue(description, out StorageType type) ? type : throw Error($"dtype '{Visible.Short(description)}' is not supported; little-endian numbers and bool are");
+            return Types.TryGetValue(description, out StorageType type) ? type
+                : throw Error($"dtype '{Visible.Short(description)}' is not supported; little-endian numbers and bool are");
         }
 
         private long[] Shape()
@@ -135,7 +140,8 @@ internal sealed record NpyHeader(StorageType Type, long[] Shape, long DataOffset
                 Peek();
                 int first = position;
                 while (position < text.Length && char.IsAsciiDigit(text[position])) position++;
-                if (!long.TryParse(text.AsSpan(first, position - first), NumberStyles.None, CultureInfo.InvariantCulture, out long extent)) throw Error("shape must be a tuple of whole numbers");
+                if (!long.TryParse(text.AsSpan(first, position - first), NumberStyles.None, CultureInfo.InvariantCulture, out long extent))
+                    throw Error("shape must be a tuple of whole numbers");
                 if (position < text.Length && text[position] == 'L') position++;   // written by Python 2
                 extents.Add(extent);
                 if (extents.Count > 64) throw Error("shape has more than 64 extents");

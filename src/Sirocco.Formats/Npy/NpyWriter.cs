@@ -24,7 +24,8 @@ public sealed class NpyWriter : IDisposable
     /// <param name="values">[rows, columns]</param>
     public void Append(ReadOnlySpan<float> values)
     {
-        if (columns == 0 ? !values.IsEmpty : values.Length % columns != 0) throw new ArgumentException($"{values.Length} values are not whole rows of {columns}", nameof(values));
+        if (columns == 0 ? !values.IsEmpty : values.Length % columns != 0)
+            throw new ArgumentException($"{values.Length} values are not whole rows of {columns}", nameof(values));
         file.Stream.Write(MemoryMarshal.AsBytes(values));
         rows += columns == 0 ? 0 : values.Length / columns;
     }

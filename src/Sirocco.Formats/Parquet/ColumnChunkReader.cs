@@ -129,7 +129,8 @@ internal sealed class ColumnChunkReader : IDisposable
                 if (started == rows) break;
                 started++;
             }
-            if (batch.Count == 0 && stop > blockStart && blockRepetition[blockStart] != 0) throw new InvalidDataException("the first value continues a list that did not begin");
+            if (batch.Count == 0 && stop > blockStart && blockRepetition[blockStart] != 0)
+                throw new InvalidDataException("the first value continues a list that did not begin");
             int count = stop - blockStart;
             batch.Append(count, out Span<byte> definitions, out Span<byte> repetitions);
             blockRepetition.AsSpan(blockStart, count).CopyTo(repetitions);
@@ -168,19 +169,23 @@ internal sealed class ColumnChunkReader : IDisposable
             if (position >= end) throw new InvalidDataException($"the pages end {valuesLeft} values too early");
             PageHeader header = PageHeader.Read(file.Span(position, (int)Math.Min(end - position, LongestHeader)), out int length);
             long start = position + length;
-            if (header.CompressedSize > end - start) throw new InvalidDataException($"the page's {header.CompressedSize} bytes exceed the {end - start} left of the column");
+            if (header.CompressedSize > end - start)
+                throw new InvalidDataException($"the page's {header.CompressedSize} bytes exceed the {end - start} left of the column");
             var body = new MappedBytes(file, start, header.CompressedSize).Memory;
-            if (header.Checksum is { } checksum && Crc32.Compute(body.Span) != (uint)checksum) throw new InvalidDataException("the page does not match its checksum; the file was damaged after it was written");
+            if (header.Checksum is { } checksum && Crc32.Compute(body.Span) != (uint)checksum)
+                throw new InvalidDataException("the page does not match its checksum; the file was damaged after it was written");
             switch (header.Kind)
             {
                 case PageKind.Dictionary:
                     if (dictionary is not null || values is not null) throw new InvalidDataException("a dictionary does not come first");
-                    if (header.Encoding is not (ParquetEncoding.Plain or ParquetEncoding.PlainDictionary)) throw new InvalidDataException($"a dictionary in the encoding {header.Encoding} cannot be read");
+                    if (header.Encoding is not (ParquetEncoding.Plain or ParquetEncoding.PlainDictionary))
+                        throw new InvalidDataException($"a dictionary in the encoding {header.Encoding} cannot be read");
                     ReadOnlyMemory<byte> entries = Unpack(body, header.UncompressedSize, chunk.Codec, ref dictionaryBytes);
                     dictionary = new ParquetDictionary(leaf, entries, header.ValueCount);
                     break;
                 case PageKind.Data or PageKind.DataV2:
-                    if (header.ValueCount > valuesLeft) throw new InvalidDataException($"the page has {header.ValueCount} values, the column only {valuesLeft} more");
+                    if (header.ValueCount > valuesLeft)
+                        throw new InvalidDataException($"the page has {header.ValueCount} values, the column only {valuesLeft} more");
                     Open(header, body);
                     position = start + header.CompressedSize;
                     pageLeft = header.ValueCount;
@@ -209,8 +214,11 @@ internal sealed class ColumnChunkReader : IDisposable
             long levels = (long)header.RepetitionBytes + header.DefinitionBytes;
             if (levels > body.Length || levels > header.UncompressedSize) throw new InvalidDataException($"{levels} bytes of levels exceed their page");
             repetition = leaf.RepetitionLevel > 0 ? LevelDecoder.OfRuns(body[..header.RepetitionBytes], leaf.RepetitionLevel) : null;
-            definition = leaf.DefinitionLevel > 0 ? LevelDecoder.OfRuns(body.Slice(header.RepetitionBytes, header.DefinitionBytes), leaf.DefinitionLevel) : null;
-            body = Unpack(body[(int)levels..], header.UncompressedSize - (int)levels, header.IsCompressed ? chunk.Codec : ParquetCodec.Uncompressed, ref pageBytes);
+            definition = leaf.DefinitionLevel > 0
+                ? LevelDecoder.OfRuns(body.Slice(header.RepetitionBytes, header.DefinitionBytes), leaf.DefinitionLevel)
+                : null;
+            body = Unpack(
+                body[(int)levels..], header.UncompressedSize - (int)levels, header.IsCompressed ? chunk.Codec : ParquetCodec.Uncompressed, ref pageBytes);
         }
         values = PageValues.Create(header.Encoding, leaf, body, dictionary);
     }
@@ -219,7 +227,8 @@ internal sealed class ColumnChunkReader : IDisposable
     {
         bytes?.Release();
         bytes = null;
-        if (codec == ParquetCodec.Uncompressed) return body.Length == size ? body : throw new InvalidDataException($"an uncompressed page says that it is {size} bytes in {body.Length}");
+        if (codec == ParquetCodec.Uncompressed)
+            return body.Length == size ? body : throw new InvalidDataException($"an uncompressed page says that it is {size} bytes in {body.Length}");
         if (size == 0) return default;
         PageCompression.CheckRatio(codec, body.Length, size);
         var unpacked = new PooledBytes(size);
@@ -237,5 +246,6 @@ internal sealed class ColumnChunkReader : IDisposable
     }
 
     private InvalidDataException Located(InvalidDataException e) =>
-        new($"{file.Path}: row group {rowGroup}, column '{Visible.Short(leaf.Path)}'{(page < 0 ? "" : $", page {page} at offset {position}")}: {Visible.OneLine(e.Message)}", e);
+        new($"{file.Path}: row group {rowGroup}, "
+            + $"column '{Visible.Short(leaf.Path)}'{(page < 0 ? "" : $", page {page} at offset {position}")}: {Visible.OneLine(e.Message)}", e);
 }

@@ -2,7 +2,9 @@ using System.Numerics;
 
 namespace Sirocco.Formats;
 
-/// <summary>DELTA_BINARY_PACKED (Encodings.md; Lemire and Boytsov 2012): a first value, then differences, packed in blocks of miniblocks. Arithmetic wraps.</summary>
+/// <summary>
+/// DELTA_BINARY_PACKED (Encodings.md; Lemire and Boytsov 2012): a first value, then differences, packed in blocks of miniblocks. Arithmetic wraps.
+/// </summary>
 internal sealed class DeltaDecoder
 {
     private readonly ReadOnlyMemory<byte> body;
@@ -18,7 +20,8 @@ internal sealed class DeltaDecoder
         ReadOnlySpan<byte> bytes = body.Span;
         uint block = Varint.Read32(bytes, ref position), parts = Varint.Read32(bytes, ref position), count = Varint.Read32(bytes, ref position);
         last = ReadSigned(bytes);
-        if (block is 0 or > 1 << 20 || parts is 0 or > 1 << 10 || block % parts != 0 || block / parts % 8 != 0) throw new InvalidDataException($"delta blocks of {block} values in {parts} parts");
+        if (block is 0 or > 1 << 20 || parts is 0 or > 1 << 10 || block % parts != 0 || block / parts % 8 != 0)
+            throw new InvalidDataException($"delta blocks of {block} values in {parts} parts");
         if (count > int.MaxValue) throw new InvalidDataException($"{count} delta values");
         (miniblocks, perMiniblock, left) = ((int)parts, (int)(block / parts), (int)count);
         widths = new byte[miniblocks];

@@ -1,6 +1,8 @@
 namespace Sirocco.Formats;
 
-/// <summary>The values of one stored column that are collected for a batch, nulls not among them: numbers side by side, or views of texts and the buffers these lie in.</summary>
+/// <summary>
+/// The values of one stored column that are collected for a batch, nulls not among them: numbers side by side, or views of texts and the buffers these lie in.
+/// </summary>
 internal sealed class LeafValues(int width)
 {
     // A batch is meant to be a few megabytes; a file that asks for this much of one column is hostile or cannot be handled.

@@ -42,7 +42,8 @@ internal static unsafe class PageCompression
                 Gunzip(source, target);
                 break;
             case ParquetCodec.Brotli:
-                if (!BrotliDecoder.TryDecompress(source, target, out int written) || written != target.Length) throw new InvalidDataException($"Brotli data does not unpack to {target.Length} bytes");
+                if (!BrotliDecoder.TryDecompress(source, target, out int written) || written != target.Length)
+                    throw new InvalidDataException($"Brotli data does not unpack to {target.Length} bytes");
                 break;
             default:
                 throw new InvalidDataException($"the codec {codec} is not supported; write the file with zstd or snappy");

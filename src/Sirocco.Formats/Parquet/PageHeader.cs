@@ -50,7 +50,8 @@ internal struct PageHeader
         header.Kind = (PageKind)kind;
         (header.UncompressedSize, header.CompressedSize) = (uncompressed.Value, compressed.Value);
         int expected = header.Kind switch { PageKind.Data => 5, PageKind.Dictionary => 7, PageKind.DataV2 => 8, _ => described };
-        if (described != expected || header.ValueCount < 0 || header.DefinitionBytes < 0 || header.RepetitionBytes < 0) throw reader.Bad("the page header does not describe its kind of page");
+        if (described != expected || header.ValueCount < 0 || header.DefinitionBytes < 0 || header.RepetitionBytes < 0)
+            throw reader.Bad("the page header does not describe its kind of page");
         return header;
     }
 

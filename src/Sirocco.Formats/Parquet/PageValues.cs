@@ -20,13 +20,15 @@ internal abstract class PageValues
             (ParquetEncoding.Plain, PhysicalType.Boolean) => new PlainBooleans(body),
             (ParquetEncoding.Plain, PhysicalType.ByteArray) => new PlainTexts(body, isText),
             (ParquetEncoding.Plain, _) => new PlainNumbers(body),
-            (ParquetEncoding.PlainDictionary or ParquetEncoding.RleDictionary, _) => new DictionaryValues(body, dictionary ?? throw new InvalidDataException("the page uses a dictionary, but the column has none")),
+            (ParquetEncoding.PlainDictionary or ParquetEncoding.RleDictionary, _) => new DictionaryValues(
+                body, dictionary ?? throw new InvalidDataException("the page uses a dictionary, but the column has none")),
             (ParquetEncoding.Rle, PhysicalType.Boolean) => new RunLengthBooleans(body),
             (ParquetEncoding.DeltaBinaryPacked, PhysicalType.Int32) => new DeltaNumbers<int>(body),
             (ParquetEncoding.DeltaBinaryPacked, PhysicalType.Int64) => new DeltaNumbers<long>(body),
             (ParquetEncoding.DeltaLengthByteArray, _) when isBytes => new DeltaLengthTexts(body, isText),
             (ParquetEncoding.DeltaByteArray, PhysicalType.ByteArray or PhysicalType.FixedLenByteArray) => new DeltaTexts(body, isText),
-            (ParquetEncoding.ByteStreamSplit, PhysicalType.Int32 or PhysicalType.Int64 or PhysicalType.Float or PhysicalType.Double or PhysicalType.FixedLenByteArray) => new SplitNumbers(body, leaf.Width),
+            (ParquetEncoding.ByteStreamSplit, PhysicalType.Int32 or PhysicalType.Int64 or PhysicalType.Float or PhysicalType.Double
+                or PhysicalType.FixedLenByteArray) => new SplitNumbers(body, leaf.Width),
             _ => throw new InvalidDataException($"values of type {leaf.Type} in the encoding {encoding} cannot be read"),
         };
     }
@@ -214,7 +216,8 @@ internal abstract class PageValues
             int before = previousLength, from = position;
             for (int i = 0; i < count; i++)
             {
-                if ((uint)prefixes[i] > (uint)before || (uint)suffixes[i] > (uint)(body.Length - from)) throw new InvalidDataException("a value shares more with the one before than that has, or exceeds its page");
+                if ((uint)prefixes[i] > (uint)before || (uint)suffixes[i] > (uint)(body.Length - from))
+                    throw new InvalidDataException("a value shares more with the one before than that has, or exceeds its page");
                 before = checked(prefixes[i] + suffixes[i]);
                 from += suffixes[i];
                 total += before;

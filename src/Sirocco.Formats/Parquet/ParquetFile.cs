@@ -3,8 +3,8 @@ using System.Buffers.Binary;
 namespace Sirocco.Formats;
 
 /// <summary>
-/// A Parquet file (parquet-format 2.12): all encodings, both page versions, all codecs but LZO, nested columns. Rows come out in batches of a few megabytes; only
-/// the columns asked for are touched. Statistics, indexes and Bloom filters are not used; encryption is not supported.
+/// A Parquet file (parquet-format 2.12): all encodings, both page versions, all codecs but LZO, nested columns. Rows come out in batches of a few megabytes;
+/// only the columns asked for are touched. Statistics, indexes and Bloom filters are not used; encryption is not supported.
 /// </summary>
 public sealed class ParquetFile : TableFile
 {
@@ -24,7 +24,8 @@ public sealed class ParquetFile : TableFile
             roots = [.. ArrowNote.Apply(metadata.KeyValues, schema.Roots)];
             for (int i = 0; i < metadata.RowGroups.Count; i++) Check(i, metadata.RowGroups[i]);
             long rows = metadata.RowGroups.Sum(group => group.RowCount);
-            if (rows > 0 && schema.Leaves.Count == 0) throw new InvalidDataException($"has {rows} rows but no column that they could be in; the file is damaged");
+            if (rows > 0 && schema.Leaves.Count == 0)
+                throw new InvalidDataException($"has {rows} rows but no column that they could be in; the file is damaged");
             if (rows != metadata.RowCount) throw new InvalidDataException($"the row groups have {rows} rows, the file says {metadata.RowCount}");
         }
         catch (Exception e) when (e is InvalidDataException or OverflowException)
@@ -125,20 +126,28 @@ public sealed class ParquetFile : TableFile
         if (file.Length < 12) throw new InvalidDataException($"is {file.Length} bytes; a Parquet file has at least 12");
         ReadOnlySpan<byte> tail = file.Span(file.Length - 8, 8);
         if (tail[4..].SequenceEqual("PARE"u8)) throw new InvalidDataException("is an encrypted Parquet file; decrypt it first");
-        if (!tail[4..].SequenceEqual("PAR1"u8)) throw new InvalidDataException($"offset {file.Length - 4}: does not end with PAR1; it is not a Parquet file, or it is truncated");
+        if (!tail[4..].SequenceEqual("PAR1"u8))
+            throw new InvalidDataException($"offset {file.Length - 4}: does not end with PAR1; it is not a Parquet file, or it is truncated");
         uint length = BinaryPrimitives.ReadUInt32LittleEndian(tail);
-        if (length > file.Length - 12) throw new InvalidDataException($"offset {file.Length - 8}: a footer of {length} bytes exceeds the file of {file.Length}");
+        if (length > file.Length - 12)
+            throw new InvalidDataException($"offset {file.Length - 8}: a footer of {length} bytes exceeds the file of {file.Length}");
         return file.Span(file.Length - 8 - length, (int)length);
     }
 
     private void Check(int index, ParquetRowGroup group)
     {
-        if (group.Columns.Count != schema.Leaves.Count) throw new InvalidDataException($"row group {index} has {group.Columns.Count} columns, the schema {schema.Leaves.Count}");
+        if (group.Columns.Count != schema.Leaves.Count)
+            throw new InvalidDataException($"row group {index} has {group.Columns.Count} columns, the schema {schema.Leaves.Count}");
         for (int i = 0; i < group.Columns.Count; i++)
         {
             (ParquetColumnChunk chunk, SchemaLeaf leaf) = (group.Columns[i], schema.Leaves[i]);
-            if (chunk.Type != leaf.Type) throw new InvalidDataException($"row group {index} stores column '{Visible.Short(leaf.Path)}' as {chunk.Type}, the schema says {leaf.Type}");
-            if (leaf.RepetitionLevel == 0 && chunk.ValueCount != group.RowCount) throw new InvalidDataException($"row group {index} has {chunk.ValueCount} values of column '{Visible.Short(leaf.Path)}' for {group.RowCount} rows");
+            if (chunk.Type != leaf.Type)
+                throw new InvalidDataException($"row group {index} stores column '{Visible.Short(leaf.Path)}' as {chunk.Type}, the schema says {leaf.Type}");
+            if (leaf.RepetitionLevel == 0 && chunk.ValueCount != group.RowCount)
+            {
+                throw new InvalidDataException(
+                    $"row group {index} has {chunk.ValueCount} values of column '{Visible.Short(leaf.Path)}' for {group.RowCount} rows");
+            }
         }
     }
 }

@@ -77,7 +77,8 @@ internal sealed class SchemaElement
 /// <param name="ValueCount">Values, nulls and empty lists included.</param>
 /// <param name="CompressedBytes">In the file.</param>
 /// <param name="UncompressedBytes">After decompression.</param>
-public sealed record ParquetColumnChunk(string Path, ParquetCodec Codec, IReadOnlyList<ParquetEncoding> Encodings, long ValueCount, long CompressedBytes, long UncompressedBytes)
+public sealed record ParquetColumnChunk(
+    string Path, ParquetCodec Codec, IReadOnlyList<ParquetEncoding> Encodings, long ValueCount, long CompressedBytes, long UncompressedBytes)
 {
     internal PhysicalType Type { get; init; }
 
@@ -89,7 +90,12 @@ public sealed record ParquetColumnChunk(string Path, ParquetCodec Codec, IReadOn
 public sealed record ParquetRowGroup(long RowCount, IReadOnlyList<ParquetColumnChunk> Columns);
 
 /// <summary>The footer of a Parquet file (parquet.thrift, FileMetaData).</summary>
-internal sealed record ParquetMetadata(IReadOnlyList<SchemaElement> Schema, long RowCount, IReadOnlyList<ParquetRowGroup> RowGroups, IReadOnlyDictionary<string, string> KeyValues, string? CreatedBy)
+internal sealed record ParquetMetadata(
+    IReadOnlyList<SchemaElement> Schema,
+    long RowCount,
+    IReadOnlyList<ParquetRowGroup> RowGroups,
+    IReadOnlyDictionary<string, string> KeyValues,
+    string? CreatedBy)
 {
     // The type in a list's header is not looked at where the field's number says what it holds, as in the readers that Thrift generates.
     internal static ParquetMetadata Read(ReadOnlySpan<byte> footer)
@@ -133,7 +139,8 @@ internal sealed record ParquetMetadata(IReadOnlyList<SchemaElement> Schema, long
                     break;
             }
         }
-        if (schema is null || groups is null || rows is not >= 0 || !versioned) throw reader.Bad("the footer lacks its version, schema, row count or row groups");
+        if (schema is null || groups is null || rows is not >= 0 || !versioned)
+            throw reader.Bad("the footer lacks its version, schema, row count or row groups");
         return new ParquetMetadata(schema, rows.Value, groups, keyValues, creator);
     }
 
@@ -194,7 +201,13 @@ internal sealed record ParquetMetadata(IReadOnlyList<SchemaElement> Schema, long
         short outer = reader.BeginStruct();
         while (reader.NextField(out short id, out ThriftType type))
         {
-            unit = id switch { 1 => TimeUnit.Millisecond, 2 => TimeUnit.Microsecond, 3 => TimeUnit.Nanosecond, _ => throw reader.Bad($"time unit {id} is not known") };
+            unit = id switch
+            {
+                1 => TimeUnit.Millisecond,
+                2 => TimeUnit.Microsecond,
+                3 => TimeUnit.Nanosecond,
+                _ => throw reader.Bad($"time unit {id} is not known"),
+            };
             reader.Skip(type);
         }
         reader.EndStruct(outer);
@@ -257,7 +270,8 @@ internal sealed record ParquetMetadata(IReadOnlyList<SchemaElement> Schema, long
             switch (id, type)
             {
                 case (1, ThriftType.Binary):
-                    throw reader.Bad($"a column lies in another file, '{Visible.Short(reader.ReadText())}'; open the files of the data set instead of its summary");
+                    throw reader.Bad(
+                        $"a column lies in another file, '{Visible.Short(reader.ReadText())}'; open the files of the data set instead of its summary");
                 case (2, ThriftType.I64):
                     reader.ReadInteger();
                     placed = true;
@@ -309,8 +323,11 @@ internal sealed record ParquetMetadata(IReadOnlyList<SchemaElement> Schema, long
             }
         }
         reader.EndStruct(outer);
-        if (physical is null || codec is null || encodings is null || path is null || values is not >= 0 || uncompressed is not >= 0 || compressed is not >= 0 || data is not >= 0)
+        if (physical is null || codec is null || encodings is null || path is null || values is not >= 0 || uncompressed is not >= 0
+            || compressed is not >= 0 || data is not >= 0)
+        {
             throw reader.Bad("the description of a column lacks a part or has a negative size");
+        }
         if (physical is < 0 or > (int)PhysicalType.FixedLenByteArray) throw reader.Bad($"physical type {physical} does not exist");
         if (codec is < 0 or > (int)ParquetCodec.Lz4) throw reader.Bad($"codec {codec} is not known");
         return new ParquetColumnChunk(string.Join('.', path), (ParquetCodec)codec, encodings, values.Value, compressed.Value, uncompressed.Value)
@@ -325,5 +342,6 @@ internal sealed record ParquetMetadata(IReadOnlyList<SchemaElement> Schema, long
 /// <summary>Fields of the union LogicalType (parquet.thrift).</summary>
 internal static class LogicalTypes
 {
-    internal const int String = 1, Map = 2, List = 3, Enum = 4, Decimal = 5, Date = 6, Time = 7, Timestamp = 8, Integer = 10, Unknown = 11, Json = 12, Uuid = 14, Float16 = 15;
+    internal const int String = 1, Map = 2, List = 3, Enum = 4, Decimal = 5, Date = 6, Time = 7, Timestamp = 8, Integer = 10, Unknown = 11, Json = 12,
+        Uuid = 14, Float16 = 15;
 }

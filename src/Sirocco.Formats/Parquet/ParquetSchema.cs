@@ -1,8 +1,8 @@
 namespace Sirocco.Formats;
 
 /// <summary>
-/// A node of a Parquet schema with its levels (Melnik et al. 2010, "Dremel"): the repetition level counts the lists around a value, the definition level how many of the
-/// optional and repeated nodes on the way to it are there.
+/// A node of a Parquet schema with its levels (Melnik et al. 2010, "Dremel"): the repetition level counts the lists around a value, the definition level how
+/// many of the optional and repeated nodes on the way to it are there.
 /// </summary>
 /// <param name="Field">Name and type as the table shows them.</param>
 /// <param name="DefinitionLevel">At or above it the node is not null.</param>
@@ -11,7 +11,8 @@ namespace Sirocco.Formats;
 /// <param name="RepetitionLevel">Lists around the node, the node itself not counted.</param>
 /// <param name="Children">Fields of a struct; the item of a list or map.</param>
 /// <param name="Leaf">The place among the leaves; -1 for inner nodes.</param>
-internal sealed record SchemaNode(ColumnField Field, int DefinitionLevel, int ItemLevel, int OuterLevel, int RepetitionLevel, IReadOnlyList<SchemaNode> Children, int Leaf);
+internal sealed record SchemaNode(
+    ColumnField Field, int DefinitionLevel, int ItemLevel, int OuterLevel, int RepetitionLevel, IReadOnlyList<SchemaNode> Children, int Leaf);
 
 /// <summary>A column as it is stored: what its pages hold.</summary>
 internal sealed record SchemaLeaf(string Path, PhysicalType Type, int TypeLength, ColumnType LogicalType, int DefinitionLevel, int RepetitionLevel)
@@ -61,7 +62,8 @@ internal sealed class ParquetSchema
         if (next >= elements.Count) throw new InvalidDataException("the schema's tree is larger than its list of elements");
         if (depth > DeepestNesting) throw new InvalidDataException($"the schema is nested deeper than {DeepestNesting} levels");
         SchemaElement element = elements[next++];
-        if (element.Repetition is null or < 0 or > 2) throw new InvalidDataException($"schema element '{Visible.Short(element.Name!)}' has no known repetition");
+        if (element.Repetition is null or < 0 or > 2)
+            throw new InvalidDataException($"schema element '{Visible.Short(element.Name!)}' has no known repetition");
         if (element.ChildCount < 0) throw new InvalidDataException($"schema element '{Visible.Short(element.Name!)}' has a negative number of children");
         return element;
     }
@@ -81,8 +83,11 @@ internal sealed class ParquetSchema
         List<string> path = [.. outerPath, element.Name!];
         bool isMap = element.LogicalType == LogicalTypes.Map || (element.LogicalType == 0 && element.ConvertedType is ConvertedMap or ConvertedMapKeyValue);
         bool isList = element.LogicalType == LogicalTypes.List || (element.LogicalType == 0 && element.ConvertedType == ConvertedList);
-        if (element.Type is null && element.ChildCount == 1 && (isList || isMap) && next < elements.Count && elements[next].Repetition == (int)Repetition.Repeated)
+        if (element.Type is null && element.ChildCount == 1 && (isList || isMap) && next < elements.Count
+            && elements[next].Repetition == (int)Repetition.Repeated)
+        {
             return isMap ? ReadMap(element, path, levels, optional, depth) : ReadList(element, path, levels, optional, depth);
+        }
         return Finish(element, path, levels, optional, depth);
     }
 
@@ -108,7 +113,14 @@ internal sealed class ParquetSchema
     }
 
     private static SchemaNode ListOf(string name, SchemaNode item, int definition, int itemLevel, Levels outer, bool isNullable) =>
-        new(new ColumnField(name, new ColumnType(ColumnKind.List) { Fields = [item.Field] }, isNullable), definition, itemLevel, outer.Outer, outer.Repetition, [item], -1);
+        new(
+            new ColumnField(name, new ColumnType(ColumnKind.List) { Fields = [item.Field] }, isNullable),
+            definition,
+            itemLevel,
+            outer.Outer,
+            outer.Repetition,
+            [item],
+            -1);
 
     /// <summary>A struct or a leaf whose repetition was dealt with.</summary>
     private SchemaNode Finish(SchemaElement element, IReadOnlyList<string> path, Levels levels, bool isNullable, int depth)
@@ -123,9 +135,11 @@ internal sealed class ParquetSchema
             return new SchemaNode(new ColumnField(name, type, isNullable), levels.Definition, 0, levels.Outer, levels.Repetition, children, -1);
         }
         if (element.ChildCount > 0) throw new InvalidDataException($"schema element '{Visible.Short(name)}' has a type and fields");
-        if (element.Type is < 0 or > (int)PhysicalType.FixedLenByteArray) throw new InvalidDataException($"schema element '{Visible.Short(name)}' is of the unknown physical type {element.Type}");
+        if (element.Type is < 0 or > (int)PhysicalType.FixedLenByteArray)
+            throw new InvalidDataException($"schema element '{Visible.Short(name)}' is of the unknown physical type {element.Type}");
         var physical = (PhysicalType)element.Type;
-        if (physical == PhysicalType.FixedLenByteArray && element.TypeLength is < 1 or > 1 << 24) throw new InvalidDataException($"schema element '{Visible.Short(name)}' has values of {element.TypeLength} bytes");
+        if (physical == PhysicalType.FixedLenByteArray && element.TypeLength is < 1 or > 1 << 24)
+            throw new InvalidDataException($"schema element '{Visible.Short(name)}' has values of {element.TypeLength} bytes");
         ColumnType logical = ParquetTypes.Of(element, physical);
         leaves.Add(new SchemaLeaf(string.Join('.', path), physical, element.TypeLength, logical, levels.Definition, levels.Repetition));
         return new SchemaNode(new ColumnField(name, logical, isNullable), levels.Definition, 0, levels.Outer, levels.Repetition, [], leaves.Count - 1);

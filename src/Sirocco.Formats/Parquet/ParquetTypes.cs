@@ -1,6 +1,9 @@
 namespace Sirocco.Formats;
 
-/// <summary>What a physical type means with its annotation, new (LogicalType) or old (ConvertedType); see LogicalTypes.md of the format. An annotation that does not fit its type is ignored.</summary>
+/// <summary>
+/// What a physical type means with its annotation, new (LogicalType) or old (ConvertedType); see LogicalTypes.md of the format. An annotation that does not fit
+/// its type is ignored.
+/// </summary>
 internal static class ParquetTypes
 {
     internal static ColumnType Of(SchemaElement element, PhysicalType physical)
@@ -22,14 +25,19 @@ internal static class ParquetTypes
     }
 
     private static bool IsText(SchemaElement element) =>
-        element.LogicalType is LogicalTypes.String or LogicalTypes.Enum or LogicalTypes.Json || (element.LogicalType == 0 && element.ConvertedType is 0 or 4 or 19);
+        element.LogicalType is LogicalTypes.String or LogicalTypes.Enum or LogicalTypes.Json
+            || (element.LogicalType == 0 && element.ConvertedType is 0 or 4 or 19);
 
-    private static bool IsDecimal(SchemaElement element) => element.LogicalType == LogicalTypes.Decimal || (element.LogicalType == 0 && element.ConvertedType == 5);
+    private static bool IsDecimal(SchemaElement element) =>
+        element.LogicalType == LogicalTypes.Decimal || (element.LogicalType == 0 && element.ConvertedType == 5);
 
     private static ColumnType Decimal(SchemaElement element, int width)
     {
         if (element.Precision is < 1 or > 76 || element.Scale < 0 || element.Scale > element.Precision)
-            throw new InvalidDataException($"schema element '{Visible.Short(element.Name!)}' is a decimal of {element.Precision} digits, {element.Scale} of them behind the point");
+        {
+            throw new InvalidDataException(
+                $"schema element '{Visible.Short(element.Name!)}' is a decimal of {element.Precision} digits, {element.Scale} of them behind the point");
+        }
         return new ColumnType(ColumnKind.Decimal) { Width = width, Precision = element.Precision, Scale = element.Scale };
     }
 

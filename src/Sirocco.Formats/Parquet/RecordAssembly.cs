@@ -3,7 +3,9 @@ using System.Runtime.InteropServices;
 
 namespace Sirocco.Formats;
 
-/// <summary>Puts columns together from levels and values (Melnik et al. 2010, "Dremel", the other way round: all rows of a column at once instead of row by row).</summary>
+/// <summary>
+/// Puts columns together from levels and values (Melnik et al. 2010, "Dremel", the other way round: all rows of a column at once instead of row by row).
+/// </summary>
 internal static class RecordAssembly
 {
     /// <summary>Makes the column of a node.</summary>
@@ -26,7 +28,8 @@ internal static class RecordAssembly
     {
         byte[]? valid = Validity(node, levels, out int rows);
         Column[] children = [.. node.Children.Select(child => Build(child, leaves))];
-        return children.All(child => child.Length == rows) ? new Column(node.Field, rows, valid, children) : throw new InvalidDataException($"the fields of '{Visible.Short(node.Field.Name)}' have different numbers of values");
+        return children.All(child => child.Length == rows) ? new Column(node.Field, rows, valid, children)
+            : throw new InvalidDataException($"the fields of '{Visible.Short(node.Field.Name)}' have different numbers of values");
     }
 
     private static Column BuildList(SchemaNode node, LeafBatch levels, LeafBatch?[] leaves)
@@ -44,7 +47,8 @@ internal static class RecordAssembly
             items++;
         }
         Column child = Build(node.Children[0], leaves);
-        return child.Length == items ? new Column(node.Field, valid, lists, rows, child) : throw new InvalidDataException($"the parts of '{Visible.Short(node.Field.Name)}' have different numbers of items");
+        return child.Length == items ? new Column(node.Field, valid, lists, rows, child)
+            : throw new InvalidDataException($"the parts of '{Visible.Short(node.Field.Name)}' have different numbers of items");
     }
 
     /// <summary>A byte for each row of the node, 0 where it is null; null where none is.</summary>

@@ -20,7 +20,10 @@ internal enum ThriftType
     Struct = 12,
 }
 
-/// <summary>Thrift's compact protocol (thrift-compact-protocol.md), as far as Parquet's metadata needs it. Lengths are checked against what is left, nesting against a bound.</summary>
+/// <summary>
+/// Thrift's compact protocol (thrift-compact-protocol.md), as far as Parquet's metadata needs it. Lengths are checked against what is left, nesting against a
+/// bound.
+/// </summary>
 internal ref struct ThriftReader(ReadOnlySpan<byte> bytes)
 {
     private const int DeepestNesting = 32;

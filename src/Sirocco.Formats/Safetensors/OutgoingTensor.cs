@@ -50,7 +50,8 @@ public sealed class OutgoingTensor
     {
         var tensor = new OutgoingTensor(name, type, shape, stream => stream.Write(MemoryMarshal.AsBytes(values.Span)));
         int size = MemoryMarshal.AsBytes(values.Span).Length;
-        return tensor.ByteCount == size ? tensor : throw new ArgumentException($"tensor '{name}': the shape takes {tensor.ByteCount} bytes but {size} are given", nameof(values));
+        return tensor.ByteCount == size ? tensor
+            : throw new ArgumentException($"tensor '{name}': the shape takes {tensor.ByteCount} bytes but {size} are given", nameof(values));
     }
 
     /// <summary>A tensor from f32 values, rounded to <paramref name="type"/> while it is written.</summary>
@@ -61,7 +62,8 @@ public sealed class OutgoingTensor
     public static OutgoingTensor FromSingle(string name, StorageType type, ReadOnlySpan<long> shape, ReadOnlyMemory<float> values)
     {
         var tensor = new OutgoingTensor(name, type, shape, stream => Convert(type, values.Span, stream));
-        return tensor.ByteCount / type.BlockBytes == values.Length ? tensor : throw new ArgumentException($"tensor '{name}': the shape does not hold {values.Length} values", nameof(values));
+        return tensor.ByteCount / type.BlockBytes == values.Length ? tensor
+            : throw new ArgumentException($"tensor '{name}': the shape does not hold {values.Length} values", nameof(values));
     }
 
     /// <summary>A copy of a stored tensor, byte for byte, under its own or another name; quantised tensors are written as F32.</summary>

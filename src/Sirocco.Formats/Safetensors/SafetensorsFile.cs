@@ -26,5 +26,6 @@ public sealed class SafetensorsFile : TensorArchive
     }
 
     internal static StoredTensor[] Describe(MappedFile file, SafetensorsHeader header) =>
-        [.. header.Entries.Select(entry => new StoredTensor(entry.Name, entry.Type, entry.Shape, file, header.DataOffset + entry.Start, entry.End - entry.Start))];
+        [.. header.Entries.Select(
+            entry => new StoredTensor(entry.Name, entry.Type, entry.Shape, file, header.DataOffset + entry.Start, entry.End - entry.Start))];
 }

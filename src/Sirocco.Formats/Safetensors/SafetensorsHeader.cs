@@ -42,11 +42,15 @@ internal sealed class SafetensorsHeader
         ulong length = BinaryPrimitives.ReadUInt64LittleEndian(file.Span(0, 8));
         if (length > MaximumLength)
         {
-            string remedy = file.Span(0, 8).SequenceEqual("version "u8) ? "this looks like a git-lfs pointer: run git lfs pull" : "it is damaged or not a safetensors file";
+            string remedy = file.Span(0, 8).SequenceEqual("version "u8) ? "this looks like a git-lfs pointer: run git lfs pull"
+                : "it is damaged or not a safetensors file";
             throw Bad(path, $"offset 0: header length {length} is over the limit of {MaximumLength}; {remedy}");
         }
         if ((long)length > file.Length - 8)
-            throw Bad(path, $"offset 0: header length {length} exceeds the {file.Length - 8} bytes that follow; the file is truncated or not safetensors: download it again");
+        {
+            throw Bad(path, $"offset 0: header length {length} exceeds the {file.Length - 8} bytes that follow; "
+                + "the file is truncated or not safetensors: download it again");
+        }
         ReadOnlySpan<byte> json = file.Span(8, (int)length);
         if (!Utf8.IsValid(json)) throw Bad(path, "offset 8: the header is not valid UTF-8; the file is damaged: download it again");
 
@@ -110,7 +114,8 @@ internal sealed class SafetensorsHeader
         {
             string key = reader.GetString()!;
             reader.Read();
-            if (reader.TokenType != JsonTokenType.String) throw Bad(path, $"header key '__metadata__' must map texts to texts, but '{Visible.Short(key)}' is not a text");
+            if (reader.TokenType != JsonTokenType.String)
+                throw Bad(path, $"header key '__metadata__' must map texts to texts, but '{Visible.Short(key)}' is not a text");
             metadata[key] = reader.GetString()!;
         }
         return metadata;
@@ -135,7 +140,8 @@ internal sealed class SafetensorsHeader
         }
         else
         {
-            if (reader.TokenType != JsonTokenType.StartObject) throw Bad(path, $"tensor '{Visible.Short(name)}': expected an object with dtype, shape and data_offsets");
+            if (reader.TokenType != JsonTokenType.StartObject)
+                throw Bad(path, $"tensor '{Visible.Short(name)}': expected an object with dtype, shape and data_offsets");
             while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
             {
                 string field = reader.GetString()!;
@@ -161,7 +167,8 @@ internal sealed class SafetensorsHeader
     {
         if (reader.TokenType != JsonTokenType.String) throw Bad(path, $"tensor '{Visible.Short(name)}': dtype must be a text such as \"F32\"");
         string text = reader.GetString()!;
-        return StorageTypes.TryFromSafetensors(text, out StorageType type) ? type : throw Bad(path, $"tensor '{Visible.Short(name)}': unknown dtype '{Visible.Short(text)}'");
+        return StorageTypes.TryFromSafetensors(text, out StorageType type) ? type
+            : throw Bad(path, $"tensor '{Visible.Short(name)}': unknown dtype '{Visible.Short(text)}'");
     }
 
     private static ulong[] ParseNumbers(string path, string name, string field, ref Utf8JsonReader reader)
@@ -171,8 +178,11 @@ internal sealed class SafetensorsHeader
         while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
         {
             // -0, 2.0 and 2e1 are whole in mathematics but not in this format.
-            if (reader.TokenType != JsonTokenType.Number || reader.ValueSpan.ContainsAnyExceptInRange((byte)'0', (byte)'9') || !reader.TryGetUInt64(out ulong number))
+            if (reader.TokenType != JsonTokenType.Number || reader.ValueSpan.ContainsAnyExceptInRange((byte)'0', (byte)'9')
+                || !reader.TryGetUInt64(out ulong number))
+            {
                 throw Bad(path, $"tensor '{Visible.Short(name)}': {field} must hold whole numbers from 0 to 2^64-1");
+            }
             numbers.Add(number);
         }
         return [.. numbers];
@@ -185,9 +195,11 @@ internal sealed class SafetensorsHeader
         foreach (ulong extent in extents)
         {
             product *= extent;
-            if (product > ulong.MaxValue) throw Bad(path, $"tensor '{Visible.Short(name)}': the number of elements of shape [{string.Join(", ", extents.Take(8))}] overflows");
+            if (product > ulong.MaxValue)
+                throw Bad(path, $"tensor '{Visible.Short(name)}': the number of elements of shape [{string.Join(", ", extents.Take(8))}] overflows");
         }
-        return Array.ConvertAll(extents, extent => extent <= long.MaxValue ? (long)extent : throw Bad(path, $"tensor '{Visible.Short(name)}': extent {extent} is too large"));
+        return Array.ConvertAll(
+            extents, extent => extent <= long.MaxValue ? (long)extent : throw Bad(path, $"tensor '{Visible.Short(name)}': extent {extent} is too large"));
     }
 
     private static void CheckLayout(string path, List<SafetensorsEntry> entries, long dataLength)
@@ -197,13 +209,20 @@ internal sealed class SafetensorsHeader
         {
             string name = Visible.Short(entry.Name);
             if (entry.Start != expected)
-                throw Bad(path, $"tensor '{name}': data starts at {entry.Start} but the tensor before it ends at {expected}; tensors must lie without gap or overlap");
+            {
+                throw Bad(
+                    path,
+                    $"tensor '{name}': data starts at {entry.Start} but the tensor before it ends at {expected}; tensors must lie without gap or overlap");
+            }
             Int128 elements = 1;
             foreach (long extent in entry.Shape) elements *= extent;
             if (elements > long.MaxValue || !entry.Type.TryByteCount((long)elements, out long bytes))
                 throw Bad(path, $"tensor '{name}': {elements} elements of {entry.Type.Name} are not a whole number of bytes in range");
             if (entry.End - entry.Start != bytes)
-                throw Bad(path, $"tensor '{name}': shape [{string.Join(", ", entry.Shape.Take(8))}] of {entry.Type.Name} takes {bytes} bytes but data_offsets give {entry.End - entry.Start}");
+            {
+                throw Bad(path, $"tensor '{name}': shape [{string.Join(", ", entry.Shape.Take(8))}] of {entry.Type.Name} takes {bytes} bytes but data_offsets "
+                    + $"give {entry.End - entry.Start}");
+            }
             expected = entry.End;
         }
         if (expected != dataLength)

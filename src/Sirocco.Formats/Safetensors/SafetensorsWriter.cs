@@ -17,11 +17,13 @@ public static class SafetensorsWriter
 
     /// <summary>Writes one file.</summary>
     /// <exception cref="IOException">It cannot be written; an earlier file of that name is as it was.</exception>
-    public static void Write(string path, IEnumerable<OutgoingTensor> tensors, IReadOnlyDictionary<string, string>? metadata = null, CancellationToken cancellation = default) =>
+    public static void Write(
+        string path, IEnumerable<OutgoingTensor> tensors, IReadOnlyDictionary<string, string>? metadata = null, CancellationToken cancellation = default) =>
         AtomicFile.Write(path, stream => Write(stream, tensors, metadata, cancellation));
 
     /// <summary>Writes the bytes of a file to a stream.</summary>
-    public static void Write(Stream stream, IEnumerable<OutgoingTensor> tensors, IReadOnlyDictionary<string, string>? metadata = null, CancellationToken cancellation = default)
+    public static void Write(
+        Stream stream, IEnumerable<OutgoingTensor> tensors, IReadOnlyDictionary<string, string>? metadata = null, CancellationToken cancellation = default)
     {
         OutgoingTensor[] sorted = [.. tensors.OrderByDescending(tensor => tensor.Type).ThenBy(tensor => tensor.Name, Utf8Order.Instance)];
         byte[] header = Header(sorted, metadata);
@@ -54,24 +56,29 @@ public static class SafetensorsWriter
     }
 
     /// <summary>
-    /// Writes the weights of a model folder as <c>model-00001-of-0000N.safetensors</c> … with their index, also where N is 1. Earlier weights in the folder are replaced only when all new
-    /// ones are complete.
+    /// Writes the weights of a model folder as <c>model-00001-of-0000N.safetensors</c> … with their index, also where N is 1. Earlier weights in the folder are
+    /// replaced only when all new ones are complete.
     /// </summary>
     /// <param name="folder">An existing folder.</param>
     /// <param name="shards">The tensors of each file.</param>
     /// <param name="metadata">The <c>__metadata__</c> of each file; null writes <c>format: pt</c>, which some readers require.</param>
-    /// <param name="numbersLoneFile">Whether a file that is the only one has a number too; otherwise it is <c>model.safetensors</c>, still with an index.</param>
+    /// <param name="numbersLoneFile">
+    /// Whether a file that is the only one has a number too; otherwise it is <c>model.safetensors</c>, still with an index.
+    /// </param>
     /// <param name="cancellation">Leaves the folder as it was.</param>
     public static void WriteShards(
-        string folder, IReadOnlyList<IReadOnlyList<OutgoingTensor>> shards, IReadOnlyDictionary<string, string>? metadata = null, bool numbersLoneFile = true, CancellationToken cancellation = default)
+        string folder, IReadOnlyList<IReadOnlyList<OutgoingTensor>> shards, IReadOnlyDictionary<string, string>? metadata = null, bool numbersLoneFile = true,
+        CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(shards);
-        string[] names = [.. Enumerable.Range(1, shards.Count).Select(i => string.Create(CultureInfo.InvariantCulture, $"model-{i:D5}-of-{shards.Count:D5}.safetensors"))];
+        string[] names =
+            [.. Enumerable.Range(1, shards.Count).Select(i => string.Create(CultureInfo.InvariantCulture, $"model-{i:D5}-of-{shards.Count:D5}.safetensors"))];
         WriteFiles(folder, shards, names.Length > 1 || numbersLoneFile ? names : [LoneFile], indexed: true, metadata, cancellation);
     }
 
     private static void WriteFiles(
-        string folder, IReadOnlyList<IReadOnlyList<OutgoingTensor>> shards, string[] names, bool indexed, IReadOnlyDictionary<string, string>? metadata, CancellationToken cancellation)
+        string folder, IReadOnlyList<IReadOnlyList<OutgoingTensor>> shards, string[] names, bool indexed, IReadOnlyDictionary<string, string>? metadata,
+        CancellationToken cancellation)
     {
         metadata ??= new Dictionary<string, string> { ["format"] = "pt" };
         var files = new List<AtomicFile>();
@@ -165,7 +172,9 @@ public static class SafetensorsWriter
         json.CopyTo(padded, 0);
         return padded.Length <= SafetensorsHeader.MaximumLength
             ? padded
-            : throw new ArgumentException($"the header would take {padded.Length} bytes, over the format's limit of {SafetensorsHeader.MaximumLength}; write several files", nameof(tensors));
+            : throw new ArgumentException(
+                $"the header would take {padded.Length} bytes, over the format's limit of {SafetensorsHeader.MaximumLength}; write several files",
+                nameof(tensors));
     }
 
     /// <summary>Order by code points, which is the order of UTF-8 bytes (and not of UTF-16 units).</summary>

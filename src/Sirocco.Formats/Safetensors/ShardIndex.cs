@@ -12,14 +12,19 @@ internal static class ShardIndex
     internal static List<(string Tensor, string Shard)> Read(string path)
     {
         if (!File.Exists(path)) throw new FileNotFoundException($"{path}: no such file", path);
-        if (new FileInfo(path).Length == 0) throw new InvalidDataException($"{path}: is not valid JSON: it is empty or no regular file; download the index again"); // opening a pipe would wait for its writer
+        // opening a pipe would wait for its writer
+        if (new FileInfo(path).Length == 0)
+            throw new InvalidDataException($"{path}: is not valid JSON: it is empty or no regular file; download the index again");
         if (new FileInfo(path).Length > SafetensorsHeader.MaximumLength)
             throw new InvalidDataException($"{path}: is over {SafetensorsHeader.MaximumLength} bytes long, which no index is; download it again");
         try
         {
             using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(path));
-            if (document.RootElement.ValueKind != JsonValueKind.Object || !document.RootElement.TryGetProperty("weight_map", out JsonElement map) || map.ValueKind != JsonValueKind.Object)
+            if (document.RootElement.ValueKind != JsonValueKind.Object || !document.RootElement.TryGetProperty("weight_map", out JsonElement map)
+                || map.ValueKind != JsonValueKind.Object)
+            {
                 throw new InvalidDataException($"{path}: key 'weight_map' must be an object from tensor names to file names; download the index again");
+            }
             var entries = new List<(string, string)>();
             var seen = new HashSet<string>(StringComparer.Ordinal);
             foreach (JsonProperty entry in map.EnumerateObject())

@@ -36,7 +36,10 @@ public sealed class ShardedSafetensors : TensorArchive
                 foreach (string name in shards[shard].Keys)
                 {
                     if (!holders.TryAdd(name, shard))
-                        throw new InvalidDataException($"{path}: tensor '{Visible.Short(name)}' is also in {holders[name]}; a tensor must be in one shard: save the checkpoint again");
+                    {
+                        throw new InvalidDataException(
+                            $"{path}: tensor '{Visible.Short(name)}' is also in {holders[name]}; a tensor must be in one shard: save the checkpoint again");
+                    }
                 }
             }
 
@@ -44,7 +47,10 @@ public sealed class ShardedSafetensors : TensorArchive
             foreach ((string name, string shard) in entries)
             {
                 if (!shards[shard].TryGetValue(name, out StoredTensor? tensor))
-                    throw new InvalidDataException($"{System.IO.Path.Combine(folder, shard)}: tensor '{Visible.Short(name)}' is named by {indexName} but missing in this shard; download both again");
+                {
+                    throw new InvalidDataException($"{System.IO.Path.Combine(folder, shard)}: "
+                        + $"tensor '{Visible.Short(name)}' is named by {indexName} but missing in this shard; download both again");
+                }
                 tensors.Add(tensor);
             }
             return new ShardedSafetensors(folder, tensors, metadata, [.. files]);

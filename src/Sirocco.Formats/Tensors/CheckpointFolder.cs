@@ -11,17 +11,25 @@ internal static class CheckpointFolder
         string index = whole + ShardIndex.Suffix;
         if (File.Exists(index)) return index;
 
-        string[] safetensors = Names(folder, "*.safetensors", name => !name.StartsWith("adapter_", StringComparison.Ordinal) && !name.StartsWith("consolidated", StringComparison.Ordinal));
+        string[] safetensors = Names(
+            folder,
+            "*.safetensors",
+            name => !name.StartsWith("adapter_", StringComparison.Ordinal) && !name.StartsWith("consolidated", StringComparison.Ordinal));
         if (safetensors.Length == 1) return Path.Combine(folder, safetensors[0]);
         if (safetensors.Length > 1)
-            throw new FileNotFoundException($"{folder}: holds {safetensors.Length} safetensors files ({safetensors[0]}, {safetensors[1]}, …) but no model.safetensors.index.json; download the index or name one file");
+        {
+            throw new FileNotFoundException($"{folder}: holds {safetensors.Length} safetensors files ({safetensors[0]}, {safetensors[1]}, …) "
+                + "but no model.safetensors.index.json; download the index or name one file");
+        }
 
         string[] gguf = Names(folder, "*.gguf", name => !name.Contains("mmproj", StringComparison.OrdinalIgnoreCase));
         if (gguf.Length == 1) return Path.Combine(folder, gguf[0]);
         if (gguf.Length > 1)
             throw new FileNotFoundException($"{folder}: holds {gguf.Length} GGUF files ({gguf[0]}, {gguf[1]}, …); name the one to use");
 
-        string pickled = Names(folder, "pytorch_model*.bin", _ => true).FirstOrDefault() is string bin ? $" ({bin} is a pickle; convert it to safetensors)" : "";
+        string pickled = Names(folder, "pytorch_model*.bin", _ => true).FirstOrDefault() is string bin
+            ? $" ({bin} is a pickle; convert it to safetensors)"
+            : "";
         throw new FileNotFoundException($"{folder}: holds no weights: expected model.safetensors, model.safetensors.index.json or a .gguf file{pickled}");
     }
 
@@ -29,9 +37,12 @@ internal static class CheckpointFolder
     internal static IReadOnlyList<string> WeightFiles(string folder)
     {
         string weights = FindWeights(folder);
-        return weights.EndsWith(ShardIndex.Suffix, StringComparison.Ordinal) ? [.. ShardIndex.Read(weights).Select(entry => entry.Shard).Distinct(StringComparer.Ordinal).Select(shard => Path.Combine(folder, shard))] : [weights];
+        return weights.EndsWith(ShardIndex.Suffix, StringComparison.Ordinal)
+            ? [.. ShardIndex.Read(weights).Select(entry => entry.Shard).Distinct(StringComparer.Ordinal).Select(shard => Path.Combine(folder, shard))]
+            : [weights];
     }
 
     private static string[] Names(string folder, string pattern, Func<string, bool> wanted) =>
-        [.. Directory.EnumerateFiles(folder, pattern).Select(path => Path.GetFileName(path)).Where(name => !name.StartsWith('.') && wanted(name)).Order(StringComparer.Ordinal)];
+        [.. Directory.EnumerateFiles(folder, pattern).Select(path => Path.GetFileName(path)).Where(name => !name.StartsWith('.') && wanted(name))
+            .Order(StringComparer.Ordinal)];
 }

@@ -180,7 +180,10 @@ public sealed unsafe class StoredTensor
     private void RequireReadable()
     {
         if (!ElementConversion.CanReadAsSingle(Type))
-            throw new InvalidDataException($"{FilePath}: tensor '{Visible.Short(Name)}' is stored as {Type.Name}, which cannot be read as numbers here; convert the file to F16, BF16 or Q8_0");
+        {
+            throw new InvalidDataException($"{FilePath}: tensor '{Visible.Short(Name)}' is stored as {Type.Name}, which cannot be read as numbers here; "
+                + "convert the file to F16, BF16 or Q8_0");
+        }
     }
 
     private static long[] Widen<T>(ReadOnlySpan<byte> bytes, Func<T, long> widen) where T : unmanaged

@@ -53,7 +53,8 @@ public abstract class TensorArchive : IDisposable
         ArgumentException.ThrowIfNullOrEmpty(path);
         string found = Directory.Exists(path) ? CheckpointFolder.FindWeights(path) : path;
         if (found.EndsWith(ShardIndex.Suffix, StringComparison.Ordinal)) return ShardedSafetensors.Open(found);
-        if (File.Exists(found) && new FileInfo(found).Length == 0) throw new InvalidDataException($"{found}: is empty or no regular file; download it again"); // opening a pipe would wait for its writer
+        // opening a pipe would wait for its writer
+        if (File.Exists(found) && new FileInfo(found).Length == 0) throw new InvalidDataException($"{found}: is empty or no regular file; download it again");
         if (GgufFile.HasSignature(found)) return GgufCheckpoint.Open(found);
         bool named = found.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase) && ContentSniffer.Identify(found) != ContentKind.Safetensors;
         return named ? GgufCheckpoint.Open(found) : SafetensorsFile.Open(found);

@@ -76,7 +76,8 @@ internal sealed class FiniteStateTable(int largestLog)
         for (int i = 0; i < size; i++)
         {
             int symbol = (int)states[i].Base, value = next[symbol]++, bits = log - BitOperations.Log2((uint)value);
-            states[i] = new FiniteState { Base = codes.Base(symbol), ExtraBits = codes.Extra(symbol), StateBits = (byte)bits, Next = (ushort)((value << bits) - size) };
+            states[i] =
+                new FiniteState { Base = codes.Base(symbol), ExtraBits = codes.Extra(symbol), StateBits = (byte)bits, Next = (ushort)((value << bits) - size) };
         }
         Log = log;
     }

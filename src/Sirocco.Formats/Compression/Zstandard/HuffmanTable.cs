@@ -58,7 +58,8 @@ internal sealed unsafe class HuffmanTable
     internal void DecodeFour(ReadOnlySpan<byte> source, Span<byte> target)
     {
         if (source.Length < 10) throw new InvalidDataException("Zstandard literals end inside");
-        int first = source[0] | (source[1] << 8), second = source[2] | (source[3] << 8), third = source[4] | (source[5] << 8), fourth = source.Length - 6 - first - second - third;
+        int first = source[0] | (source[1] << 8), second = source[2] | (source[3] << 8), third = source[4] | (source[5] << 8),
+            fourth = source.Length - 6 - first - second - third;
         int quarter = (target.Length + 3) / 4;
         if (fourth < 1 || quarter * 3 > target.Length) throw new InvalidDataException("Zstandard literals have impossible stream lengths");
         fixed (byte* from = source, to = target)

@@ -6,14 +6,17 @@ namespace Sirocco.Formats;
 internal sealed unsafe class SequenceDecoder
 {
     private static readonly CodeTable LengthCodes = new(36,
-        [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 18, 20, 22, 24, 28, 32, 40, 48, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 65536],
+        [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 18, 20, 22, 24, 28, 32, 40, 48, 64, 128, 256, 512, 1024, 2048, 4096,
+            8192, 16384, 32768, 65536],
         [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 3, 3, 4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16]);
 
     private static readonly CodeTable MatchCodes = new(53,
-        [.. Enumerable.Range(3, 32).Select(n => (uint)n), 35, 37, 39, 41, 43, 47, 51, 59, 67, 83, 99, 131, 259, 515, 1027, 2051, 4099, 8195, 16387, 32771, 65539],
+        [.. Enumerable.Range(3, 32).Select(n => (uint)n), 35, 37, 39, 41, 43, 47, 51, 59, 67, 83, 99, 131, 259, 515, 1027, 2051, 4099,
+            8195, 16387, 32771, 65539],
         [.. new byte[32], 1, 1, 1, 1, 2, 2, 3, 3, 4, 4, 5, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16]);
 
-    private static readonly CodeTable OffsetCodes = new(32, [.. Enumerable.Range(0, 32).Select(n => 1u << n)], [.. Enumerable.Range(0, 32).Select(n => (byte)n)]);
+    private static readonly CodeTable OffsetCodes = new(
+        32, [.. Enumerable.Range(0, 32).Select(n => 1u << n)], [.. Enumerable.Range(0, 32).Select(n => (byte)n)]);
 
     private readonly Section lengths = new(LengthCodes, 9, 6,
         [4, 3, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 3, 2, 1, 1, 1, 1, 1, -1, -1, -1, -1]);
@@ -21,7 +24,8 @@ internal sealed unsafe class SequenceDecoder
     private readonly Section offsets = new(OffsetCodes, 8, 5, [1, 1, 1, 1, 1, 1, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, -1, -1, -1, -1, -1]);
 
     private readonly Section matches = new(MatchCodes, 9, 6,
-        [1, 4, 3, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, -1, -1, -1, -1, -1, -1, -1]);
+        [1, 4, 3, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, -1,
+            -1, -1, -1, -1, -1, -1]);
 
     // The three distances used last.
     private nuint recent1, recent2, recent3;
@@ -51,7 +55,8 @@ internal sealed unsafe class SequenceDecoder
             fixed (FiniteState* lengthStates = lengths.Current!.States, offsetStates = offsets.Current!.States, matchStates = matches.Current!.States)
             {
                 var bits = new BackwardBits(from, source.Length);
-                nuint length = (nuint)bits.Read(lengths.Current.Log), offset = (nuint)bits.Read(offsets.Current.Log), match = (nuint)bits.Read(matches.Current.Log);
+                nuint length = (nuint)bits.Read(lengths.Current.Log), offset = (nuint)bits.Read(offsets.Current.Log),
+                    match = (nuint)bits.Read(matches.Current.Log);
                 nuint first = recent1, second = recent2, third = recent3;
                 while (true)
                 {

@@ -2,7 +2,9 @@ using System.Buffers.Binary;
 
 namespace Sirocco.Formats;
 
-/// <summary>Zstandard (RFC 8878) for content whose length is known and which lies in memory at once: the window is the output itself. Dictionaries are not supported.</summary>
+/// <summary>
+/// Zstandard (RFC 8878) for content whose length is known and which lies in memory at once: the window is the output itself. Dictionaries are not supported.
+/// </summary>
 internal sealed unsafe class ZstandardDecoder
 {
     /// <summary>A block of 128 KiB can be said in 4 bytes.</summary>
@@ -71,7 +73,8 @@ internal sealed unsafe class ZstandardDecoder
             if (size > LargestBlock || taken > source.Length) throw new InvalidDataException("Zstandard frame ends inside a block");
             ReadOnlySpan<byte> body = source[..taken];
             source = source[taken..];
-            if (kind < 2 && size > destination.Length - written) throw new InvalidDataException($"Zstandard data holds more than the expected {destination.Length} bytes");
+            if (kind < 2 && size > destination.Length - written)
+                throw new InvalidDataException($"Zstandard data holds more than the expected {destination.Length} bytes");
             switch (kind)
             {
                 case 0:
@@ -91,7 +94,8 @@ internal sealed unsafe class ZstandardDecoder
         }
         if (!checksum) return written;
         if (source.Length < 4) throw new InvalidDataException("Zstandard frame ends before its checksum");
-        if (BinaryPrimitives.ReadUInt32LittleEndian(source) != (uint)XxHash64.Compute(destination[..written])) throw new InvalidDataException("Zstandard frame does not match its checksum");
+        if (BinaryPrimitives.ReadUInt32LittleEndian(source) != (uint)XxHash64.Compute(destination[..written]))
+            throw new InvalidDataException("Zstandard frame does not match its checksum");
         source = source[4..];
         return written;
     }
