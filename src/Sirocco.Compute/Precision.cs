@@ -10,8 +10,8 @@ public enum Precision
     F32,
 
     /// <summary>
-    /// Both operands rounded to bf16 where the processor multiplies bf16. Elsewhere neither is rounded: f32 activations times weights as they are held, so those in f32 (masters
-    /// in training) keep their digits.
+    /// Both operands rounded to bf16 where the processor multiplies bf16. Elsewhere neither is rounded: f32 activations times weights as they are held, so
+    /// those in f32 (masters in training) keep their digits.
     /// </summary>
     BF16,
 

@@ -49,8 +49,8 @@ internal sealed unsafe class BackwardPass : IDisposable
     }
 
     /// <summary>
-    /// Passes the gradient of <paramref name="output"/> on to <paramref name="input"/> unchanged, as a residual connection does, once the operation's backward has
-    /// returned: until then it may be read, wherever in the backward this stands.
+    /// Passes the gradient of <paramref name="output"/> on to <paramref name="input"/> unchanged, as a residual connection does, once the operation's backward
+    /// has returned: until then it may be read, wherever in the backward this stands.
     /// </summary>
     public void PassOn(Tensor output, Tensor input)
     {

@@ -17,7 +17,9 @@ internal sealed class RecomputedBlock(Tape tape, Tensor input)
     /// <summary>A tensor was made inside the block.</summary>
     public void Made(Tensor tensor) => inside.Add(tensor);
 
-    /// <exception cref="InvalidOperationException">The block reads a tensor that needs a gradient and is not its input: running it again would lose that gradient.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// The block reads a tensor that needs a gradient and is not its input: running it again would lose that gradient.
+    /// </exception>
     public void Note(ReadOnlySpan<Tensor> inputs, ReadOnlySpan<Parameter> parameters)
     {
         foreach (Parameter parameter in parameters)
@@ -29,7 +31,10 @@ internal sealed class RecomputedBlock(Tape tape, Tensor input)
         {
             if (inside.Contains(read) || read == input) continue;
             if (tape.Tracks(read))
-                throw new InvalidOperationException($"a recomputed block reads {read}, which needs a gradient and is not the block's input; compute it inside the block");
+            {
+                throw new InvalidOperationException(
+                    $"a recomputed block reads {read}, which needs a gradient and is not the block's input; compute it inside the block");
+            }
             Outside.Add(read);
         }
     }

@@ -1,8 +1,8 @@
 namespace Sirocco.Compute;
 
 /// <summary>
-/// A recording of operations for reverse-mode differentiation. Give one to <see cref="ComputeContext.BeginScope(Precision, Tape?, CancellationToken)"/>, compute, then call
-/// <see cref="Backward"/>: gradients of parameters are added to <see cref="Parameter.Gradient"/>, gradients of watched inputs can be read
+/// A recording of operations for reverse-mode differentiation. Give one to <see cref="ComputeContext.BeginScope(Precision, Tape?, CancellationToken)"/>,
+/// compute, then call <see cref="Backward"/>: gradients of parameters are added to <see cref="Parameter.Gradient"/>, gradients of watched inputs can be read
 /// with <see cref="Gradient"/>. A tape is used for one backward pass.
 /// </summary>
 public sealed class Tape : IDisposable
@@ -27,11 +27,14 @@ public sealed class Tape : IDisposable
     /// <summary>Runs the recording backwards.</summary>
     /// <param name="output">Where to start: a tensor computed under this tape.</param>
     /// <param name="seed">dLoss/d<paramref name="output"/>, of the same shape; null means 1 and needs a [1, 1] output.</param>
-    /// <param name="cancellation">Stops between operations. Gradients of parameters then hold a part of the sum: see <see cref="ParameterArena.ZeroGradients"/>.</param>
+    /// <param name="cancellation">
+    /// Stops between operations. Gradients of parameters then hold a part of the sum: see <see cref="ParameterArena.ZeroGradients"/>.
+    /// </param>
     /// <exception cref="InvalidOperationException">The tape has run backwards before, to its end or not.</exception>
     public void Backward(Tensor output, Tensor? seed = null, CancellationToken cancellation = default)
     {
-        if (seed is null && output.Count != 1) throw new ArgumentException($"an output of {output.Rows} x {output.Columns} needs a seed gradient", nameof(seed));
+        if (seed is null && output.Count != 1)
+            throw new ArgumentException($"an output of {output.Rows} x {output.Columns} needs a seed gradient", nameof(seed));
         if (seed is not null && (seed.Rows != output.Rows || seed.Columns != output.Columns))
             throw new ArgumentException($"the seed gradient is {seed.Rows} x {seed.Columns}, the output {output.Rows} x {output.Columns}", nameof(seed));
         if (!tracked.Contains(output)) throw new ArgumentException("the output does not depend on anything this tape tracks", nameof(output));
@@ -63,7 +66,9 @@ public sealed class Tape : IDisposable
         }
     }
 
-    /// <summary>The gradient of a watched tensor after <see cref="Backward"/>; null where the output does not depend on it. Lives as long as the tape.</summary>
+    /// <summary>
+    /// The gradient of a watched tensor after <see cref="Backward"/>; null where the output does not depend on it. Lives as long as the tape.
+    /// </summary>
     public Tensor? Gradient(Tensor input) => gradients.GetValueOrDefault(input);
 
     /// <inheritdoc/>

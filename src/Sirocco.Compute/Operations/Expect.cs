@@ -11,8 +11,7 @@ internal static class Expect
 
     public static void Inputs(Parameter weight, Tensor x)
     {
-        if (weight.Columns != x.Columns)
-            throw new ArgumentException($"{weight.Name} takes {weight.Columns} features, the input has {x.Columns}");
+        if (weight.Columns != x.Columns) throw new ArgumentException($"{weight.Name} takes {weight.Columns} features, the input has {x.Columns}");
     }
 
     public static void Columns(Tensor x, int columns, string what)

@@ -36,7 +36,8 @@ public sealed unsafe class Parameter
 
     private Parameter(string name, IReadOnlyList<int> shape, ElementType type, void* stored, object owner, float scale = 1)
     {
-        if (shape.Count is < 1 or > 2) throw new ArgumentException($"{name}: a parameter is a vector or a matrix, not of {shape.Count} dimensions", nameof(shape));
+        if (shape.Count is < 1 or > 2)
+            throw new ArgumentException($"{name}: a parameter is a vector or a matrix, not of {shape.Count} dimensions", nameof(shape));
         Name = name;
         Shape = shape;
         Rows = shape.Count == 2 ? shape[0] : 1;
@@ -100,7 +101,8 @@ public sealed unsafe class Parameter
     /// <param name="owner">Kept alive as long as the parameter: what the bytes belong to, such as a memory-mapped file.</param>
     /// <param name="axis">Where tensor parallelism may split it.</param>
     /// <param name="scale">What 8-bit floats are multiplied by; 1 for other types.</param>
-    public static Parameter FromMemory(string name, IReadOnlyList<int> shape, ElementType type, nint data, object owner, ShardAxis axis = ShardAxis.None, float scale = 1) =>
+    public static Parameter FromMemory(
+        string name, IReadOnlyList<int> shape, ElementType type, nint data, object owner, ShardAxis axis = ShardAxis.None, float scale = 1) =>
         new(name, shape, type, (void*)data, owner, scale) { ShardAxis = axis };
 
     /// <summary>A weight that is held in int8 only: for products in that precision, with no values to be read. The memory of the values is freed.</summary>
@@ -122,7 +124,9 @@ public sealed unsafe class Parameter
         return new Parameter(name, shape, ElementType.F32, (void*)block.Pointer, block);
     }
 
-    /// <summary>Replaces the values: of the master, or of a parameter that holds f32 values of its own, such as one that <see cref="FromValues"/> made.</summary>
+    /// <summary>
+    /// Replaces the values: of the master, or of a parameter that holds f32 values of its own, such as one that <see cref="FromValues"/> made.
+    /// </summary>
     /// <exception cref="ArgumentException">The number of values is not that of the parameter.</exception>
     /// <exception cref="InvalidOperationException">The parameter has no master and reads a file or holds another type than f32.</exception>
     public void SetValues(ReadOnlySpan<float> values)
@@ -147,7 +151,8 @@ public sealed unsafe class Parameter
     /// <summary>One row in f32.</summary>
     public void CopyRowTo(int row, Span<float> destination)
     {
-        if (destination.Length < Columns) throw new ArgumentException($"a row of {Name} has {Columns} values, room for {destination.Length}", nameof(destination));
+        if (destination.Length < Columns)
+            throw new ArgumentException($"a row of {Name} has {Columns} values, room for {destination.Length}", nameof(destination));
         fixed (float* to = destination) RowConversion.ToF32(Operand, row, 0, Columns, to);
         GC.KeepAlive(owner);
     }

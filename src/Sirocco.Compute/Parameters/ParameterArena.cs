@@ -33,7 +33,8 @@ public sealed class ParameterArena
         {
             Parameter parameter = Parameters[i];
             ArenaSlice master = Masters;
-            for (int row = 0; row < parameter.Rows; row++) parameter.CopyRowTo(row, master.Span(offsets[i] + ((long)row * parameter.Columns), parameter.Columns));
+            for (int row = 0; row < parameter.Rows; row++)
+                parameter.CopyRowTo(row, master.Span(offsets[i] + ((long)row * parameter.Columns), parameter.Columns));
         }
 
         for (int i = 0; i < offsets.Length; i++)

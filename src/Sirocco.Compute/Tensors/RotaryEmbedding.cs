@@ -5,7 +5,9 @@ namespace Sirocco.Compute;
 /// </summary>
 /// <param name="InverseFrequencies">[headSize / 2], after any scaling (Llama 3, YaRN).</param>
 /// <param name="AttentionFactor">Multiplies cosine and sine (YaRN's m; 1 in every published Ministral 3).</param>
-/// <param name="QueryScaleBeta">β of the query scale 1 + β · ln(1 + ⌊position / <paramref name="QueryScalePeriod"/>⌋) (Llama 4, Ministral 3); 0 means none.</param>
+/// <param name="QueryScaleBeta">
+/// β of the query scale 1 + β · ln(1 + ⌊position / <paramref name="QueryScalePeriod"/>⌋) (Llama 4, Ministral 3); 0 means none.
+/// </param>
 /// <param name="QueryScalePeriod">Positions per step of the query scale.</param>
 public sealed record RotaryEmbedding(float[] InverseFrequencies, float AttentionFactor = 1, float QueryScaleBeta = 0, int QueryScalePeriod = 1)
 {

@@ -29,7 +29,9 @@ public sealed class Segments
     /// <summary>[Count + 1]: sequence s has query rows QueryStarts[s] to QueryStarts[s + 1] (exclusive).</summary>
     public ReadOnlySpan<int> QueryStarts => queryStarts;
 
-    /// <summary>[Count + 1]: sequence s has key rows KeyStarts[s] to KeyStarts[s + 1] (exclusive). Its last query row is aligned with its last key row.</summary>
+    /// <summary>
+    /// [Count + 1]: sequence s has key rows KeyStarts[s] to KeyStarts[s + 1] (exclusive). Its last query row is aligned with its last key row.
+    /// </summary>
     public ReadOnlySpan<int> KeyStarts => keyStarts;
 
     /// <summary>[Tokens]: the position of each query row, for rotary embeddings and query scales.</summary>
@@ -67,7 +69,8 @@ public sealed class Segments
     /// <exception cref="ArgumentException">The lengths do not add up to the positions, or a length or a position is negative.</exception>
     public static Segments Continuing(ReadOnlySpan<int> lengths, ReadOnlySpan<int> pastLengths, ReadOnlySpan<int> positions)
     {
-        if (lengths.Length != pastLengths.Length) throw new ArgumentException($"{pastLengths.Length} cached lengths for {lengths.Length} sequences", nameof(pastLengths));
+        if (lengths.Length != pastLengths.Length)
+            throw new ArgumentException($"{pastLengths.Length} cached lengths for {lengths.Length} sequences", nameof(pastLengths));
         int[] starts = Starts(lengths);
         CheckPositions(starts, positions);
         int[] keyLengths = new int[lengths.Length];

@@ -64,8 +64,7 @@ internal abstract unsafe class BFloat16DotKernel() : DotKernel(ElementType.BF16,
             for (int w = 0; w < WeightRows; w++)
             {
                 float sum = Vector512.Sum(partial[(row * WeightRows) + w]);
-                for (int i = whole; i < k; i++)
-                    sum += LoadBF16.Load(rest + (row * StepElements), i - whole) * LoadBF16.Load(weight + (w * weightStride), i);
+                for (int i = whole; i < k; i++) sum += LoadBF16.Load(rest + (row * StepElements), i - whole) * LoadBF16.Load(weight + (w * weightStride), i);
                 sums[(row * WeightRows) + w] = sum;
             }
         }

@@ -37,8 +37,7 @@ internal sealed unsafe class CpuBackend : IDisposable
         Kernels = kernels ?? KernelTable.For(Features);
         Team = new ThreadTeam(threads);
         scratch = new AlignedBuffer[Team.Threads * SlotCount];
-        for (int i = 0; i < scratch.Length; i++)
-            scratch[i] = new AlignedBuffer();
+        for (int i = 0; i < scratch.Length; i++) scratch[i] = new AlignedBuffer();
     }
 
     public CpuFeatures Features { get; }
@@ -53,13 +52,14 @@ internal sealed unsafe class CpuBackend : IDisposable
     /// </summary>
     public bool Deterministic { get; }
 
-    /// <summary>Memory of <paramref name="worker"/> alone, 4096-byte aligned, at least <paramref name="bytes"/> long; contents do not survive a larger request.</summary>
+    /// <summary>
+    /// Memory of <paramref name="worker"/> alone, 4096-byte aligned, at least <paramref name="bytes"/> long; contents do not survive a larger request.
+    /// </summary>
     public void* Scratch(int worker, ScratchSlot slot, long bytes) => scratch[(worker * SlotCount) + (int)slot].Reserve(bytes);
 
     public void Dispose()
     {
         Team.Dispose();
-        foreach (AlignedBuffer buffer in scratch)
-            buffer.Dispose();
+        foreach (AlignedBuffer buffer in scratch) buffer.Dispose();
     }
 }

@@ -95,8 +95,7 @@ internal sealed record CpuFeatures
     /// <summary>Asks CPUID for what .NET does not report; the runtime's own checks stand for the operating system saving the registers.</summary>
     private static CpuFeatures Detect()
     {
-        if (!X86Base.IsSupported || RuntimeInformation.ProcessArchitecture != Architecture.X64)
-            return new CpuFeatures();
+        if (!X86Base.IsSupported || RuntimeInformation.ProcessArchitecture != Architecture.X64) return new CpuFeatures();
 
         int leaves = X86Base.CpuId(0, 0).Eax;
         (int subleaves, _, int leaf7Ecx, _) = leaves >= 7 ? X86Base.CpuId(7, 0) : default;
@@ -122,13 +121,11 @@ internal sealed record CpuFeatures
         const int Auth = 0x68747541; // "Auth" of AuthenticAMD
         int leaf = ebx == Auth ? unchecked((int)0x8000001D) : 4;
         int last = X86Base.CpuId(ebx == Auth ? unchecked((int)0x80000000) : 0, 0).Eax;
-        if (unchecked((uint)last < (uint)leaf))
-            return Fallback;
+        if (unchecked((uint)last < (uint)leaf)) return Fallback;
         for (int index = 0; index < 8; index++)
         {
             (int eax, int shape, int sets, _) = X86Base.CpuId(leaf, index);
-            if ((eax & 31) == 0)
-                break;
+            if ((eax & 31) == 0) break;
             if (((eax >> 5) & 7) == 2)
             {
                 int ways = ((shape >> 22) & 0x3ff) + 1, partitions = ((shape >> 12) & 0x3ff) + 1, line = (shape & 0xfff) + 1;

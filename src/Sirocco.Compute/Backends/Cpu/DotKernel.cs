@@ -1,8 +1,8 @@
 namespace Sirocco.Compute.Backends.Cpu;
 
 /// <summary>
-/// Dot products of a few rows of activations with <see cref="WeightRows"/> rows of a weight where it lies. With few rows a product is as fast as the weight can be
-/// read; packing it first would cost more than the arithmetic, so each vector of the weight is loaded once and meets all rows in registers.
+/// Dot products of a few rows of activations with <see cref="WeightRows"/> rows of a weight where it lies. With few rows a product is as fast as the weight can
+/// be read; packing it first would cost more than the arithmetic, so each vector of the weight is loaded once and meets all rows in registers.
 /// </summary>
 internal abstract unsafe class DotKernel(ElementType weightType, int rowTile, int mostRows)
 {
@@ -52,8 +52,7 @@ internal sealed unsafe class ScalarDotKernel<TLoad>() : DotKernel(TLoad.Type, ro
 
     public override void Prepare(float* x, long stride, int rows, int k, byte* block)
     {
-        for (int row = 0; row < rows; row++)
-            RowConversion.ToF32(ElementType.F32, x + (row * stride), k, (float*)block + ((long)row * k));
+        for (int row = 0; row < rows; row++) RowConversion.ToF32(ElementType.F32, x + (row * stride), k, (float*)block + ((long)row * k));
     }
 
     public override void Run(int rows, byte* block, byte* weight, long weightStride, int k, float* sums)
@@ -63,8 +62,7 @@ internal sealed unsafe class ScalarDotKernel<TLoad>() : DotKernel(TLoad.Type, ro
             for (int w = 0; w < WeightRows; w++)
             {
                 float sum = 0;
-                for (int i = 0; i < k; i++)
-                    sum += ((float*)block)[((long)row * k) + i] * TLoad.Load(weight + (w * weightStride), i);
+                for (int i = 0; i < k; i++) sum += ((float*)block)[((long)row * k) + i] * TLoad.Load(weight + (w * weightStride), i);
                 sums[(row * WeightRows) + w] = sum;
             }
         }

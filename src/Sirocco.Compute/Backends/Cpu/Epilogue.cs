@@ -15,17 +15,14 @@ internal static unsafe class Epilogue
             (addend == null ? value : value + Vector256.Load(addend + i)).Store(to + i);
         }
 
-        for (; i < count; i++)
-            to[i] = addend == null ? from[i] : from[i] + addend[i];
+        for (; i < count; i++) to[i] = addend == null ? from[i] : from[i] + addend[i];
     }
 
     /// <summary>y = silu(gate) · up.</summary>
     public static void Gate(float* gate, float* up, float* y, int count)
     {
         int i = 0;
-        for (; i + 8 <= count; i += 8)
-            (VectorMath.Silu(Vector256.Load(gate + i)) * Vector256.Load(up + i)).Store(y + i);
-        for (; i < count; i++)
-            y[i] = VectorMath.Silu(Vector256.CreateScalar(gate[i])).ToScalar() * up[i];
+        for (; i + 8 <= count; i += 8) (VectorMath.Silu(Vector256.Load(gate + i)) * Vector256.Load(up + i)).Store(y + i);
+        for (; i < count; i++) y[i] = VectorMath.Silu(Vector256.CreateScalar(gate[i])).ToScalar() * up[i];
     }
 }

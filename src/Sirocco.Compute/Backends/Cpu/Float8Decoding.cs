@@ -5,8 +5,8 @@ using System.Runtime.Intrinsics.X86;
 namespace Sirocco.Compute.Backends.Cpu;
 
 /// <summary>
-/// Values of 8-bit floats (Micikevicius et al. 2022): code · scale in f32, rounded to bf16, which is what a checkpoint in them becomes when it is converted ahead. They are
-/// decoded anew wherever a product packs them, so that the matrix stays the mapped file.
+/// Values of 8-bit floats (Micikevicius et al. 2022): code · scale in f32, rounded to bf16, which is what a checkpoint in them becomes when it is converted
+/// ahead. They are decoded anew wherever a product packs them, so that the matrix stays the mapped file.
 /// </summary>
 internal static unsafe class Float8Decoding
 {
@@ -36,8 +36,8 @@ internal static unsafe class Float8Decoding
     }
 
     /// <summary>
-    /// The magnitude's bits, shifted to where f32 has its exponent, are a float that is too small by 2^(127 − bias); multiplying by that makes it right and normalises
-    /// subnormals. Codes beyond the finite ones are then overwritten.
+    /// The magnitude's bits, shifted to where f32 has its exponent, are a float that is too small by 2^(127 − bias); multiplying by that makes it right and
+    /// normalises subnormals. Codes beyond the finite ones are then overwritten.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector128<ushort> Eight<TFormat>(byte* codes, float scale)

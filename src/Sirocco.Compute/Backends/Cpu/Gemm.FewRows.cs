@@ -45,8 +45,7 @@ internal static unsafe partial class Gemm
             this.count = count;
             this.gated = gated;
             int sweeps = gated == null ? count : 1;
-            for (int i = 0; i < sweeps; i++)
-                Items += ItemsOf(products[i].Columns);
+            for (int i = 0; i < sweeps; i++) Items += ItemsOf(products[i].Columns);
         }
 
         public int Items { get; }
@@ -60,8 +59,7 @@ internal static unsafe partial class Gemm
             for (int i = 0; i < count; i++)
             {
                 // The weight's own rows must be the second factors, and all weights of one type, so that one layout of x serves them.
-                if (!products[i].Weight.Transposed || products[i].Weight.Type != products[0].Weight.Type)
-                    return false;
+                if (!products[i].Weight.Transposed || products[i].Weight.Type != products[0].Weight.Type) return false;
             }
 
             return true;
@@ -86,8 +84,7 @@ internal static unsafe partial class Gemm
 
             int column = item * ItemColumns, columns = Math.Min(ItemColumns, product->Columns - column);
             float* tile = stackalloc float[MostRows * ItemColumns * 2];
-            for (int factor = 0; factor < Factors; factor++)
-                Dots(product[factor].Weight, column, columns, tile + (factor * MostRows * ItemColumns), worker);
+            for (int factor = 0; factor < Factors; factor++) Dots(product[factor].Weight, column, columns, tile + (factor * MostRows * ItemColumns), worker);
             Finish(product, gated, new Block(0, m, column, columns), tile, ItemColumns, MostRows * ItemColumns);
         }
 
@@ -113,8 +110,7 @@ internal static unsafe partial class Gemm
                     kernel.Run(rows, x + (row / kernel.RowTile * block), from, step == 1 ? 0 : stride, k, sums);
                     for (int r = 0; r < rows; r++)
                     {
-                        for (int w = 0; w < step; w++)
-                            tile[((row + r) * ItemColumns) + j + w] = sums[(r * DotKernel.WeightRows) + w];
+                        for (int w = 0; w < step; w++) tile[((row + r) * ItemColumns) + j + w] = sums[(r * DotKernel.WeightRows) + w];
                     }
                 }
             }

@@ -3,8 +3,8 @@ namespace Sirocco.Compute.Backends.Cpu;
 internal static unsafe partial class Gemm
 {
     /// <summary>
-    /// The panel path. An item is a group of neighbouring panels times a chunk of rows: its worker packs the panels into its own scratch memory and takes all rows of
-    /// the chunk over them, a tile of rows at a time; the tile's rows stay in the level-1 cache while the panels stream from level 2.
+    /// The panel path. An item is a group of neighbouring panels times a chunk of rows: its worker packs the panels into its own scratch memory and takes all
+    /// rows of the chunk over them, a tile of rows at a time; the tile's rows stay in the level-1 cache while the panels stream from level 2.
     /// </summary>
     private readonly struct Blocking
     {
@@ -43,11 +43,9 @@ internal static unsafe partial class Gemm
 
             // Too few items to balance the team: smaller groups first, then smaller chunks.
             int wanted = backend.Team.Threads == 1 ? 1 : 3 * backend.Team.Threads;
-            while (GroupPanels > 1 && (panels + GroupPanels - 1) / GroupPanels * Chunks < wanted)
-                GroupPanels /= 2;
+            while (GroupPanels > 1 && (panels + GroupPanels - 1) / GroupPanels * Chunks < wanted) GroupPanels /= 2;
             int groups = Math.Max(1, (panels + GroupPanels - 1) / GroupPanels);
-            if (groups * Chunks < wanted)
-                Chunks = Math.Max(Chunks, Math.Min((wanted + groups - 1) / groups, m / (4 * kernel.RowTile)));
+            if (groups * Chunks < wanted) Chunks = Math.Max(Chunks, Math.Min((wanted + groups - 1) / groups, m / (4 * kernel.RowTile)));
             int rows = (m + Chunks - 1) / Chunks;
             ChunkRows = (rows + kernel.RowTile - 1) / kernel.RowTile * kernel.RowTile;
             Chunks = (m + ChunkRows - 1) / ChunkRows;
@@ -76,11 +74,9 @@ internal static unsafe partial class Gemm
             this.count = count;
             this.gated = gated;
             int panels = 0;
-            for (int i = 0; i < Sweeps; i++)
-                panels += kernel.Panels(products[i].Columns);
+            for (int i = 0; i < Sweeps; i++) panels += kernel.Panels(products[i].Columns);
             blocking = new Blocking(backend, kernel, m, k, panels, Factors);
-            for (int i = 0; i < Sweeps; i++)
-                groups += Groups(i);
+            for (int i = 0; i < Sweeps; i++) groups += Groups(i);
         }
 
         public readonly int Items => groups * blocking.Chunks;
@@ -159,8 +155,7 @@ internal static unsafe partial class Gemm
                             kernel.Run(height, &block);
                         }
 
-                        if (last)
-                            Finish(product, gated, position, corner, tileStride, tileRows * tileStride);
+                        if (last) Finish(product, gated, position, corner, tileStride, tileRows * tileStride);
                     }
                 }
             }
@@ -217,8 +212,7 @@ internal static unsafe partial class Gemm
             for (int factor = 0; factor < 2; factor++)
             {
                 Product* half = product + factor;
-                if (half->C != null)
-                    Epilogue.Store(from + (factor * factorStride), null, half->C + ((at.Row + r) * half->CStride) + at.Column, at.Columns);
+                if (half->C != null) Epilogue.Store(from + (factor * factorStride), null, half->C + ((at.Row + r) * half->CStride) + at.Column, at.Columns);
             }
 
             Epilogue.Gate(from, from + factorStride, gated->Y + ((at.Row + r) * gated->Stride) + at.Column, at.Columns);

@@ -5,10 +5,11 @@ namespace Sirocco.Compute.Backends.Cpu;
 /// by the thread that is about to use the panel, into scratch memory that stays in that thread's level-2 cache.
 /// </summary>
 /// <remarks>
-/// Measured on one Zen 3 core, 512×3072×9216: packing takes 2.3 % of an f32 product (16 GB/s of weights read; a plain read of the same memory 12 to 16) and 1.7 % where
-/// bf16 weights are widened, 11 % at 96 rows; the product runs at 98 % of its kernel on packed panels and 1.06 to 1.15 times as fast as oneDNN 2.6 with weights packed
-/// beforehand. Asking for the next panel's weights ahead (prefetcht1) made f32 at 96 rows 7 % slower and nothing faster: what it fetches drives the panel out of level 2.
-/// Packing a gradient's factor once instead of strip by strip brought dW = dyᵀ · x (5632×3072×768, f32) from 80 to 86 GFLOP/s.
+/// Measured on one Zen 3 core, 512×3072×9216: packing takes 2.3 % of an f32 product (16 GB/s of weights read; a plain read of the same memory 12 to 16) and
+/// 1.7 % where bf16 weights are widened, 11 % at 96 rows; the product runs at 98 % of its kernel on packed panels and 1.06 to 1.15 times as fast as
+/// oneDNN 2.6 with weights packed beforehand. Asking for the next panel's weights ahead (prefetcht1) made f32 at 96 rows 7 % slower and nothing faster: what it
+/// fetches drives the panel out of level 2. Packing a gradient's factor once instead of strip by strip brought dW = dyᵀ · x (5632×3072×768, f32)
+/// from 80 to 86 GFLOP/s.
 /// </remarks>
 internal static unsafe partial class Gemm
 {
@@ -30,12 +31,9 @@ internal static unsafe partial class Gemm
         CpuBackend backend, in Operand a, in Operand b, float* c, long cStride, Precision precision,
         bool accumulate = false, float* residual = null, long residualStride = 0)
     {
-        if (a.Width != b.Height)
-            throw new ArgumentException($"[{a.Height}, {a.Width}] does not multiply [{b.Height}, {b.Width}]");
-        if (precision == Precision.Int8)
-            throw new ArgumentException("int8 products take a quantised weight", nameof(precision));
-        if (accumulate && residual != null)
-            throw new ArgumentException("a product either accumulates or adds a residual", nameof(residual));
+        if (a.Width != b.Height) throw new ArgumentException($"[{a.Height}, {a.Width}] does not multiply [{b.Height}, {b.Width}]");
+        if (precision == Precision.Int8) throw new ArgumentException("int8 products take a quantised weight", nameof(precision));
+        if (accumulate && residual != null) throw new ArgumentException("a product either accumulates or adds a residual", nameof(residual));
         Product product = new()
         {
             Weight = b,
@@ -56,14 +54,14 @@ internal static unsafe partial class Gemm
     public static void Linear(CpuBackend backend, in Operand x, ReadOnlySpan<LinearOutput> outputs, Precision precision)
     {
         Product* products = stackalloc Product[outputs.Length];
-        for (int i = 0; i < outputs.Length; i++)
-            products[i] = Product.Of(outputs[i], x.Width, backend.Kernels[precision]);
+        for (int i = 0; i < outputs.Length; i++) products[i] = Product.Of(outputs[i], x.Width, backend.Kernels[precision]);
         Run(backend, backend.Kernels[precision], x, products, outputs.Length, null);
-        foreach (LinearOutput output in outputs)
-            GC.KeepAlive(output.Quantized);
+        foreach (LinearOutput output in outputs) GC.KeepAlive(output.Quantized);
     }
 
-    /// <summary>y = silu(x · Gᵀ) ⊙ (x · Uᵀ), silu(z) = z / (1 + e⁻ᶻ): both halves of SwiGLU and their product, block by block in cache (Shazeer 2020).</summary>
+    /// <summary>
+    /// y = silu(x · Gᵀ) ⊙ (x · Uᵀ), silu(z) = z / (1 + e⁻ᶻ): both halves of SwiGLU and their product, block by block in cache (Shazeer 2020).
+    /// </summary>
     /// <param name="backend">Threads, kernels and scratch.</param>
     /// <param name="x">[m, k].</param>
     /// <param name="gate">G [f, k]; its <see cref="LinearOutput.Result"/> receives x · Gᵀ unless null (training keeps it).</param>
@@ -73,7 +71,11 @@ internal static unsafe partial class Gemm
     /// <param name="precision">As for <see cref="Linear"/>.</param>
     public static void GatedLinear(CpuBackend backend, in Operand x, in LinearOutput gate, in LinearOutput up, float* y, long yStride, Precision precision)
     {
-        Product* products = stackalloc Product[2] { Product.Of(gate, x.Width, backend.Kernels[precision]), Product.Of(up, x.Width, backend.Kernels[precision]) };
+        Product* products = stackalloc Product[2]
+        {
+            Product.Of(gate, x.Width, backend.Kernels[precision]),
+            Product.Of(up, x.Width, backend.Kernels[precision]),
+        };
         if (products[0].Columns != products[1].Columns)
             throw new ArgumentException($"the gate has {products[0].Columns} outputs, the up projection {products[1].Columns}");
         GatedResult result = new() { Y = y, Stride = yStride };
@@ -85,8 +87,7 @@ internal static unsafe partial class Gemm
     private static void Run(CpuBackend backend, PanelKernel kernel, in Operand x, Product* products, int count, GatedResult* gated)
     {
         (int m, int k) = (x.Height, x.Width);
-        if (m == 0)
-            return;
+        if (m == 0) return;
         using ThreadTeam.Turn turn = backend.Team.TakeTurn();
         if (FewRows.Serves(backend, kernel, m, products, count))
         {
@@ -95,8 +96,7 @@ internal static unsafe partial class Gemm
         }
 
         PanelWork work = new(backend, kernel, m, k, products, count, gated);
-        if (!kernel.IsInteger)
-            PackAhead(backend, kernel, k, products, count, work.Chunks);
+        if (!kernel.IsInteger) PackAhead(backend, kernel, k, products, count, work.Chunks);
         if (k > 0 && RowConversion.IsDirect(kernel.Format, x))
         {
             work.A = x.At(0, 0);
@@ -114,8 +114,9 @@ internal static unsafe partial class Gemm
     }
 
     /// <summary>
-    /// Packs whole factors once for all workers where panels packed on the fly would cost more: where several chunks of rows would each pack them again, and where the
-    /// factor is stored [k, n] (gradients), so that a panel is a narrow strip through all of its pages. A weight [n, k] that one chunk meets needs no such copy.
+    /// Packs whole factors once for all workers where panels packed on the fly would cost more: where several chunks of rows would each pack them again, and
+    /// where the factor is stored [k, n] (gradients), so that a panel is a narrow strip through all of its pages. A weight [n, k] that one chunk meets needs no
+    /// such copy.
     /// </summary>
     private static void PackAhead(CpuBackend backend, PanelKernel kernel, int k, Product* products, int count, int chunks)
     {
@@ -127,8 +128,7 @@ internal static unsafe partial class Gemm
             bytes += kernel.Panels(products[i].Columns) * kernel.PanelBytes(k);
         }
 
-        if (!worthwhile || bytes > MostPackedBytes)
-            return;
+        if (!worthwhile || bytes > MostPackedBytes) return;
         byte* packed = (byte*)backend.Scratch(backend.Team.CurrentWorker, ScratchSlot.Factor, bytes);
         for (int i = 0; i < count; i++)
         {
@@ -167,8 +167,7 @@ internal static unsafe partial class Gemm
 
         public static Product Of(in LinearOutput output, int k, PanelKernel kernel)
         {
-            if (output.Inputs != k)
-                throw new ArgumentException($"a weight [{output.Outputs}, {output.Inputs}] does not fit inputs of {k} features");
+            if (output.Inputs != k) throw new ArgumentException($"a weight [{output.Outputs}, {output.Inputs}] does not fit inputs of {k} features");
             if (kernel != (output.Quantized?.Kernel ?? (kernel.IsInteger ? null : kernel)))
                 throw new ArgumentException($"a weight [{output.Outputs}, {output.Inputs}] was not prepared for the kernel {kernel.Name}");
             return new Product
@@ -242,8 +241,7 @@ internal static unsafe partial class Gemm
 
             float* floats = (float*)Backend.Scratch(worker, ScratchSlot.Tile, 4L * k * rows);
             RowConversion.Run(PanelFormat.F32, Source, row, rows, 0, k, (byte*)floats, 4L * k);
-            for (int i = 0; i < rows; i++)
-                Quantization.ToRow(Kernel, floats + ((long)i * k), k, to + (i * Stride));
+            for (int i = 0; i < rows; i++) Quantization.ToRow(Kernel, floats + ((long)i * k), k, to + (i * Stride));
         }
     }
 }

@@ -57,8 +57,7 @@ internal sealed class KernelTable
         int8 = new(() => Choose(Int8Choices)!);
         bf16Dot = new(() =>
         {
-            if (BF16.Format != PanelFormat.BF16)
-                return null;
+            if (BF16.Format != PanelFormat.BF16) return null;
             DotKernel? kernel = EmittedDotKernel.TryCreate(out string? reason);
             refusal ??= reason;
             return kernel;
@@ -82,9 +81,12 @@ internal sealed class KernelTable
     /// <summary>Products of 8-bit integers.</summary>
     public PanelKernel Int8 => int8.Value;
 
-    /// <summary>For people: instruction set, the kernel of each precision (for few rows that of bf16 weights), and why machine code is not emitted where it was wanted.</summary>
+    /// <summary>
+    /// For people: instruction set, the kernel of each precision (for few rows that of bf16 weights), and why machine code is not emitted where it was wanted.
+    /// </summary>
     public string Description =>
-        $"{features.InstructionSet}; f32 {F32.Name}; bf16 {BF16.Name}, few rows {Dot(BF16, ElementType.BF16)?.Name ?? "the same"}; int8 {Int8.Name}" + (refusal == null ? "" : $"; emitted kernels off: {refusal}");
+        $"{features.InstructionSet}; f32 {F32.Name}; bf16 {BF16.Name}, few rows {Dot(BF16, ElementType.BF16)?.Name ?? "the same"}; int8 {Int8.Name}"
+            + (refusal == null ? "" : $"; emitted kernels off: {refusal}");
 
     public PanelKernel this[Precision precision] => precision switch
     {
@@ -95,14 +97,17 @@ internal sealed class KernelTable
 
     public static KernelTable For(CpuFeatures features) => Tables.GetOrAdd(features, static f => new KernelTable(f));
 
-    /// <summary>The kernel for few rows that stands in for <paramref name="kernel"/> (f32 or bf16) where weights are of <paramref name="weightType"/>; 8-bit floats come to it decoded.</summary>
-    /// <returns>Null where none rounds the factors as <paramref name="kernel"/> does, so that a row would depend on how many rows it shares a product with.</returns>
+    /// <summary>
+    /// The kernel for few rows that stands in for <paramref name="kernel"/> (f32 or bf16) where weights are of <paramref name="weightType"/>; 8-bit floats come
+    /// to it decoded.
+    /// </summary>
+    /// <returns>
+    /// Null where none rounds the factors as <paramref name="kernel"/> does, so that a row would depend on how many rows it shares a product with.
+    /// </returns>
     public DotKernel? Dot(PanelKernel kernel, ElementType weightType)
     {
-        if (weightType.IsFloat8())
-            weightType = ElementType.BF16;
-        if (kernel.Format == PanelFormat.BF16)
-            return weightType == ElementType.BF16 ? bf16Dot.Value : null;
+        if (weightType.IsFloat8()) weightType = ElementType.BF16;
+        if (kernel.Format == PanelFormat.BF16) return weightType == ElementType.BF16 ? bf16Dot.Value : null;
         DotKernel[] kernels = features.Tier == KernelTier.Scalar ? ScalarDots : SimdDots;
         return kernels[(int)weightType];
     }
@@ -111,14 +116,11 @@ internal sealed class KernelTable
     {
         foreach (Choice choice in choices)
         {
-            if (choice.Tier > features.Tier || !choice.Runs(features))
-                continue;
-            if (choice.Compiled != null)
-                return choice.Compiled();
+            if (choice.Tier > features.Tier || !choice.Runs(features)) continue;
+            if (choice.Compiled != null) return choice.Compiled();
             EmittedPanelKernel? emitted = EmittedPanelKernel.TryCreate(choice.Emitted!, out string? reason);
             refusal ??= reason;
-            if (emitted != null)
-                return emitted;
+            if (emitted != null) return emitted;
         }
 
         return null;

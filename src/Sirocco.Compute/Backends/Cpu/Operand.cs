@@ -1,6 +1,8 @@
 namespace Sirocco.Compute.Backends.Cpu;
 
-/// <summary>A factor of a product where it lies: a row-major matrix in memory that its owner keeps alive, in any element type, taken as stored or transposed.</summary>
+/// <summary>
+/// A factor of a product where it lies: a row-major matrix in memory that its owner keeps alive, in any element type, taken as stored or transposed.
+/// </summary>
 internal readonly unsafe struct Operand
 {
     /// <summary>First element of the first row; no alignment is required.</summary>

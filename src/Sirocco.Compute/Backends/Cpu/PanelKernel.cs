@@ -22,7 +22,8 @@ internal enum PanelFormat
 [StructLayout(LayoutKind.Explicit, Size = SaveOffset + (10 * 16))]
 internal unsafe struct PanelArguments
 {
-    public const int AOffset = 0, AStrideOffset = 8, BOffset = 16, StepsOffset = 24, COffset = 32, CStrideOffset = 40, AddendOffset = 48, AddendStrideOffset = 56;
+    public const int AOffset = 0, AStrideOffset = 8, BOffset = 16, StepsOffset = 24, COffset = 32, CStrideOffset = 40, AddendOffset = 48,
+        AddendStrideOffset = 56;
 
     /// <summary>Where emitted integer code counts the steps that are left.</summary>
     public const int RemainingOffset = 64;
@@ -68,19 +69,19 @@ internal unsafe struct PanelArguments
 /// Each element of C is one chain of multiply-adds in order of k, the same whatever the number of rows.
 /// </summary>
 /// <remarks>
-/// Integer formats have scales for every <see cref="Group"/> elements of k, one in each row of A and one for each column of B. Sums within a group are 32-bit integers
-/// (below 2²³, so exact in f32 as well); across groups C is f32: C = addend, then C += row scale · (column scale · sum), group by group.
+/// Integer formats have scales for every <see cref="Group"/> elements of k, one in each row of A and one for each column of B. Sums within a group are 32-bit
+/// integers (below 2²³, so exact in f32 as well); across groups C is f32: C = addend, then C += row scale · (column scale · sum), group by group.
 /// 
-/// Layouts. A is row-major in units (see <see cref="PanelFormat"/>), for integers with the f32 scale after each group; B is a panel <c>[steps][PanelWidth]</c> of units, for
-/// integers group by group, with <c>[PanelWidth]</c> f32 scales after each and, in <see cref="PanelFormat.U8S8"/>, <c>[PanelWidth]</c> 32-bit integers −128 · Σ B before it. Where k is no multiple of
-/// <see cref="KPack"/> both are padded with zeros; columns that a last panel lacks are zeros too and are still written.
-/// <see cref="PanelPacking"/> makes panels and <see cref="RowConversion"/> makes rows.
+/// Layouts. A is row-major in units (see <see cref="PanelFormat"/>), for integers with the f32 scale after each group; B is a panel <c>[steps][PanelWidth]</c>
+/// of units, for integers group by group, with <c>[PanelWidth]</c> f32 scales after each and, in <see cref="PanelFormat.U8S8"/>, <c>[PanelWidth]</c> 32-bit
+/// integers −128 · Σ B before it. Where k is no multiple of <see cref="KPack"/> both are padded with zeros; columns that a last panel lacks are zeros too and
+/// are still written. <see cref="PanelPacking"/> makes panels and <see cref="RowConversion"/> makes rows.
 /// </remarks>
 internal abstract unsafe class PanelKernel(PanelFormat format, int rowTile, int panelWidth)
 {
     /// <summary>
-    /// Elements of k that share a scale in integer formats; the last group may be shorter. 128 keeps a feature that is hundreds of times larger than the others from
-    /// rounding all of them away, see docs/precision.md.
+    /// Elements of k that share a scale in integer formats; the last group may be shorter. 128 keeps a feature that is hundreds of times larger than the others
+    /// from rounding all of them away, see docs/precision.md.
     /// </summary>
     public const int Group = 128;
 

@@ -8,7 +8,10 @@ namespace Sirocco.Compute.Backends.Cpu;
 /// </summary>
 internal static unsafe class PanelPacking
 {
-    /// <summary>Packs columns <paramref name="column"/> … + <paramref name="columns"/> (all panels they fill, one after another) and k <paramref name="k"/> … + <paramref name="count"/>.</summary>
+    /// <summary>
+    /// Packs columns <paramref name="column"/> … + <paramref name="columns"/> (all panels they fill, one after another) and k <paramref name="k"/> … +
+    /// <paramref name="count"/>.
+    /// </summary>
     /// <param name="kernel">An f32 or bf16 kernel.</param>
     /// <param name="source">The right factor [k, n].</param>
     /// <param name="column">First column of the factor.</param>
@@ -22,12 +25,9 @@ internal static unsafe class PanelPacking
         for (int first = 0; first < columns; first += kernel.PanelWidth, destination += bytes)
         {
             int width = Math.Min(kernel.PanelWidth, columns - first);
-            if (width < kernel.PanelWidth)
-                Unsafe.InitBlockUnaligned(destination, 0, checked((uint)bytes));
-            if (source.Transposed)
-                FromColumns(kernel, source, column + first, width, k, count, destination);
-            else
-                FromRows(kernel, source, column + first, width, k, count, (uint*)destination);
+            if (width < kernel.PanelWidth) Unsafe.InitBlockUnaligned(destination, 0, checked((uint)bytes));
+            if (source.Transposed) FromColumns(kernel, source, column + first, width, k, count, destination);
+            else FromRows(kernel, source, column + first, width, k, count, (uint*)destination);
         }
     }
 
@@ -61,8 +61,7 @@ internal static unsafe class PanelPacking
             UnitTranspose.Run<PlainUnits, WholeUnits>(from, stride, destination, 4L * kernel.PanelWidth, width, count / 2);
             if (count % 2 != 0)
             {
-                for (int j = 0; j < width; j++)
-                    to[((count / 2) * kernel.PanelWidth) + j] = ((ushort*)(from + (j * stride)))[count - 1];
+                for (int j = 0; j < width; j++) to[((count / 2) * kernel.PanelWidth) + j] = ((ushort*)(from + (j * stride)))[count - 1];
             }
         }
         else
@@ -82,13 +81,11 @@ internal static unsafe class PanelPacking
             for (int k0 = 0; k0 < count; k0 += KBlock)
             {
                 int ks = Math.Min(KBlock, count - k0);
-                for (int i = 0; i < height; i++)
-                    RowConversion.ToBF16Pairs(source, column + j + i, k + k0, ks, rows + (i * KBlock));
+                for (int i = 0; i < height; i++) RowConversion.ToBF16Pairs(source, column + j + i, k + k0, ks, rows + (i * KBlock));
                 uint* to = destination + (kernel.Steps(k0) * kernel.PanelWidth) + j;
                 if (kernel.Format == PanelFormat.F32)
                     UnitTranspose.Run<FloatUnits<LoadBF16>, WholeUnits>((byte*)rows, KBlock * sizeof(ushort), (byte*)to, 4L * kernel.PanelWidth, height, ks);
-                else
-                    UnitTranspose.Run<PlainUnits, WholeUnits>((byte*)rows, KBlock * sizeof(ushort), (byte*)to, 4L * kernel.PanelWidth, height, (ks + 1) / 2);
+                else UnitTranspose.Run<PlainUnits, WholeUnits>((byte*)rows, KBlock * sizeof(ushort), (byte*)to, 4L * kernel.PanelWidth, height, (ks + 1) / 2);
             }
         }
     }
@@ -118,13 +115,11 @@ internal static unsafe class PanelPacking
     {
         const int Width = 128;
         ushort* pair = stackalloc ushort[2 * Width];
-        if (width > Width)
-            throw new ArgumentException($"panels of {width} columns", nameof(kernel));
+        if (width > Width) throw new ArgumentException($"panels of {width} columns", nameof(kernel));
         for (int i = 0; i < count; i += 2, destination += kernel.Steps(2) * kernel.PanelWidth)
         {
             int rows = Math.Min(2, count - i);
-            for (int row = 0; row < rows; row++)
-                Float8Decoding.ToBF16(source.Type, source.At(k + i + row, column), width, source.Scale, pair + (row * width));
+            for (int row = 0; row < rows; row++) Float8Decoding.ToBF16(source.Type, source.At(k + i + row, column), width, source.Scale, pair + (row * width));
             FromRows<LoadBF16>(kernel, Operand.Dense(pair, ElementType.BF16, rows, width), 0, width, 0, rows, destination);
         }
     }
@@ -151,8 +146,7 @@ internal static unsafe class PanelPacking
                 (low | high).Store(destination + j);
             }
 
-            for (; j < width; j++)
-                destination[j] = Widening.ToBF16(TLoad.Load(even, j)) | (odd == null ? 0 : (uint)Widening.ToBF16(TLoad.Load(odd, j)) << 16);
+            for (; j < width; j++) destination[j] = Widening.ToBF16(TLoad.Load(even, j)) | (odd == null ? 0 : (uint)Widening.ToBF16(TLoad.Load(odd, j)) << 16);
         }
     }
 }

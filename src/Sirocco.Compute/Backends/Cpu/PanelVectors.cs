@@ -116,8 +116,7 @@ internal readonly unsafe struct Pairs128 : IPanelVector<Vector128<int>>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector128<int> MultiplyPairs(Vector128<short> left, Vector128<short> right)
     {
-        if (Sse2.IsSupported)
-            return Sse2.MultiplyAddAdjacent(left, right);
+        if (Sse2.IsSupported) return Sse2.MultiplyAddAdjacent(left, right);
         if (AdvSimd.Arm64.IsSupported)
         {
             Vector128<int> low = AdvSimd.MultiplyWideningLower(left.GetLower(), right.GetLower());

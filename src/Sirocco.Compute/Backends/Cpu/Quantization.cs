@@ -13,13 +13,10 @@ internal static unsafe class Quantization
     {
         Vector256<float> most = Vector256<float>.Zero;
         int i = 0;
-        for (; i + 8 <= count; i += 8)
-            most = Vector256.Max(most, Vector256.Abs(Vector256.Load(row + i)));
+        for (; i + 8 <= count; i += 8) most = Vector256.Max(most, Vector256.Abs(Vector256.Load(row + i)));
         float result = 0;
-        for (int lane = 0; lane < 8; lane++)
-            result = MathF.Max(result, most[lane]);
-        for (; i < count; i++)
-            result = MathF.Max(result, MathF.Abs(row[i]));
+        for (int lane = 0; lane < 8; lane++) result = MathF.Max(result, most[lane]);
+        for (; i < count; i++) result = MathF.Max(result, MathF.Abs(row[i]));
         return float.IsFinite(result) ? result / 127 : float.NaN;
     }
 
@@ -28,10 +25,8 @@ internal static unsafe class Quantization
     {
         float inverse = Inverse(scale);
         int i = 0;
-        for (; i + 16 <= count; i += 16)
-            Vector128.Narrow(Round8(row + i, inverse), Round8(row + i + 8, inverse)).Store(destination + i);
-        for (; i < count; i++)
-            destination[i] = (sbyte)Round(row[i], inverse);
+        for (; i + 16 <= count; i += 16) Vector128.Narrow(Round8(row + i, inverse), Round8(row + i + 8, inverse)).Store(destination + i);
+        for (; i < count; i++) destination[i] = (sbyte)Round(row[i], inverse);
     }
 
     /// <summary>A left factor's row as the kernel reads it: group by group its units and their scale.</summary>
@@ -60,15 +55,12 @@ internal static unsafe class Quantization
                 (rounded.AsByte() + Vector128.Create((byte)128)).Store(destination + i);
             }
 
-            for (; i < padded; i++)
-                destination[i] = (byte)(128 + (i < count ? Round(row[i], inverse) : 0));
+            for (; i < padded; i++) destination[i] = (byte)(128 + (i < count ? Round(row[i], inverse) : 0));
         }
         else
         {
-            for (; i + 8 <= count; i += 8)
-                Round8(row + i, inverse).Store((short*)destination + i);
-            for (; i < padded; i++)
-                ((short*)destination)[i] = (short)(i < count ? Round(row[i], inverse) : 0);
+            for (; i + 8 <= count; i += 8) Round8(row + i, inverse).Store((short*)destination + i);
+            for (; i < padded; i++) ((short*)destination)[i] = (short)(i < count ? Round(row[i], inverse) : 0);
         }
     }
 

@@ -4,9 +4,9 @@ using System.Runtime.Intrinsics;
 namespace Sirocco.Compute.Backends.Cpu;
 
 /// <summary>
-/// A weight [outputs, inputs] in int8: symmetric, with a scale for each output channel and each <see cref="PanelKernel.Group"/> inputs, kept in the panels that the int8
-/// kernel reads, so that products stream it without further packing. Holds one byte for each element and, for each group, 4 or 8 more; the original may be unmapped
-/// afterwards. Its memory lives as long as something refers to it.
+/// A weight [outputs, inputs] in int8: symmetric, with a scale for each output channel and each <see cref="PanelKernel.Group"/> inputs, kept in the panels that
+/// the int8 kernel reads, so that products stream it without further packing. Holds one byte for each element and, for each group, 4 or 8 more; the original
+/// may be unmapped afterwards. Its memory lives as long as something refers to it.
 /// </summary>
 internal sealed unsafe class QuantizedWeight
 {
@@ -106,8 +106,7 @@ internal sealed unsafe class QuantizedWeight
         private static int Sum(sbyte* bytes, int count)
         {
             int sum = 0;
-            for (int i = 0; i < count; i++)
-                sum += bytes[i];
+            for (int i = 0; i < count; i++) sum += bytes[i];
             return sum;
         }
     }

@@ -13,7 +13,9 @@ internal static unsafe class RowConversion
         _ => false,
     };
 
-    /// <summary>Converts rows <paramref name="row"/> … + <paramref name="rows"/> of the factor, columns <paramref name="k"/> … + <paramref name="count"/>.</summary>
+    /// <summary>
+    /// Converts rows <paramref name="row"/> … + <paramref name="rows"/> of the factor, columns <paramref name="k"/> … + <paramref name="count"/>.
+    /// </summary>
     /// <param name="format">F32 or BF16.</param>
     /// <param name="source">The left factor.</param>
     /// <param name="row">First row of the factor.</param>
@@ -32,10 +34,8 @@ internal static unsafe class RowConversion
 
         for (int i = 0; i < rows; i++)
         {
-            if (format == PanelFormat.F32)
-                ToF32(source, row + i, k, count, (float*)(destination + (i * stride)));
-            else
-                ToBF16Pairs(source, row + i, k, count, (ushort*)(destination + (i * stride)));
+            if (format == PanelFormat.F32) ToF32(source, row + i, k, count, (float*)(destination + (i * stride)));
+            else ToBF16Pairs(source, row + i, k, count, (ushort*)(destination + (i * stride)));
         }
     }
 
@@ -66,10 +66,8 @@ internal static unsafe class RowConversion
     /// <summary>Rounds a run of stored elements, of any type, to whole units of <see cref="PanelFormat.BF16"/>: an odd count is padded with a zero.</summary>
     public static void ToBF16Pairs(in Operand source, long row, long column, int count, ushort* destination)
     {
-        if (source.Type.IsFloat8())
-            Float8Decoding.ToBF16(source.Type, source.At(row, column), count, source.Scale, destination);
-        else
-            ToBF16(source.Type, source.At(row, column), count, destination);
+        if (source.Type.IsFloat8()) Float8Decoding.ToBF16(source.Type, source.At(row, column), count, source.Scale, destination);
+        else ToBF16(source.Type, source.At(row, column), count, destination);
         Pad(count, destination);
     }
 
@@ -120,8 +118,7 @@ internal static unsafe class RowConversion
 
     private static void Pad(int count, ushort* destination)
     {
-        if (count % 2 != 0)
-            destination[count] = 0;
+        if (count % 2 != 0) destination[count] = 0;
     }
 
     private static NotSupportedException NeedsScale(ElementType type) => new($"{type} is read with the scale of its matrix");
@@ -130,20 +127,16 @@ internal static unsafe class RowConversion
         where TLoad : IFloatLoad
     {
         int i = 0;
-        for (; i + 8 <= count; i += 8)
-            TLoad.Load8(source, i).Store(destination + i);
-        for (; i < count; i++)
-            destination[i] = TLoad.Load(source, i);
+        for (; i + 8 <= count; i += 8) TLoad.Load8(source, i).Store(destination + i);
+        for (; i < count; i++) destination[i] = TLoad.Load(source, i);
     }
 
     private static void ToBF16<TLoad>(void* source, int count, ushort* destination)
         where TLoad : IFloatLoad
     {
         int i = 0;
-        for (; i + 8 <= count; i += 8)
-            Widening.UpperHalves(Widening.RoundToBF16(TLoad.Load8(source, i))).Store(destination + i);
-        for (; i < count; i++)
-            destination[i] = Widening.ToBF16(TLoad.Load(source, i));
+        for (; i + 8 <= count; i += 8) Widening.UpperHalves(Widening.RoundToBF16(TLoad.Load8(source, i))).Store(destination + i);
+        for (; i < count; i++) destination[i] = Widening.ToBF16(TLoad.Load(source, i));
     }
 
     private static void Transposed(PanelFormat format, in Operand source, int row, int rows, int k, int count, byte* destination, long stride)
@@ -176,7 +169,6 @@ internal static unsafe class RowConversion
         }
 
         UnitTranspose.Run<FloatUnits<TLoad>, BFloat16Units>(from, fromStride, destination, stride, count, rows);
-        for (int i = 0; i < rows; i++)
-            Pad(count, (ushort*)(destination + (i * stride)));
+        for (int i = 0; i < rows; i++) Pad(count, (ushort*)(destination + (i * stride)));
     }
 }

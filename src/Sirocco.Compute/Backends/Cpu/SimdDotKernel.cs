@@ -4,8 +4,8 @@ using System.Runtime.Intrinsics;
 namespace Sirocco.Compute.Backends.Cpu;
 
 /// <summary>
-/// The dot products in vectors of eight f32, weights of any type widened in the register: 4 rows × 3 weight rows are 12 sums, 3 vectors of the weight and 1 of x, the
-/// 16 registers of AVX2. A step is 16 elements of each row; x lies in the order of steps, so that only the weight's rows are separate streams.
+/// The dot products in vectors of eight f32, weights of any type widened in the register: 4 rows × 3 weight rows are 12 sums, 3 vectors of the weight and 1 of
+/// x, the 16 registers of AVX2. A step is 16 elements of each row; x lies in the order of steps, so that only the weight's rows are separate streams.
 /// </summary>
 internal sealed unsafe class SimdDotKernel<TLoad>() : DotKernel(TLoad.Type, rowTile: 4, mostRows: 4)
     where TLoad : IFloatLoad
@@ -24,8 +24,7 @@ internal sealed unsafe class SimdDotKernel<TLoad>() : DotKernel(TLoad.Type, rowT
         {
             for (int row = 0; row < rows; row++, to += Step)
             {
-                for (int j = 0; j < Step; j++)
-                    to[Place(j)] = i + j < k ? x[(row * stride) + i + j] : 0;
+                for (int j = 0; j < Step; j++) to[Place(j)] = i + j < k ? x[(row * stride) + i + j] : 0;
             }
         }
     }
@@ -65,12 +64,9 @@ internal sealed unsafe class SimdDotKernel<TLoad>() : DotKernel(TLoad.Type, rowT
         }
 
         Store(sums, s00, s01, s02);
-        if (TRows.Value > 1)
-            Store(sums + WeightRows, s10, s11, s12);
-        if (TRows.Value > 2)
-            Store(sums + (2 * WeightRows), s20, s21, s22);
-        if (TRows.Value > 3)
-            Store(sums + (3 * WeightRows), s30, s31, s32);
+        if (TRows.Value > 1) Store(sums + WeightRows, s10, s11, s12);
+        if (TRows.Value > 2) Store(sums + (2 * WeightRows), s20, s21, s22);
+        if (TRows.Value > 3) Store(sums + (3 * WeightRows), s30, s31, s32);
 
         for (int i = k / Step * Step; i < k; i++)
         {
@@ -86,8 +82,10 @@ internal sealed unsafe class SimdDotKernel<TLoad>() : DotKernel(TLoad.Type, rowT
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Half<TRows>(
         int half, float* x, byte* weight, long weightStride,
-        ref Vector256<float> s00, ref Vector256<float> s01, ref Vector256<float> s02, ref Vector256<float> s10, ref Vector256<float> s11, ref Vector256<float> s12,
-        ref Vector256<float> s20, ref Vector256<float> s21, ref Vector256<float> s22, ref Vector256<float> s30, ref Vector256<float> s31, ref Vector256<float> s32)
+        ref Vector256<float> s00, ref Vector256<float> s01, ref Vector256<float> s02,
+        ref Vector256<float> s10, ref Vector256<float> s11, ref Vector256<float> s12,
+        ref Vector256<float> s20, ref Vector256<float> s21, ref Vector256<float> s22,
+        ref Vector256<float> s30, ref Vector256<float> s31, ref Vector256<float> s32)
         where TRows : ICount
     {
         Vector256<float> w0 = TLoad.Half8(weight, 0, half), w1 = TLoad.Half8(weight + weightStride, 0, half);

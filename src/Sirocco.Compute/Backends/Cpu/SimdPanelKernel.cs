@@ -2,7 +2,9 @@ using System.Runtime.CompilerServices;
 
 namespace Sirocco.Compute.Backends.Cpu;
 
-/// <summary>The vectors of one panel kernel: how it reads its units and what one lane does with them. The loops are <see cref="SimdPanelKernel{TVector, TOps}"/>'s.</summary>
+/// <summary>
+/// The vectors of one panel kernel: how it reads its units and what one lane does with them. The loops are <see cref="SimdPanelKernel{TVector, TOps}"/>'s.
+/// </summary>
 internal unsafe interface IPanelVector<TVector>
     where TVector : unmanaged
 {
@@ -51,10 +53,8 @@ internal sealed unsafe class SimdPanelKernel<TVector, TOps> : PanelKernel
 
     public override void Run(int rows, PanelArguments* arguments)
     {
-        if (IsInteger)
-            RunGroups(rows, *arguments);
-        else
-            byRows[rows - 1](arguments);
+        if (IsInteger) RunGroups(rows, *arguments);
+        else byRows[rows - 1](arguments);
     }
 
     /// <summary>Group by group, each added to what the ones before it left in the result.</summary>
@@ -136,16 +136,11 @@ internal sealed unsafe class SimdPanelKernel<TVector, TOps> : PanelKernel
         }
 
         Store(arguments, 0, c00, c01, a, b);
-        if (TRows.Value > 1)
-            Store(arguments, 1, c10, c11, a + stride, b);
-        if (TRows.Value > 2)
-            Store(arguments, 2, c20, c21, a + (2 * stride), b);
-        if (TRows.Value > 3)
-            Store(arguments, 3, c30, c31, a3, b);
-        if (TRows.Value > 4)
-            Store(arguments, 4, c40, c41, a3 + stride, b);
-        if (TRows.Value > 5)
-            Store(arguments, 5, c50, c51, a3 + (2 * stride), b);
+        if (TRows.Value > 1) Store(arguments, 1, c10, c11, a + stride, b);
+        if (TRows.Value > 2) Store(arguments, 2, c20, c21, a + (2 * stride), b);
+        if (TRows.Value > 3) Store(arguments, 3, c30, c31, a3, b);
+        if (TRows.Value > 4) Store(arguments, 4, c40, c41, a3 + stride, b);
+        if (TRows.Value > 5) Store(arguments, 5, c50, c51, a3 + (2 * stride), b);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

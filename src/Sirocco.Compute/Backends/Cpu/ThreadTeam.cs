@@ -8,7 +8,9 @@ namespace Sirocco.Compute.Backends.Cpu;
 internal interface IWork
 {
     /// <param name="item">0 ≤ item &lt; items of the run; every item is executed exactly once.</param>
-    /// <param name="worker">0 ≤ worker &lt; <see cref="ThreadTeam.Threads"/>; no two calls with the same worker overlap, so it can index scratch memory.</param>
+    /// <param name="worker">
+    /// 0 ≤ worker &lt; <see cref="ThreadTeam.Threads"/>; no two calls with the same worker overlap, so it can index scratch memory.
+    /// </param>
     void Execute(int item, int worker);
 }
 
@@ -17,9 +19,9 @@ internal interface IWork
 /// from a common counter. A run costs no managed allocation, and about a microsecond while the workers are still spinning from the run before.
 /// </summary>
 /// <remarks>
-/// A run is open while its caller still claims items. Workers join an open run by counting themselves in; the caller closes it when no item is left and waits only
-/// for those who joined. A worker that the system keeps off the processor delays nobody. Between runs workers spin for <see cref="SpinMicroseconds"/>, then sleep.
-/// Runs of several callers follow one another; a run started inside an item of the same team executes inline, under the same worker number.
+/// A run is open while its caller still claims items. Workers join an open run by counting themselves in; the caller closes it when no item is left and waits
+/// only for those who joined. A worker that the system keeps off the processor delays nobody. Between runs workers spin for <see cref="SpinMicroseconds"/>,
+/// then sleep. Runs of several callers follow one another; a run started inside an item of the same team executes inline, under the same worker number.
 /// </remarks>
 internal sealed unsafe class ThreadTeam : IDisposable
 {
@@ -78,12 +80,10 @@ internal sealed unsafe class ThreadTeam : IDisposable
     public void Run<TWork>(ref TWork work, int items)
         where TWork : struct, IWork, allows ref struct
     {
-        if (items <= 0)
-            return;
+        if (items <= 0) return;
         if (currentTeam == this)
         {
-            for (int item = 0; item < items; item++)
-                work.Execute(item, currentWorker);
+            for (int item = 0; item < items; item++) work.Execute(item, currentWorker);
             return;
         }
 
@@ -96,11 +96,9 @@ internal sealed unsafe class ThreadTeam : IDisposable
             counters.Next = 0;
             failure = null;
             bool shared = items > 1 && threads.Length > 0;
-            if (shared)
-                Open();
+            if (shared) Open();
             Participate(0);
-            if (shared)
-                Close();
+            if (shared) Close();
             failure?.Throw();
         }
     }
@@ -108,8 +106,7 @@ internal sealed unsafe class ThreadTeam : IDisposable
     /// <summary>Ends the threads. Must not overlap a run.</summary>
     public void Dispose()
     {
-        if (stopping)
-            return;
+        if (stopping) return;
         lock (callers)
         {
             stopping = true;
@@ -117,8 +114,7 @@ internal sealed unsafe class ThreadTeam : IDisposable
                 Monitor.PulseAll(sleep);
         }
 
-        foreach (Thread thread in threads)
-            thread.Join();
+        foreach (Thread thread in threads) thread.Join();
     }
 
     private static void Claim<TWork>(ThreadTeam team, void* work, int worker)
@@ -126,8 +122,7 @@ internal sealed unsafe class ThreadTeam : IDisposable
     {
         ref TWork shared = ref Unsafe.AsRef<TWork>(work);
         int item;
-        while ((item = Interlocked.Increment(ref team.counters.Next) - 1) < team.items)
-            shared.Execute(item, worker);
+        while ((item = Interlocked.Increment(ref team.counters.Next) - 1) < team.items) shared.Execute(item, worker);
     }
 
     /// <summary>Publishes the run. The full fences make either the sleeper see the new run or this thread see the sleeper.</summary>
@@ -144,8 +139,7 @@ internal sealed unsafe class ThreadTeam : IDisposable
 
     private void Close()
     {
-        if (Interlocked.Or(ref counters.Members, Closed) == 0)
-            return;
+        if (Interlocked.Or(ref counters.Members, Closed) == 0) return;
         long start = Stopwatch.GetTimestamp();
         while (Volatile.Read(ref counters.Members) != Closed)
         {
@@ -153,8 +147,7 @@ internal sealed unsafe class ThreadTeam : IDisposable
             {
                 lock (arrival)
                 {
-                    while (Volatile.Read(ref counters.Members) != Closed)
-                        Monitor.Wait(arrival);
+                    while (Volatile.Read(ref counters.Members) != Closed) Monitor.Wait(arrival);
                 }
             }
         }
@@ -165,8 +158,7 @@ internal sealed unsafe class ThreadTeam : IDisposable
         int seen = 0;
         while (WaitForRun(ref seen))
         {
-            if (!Join())
-                continue;
+            if (!Join()) continue;
             Participate(worker);
             if (Interlocked.Decrement(ref counters.Members) == Closed)
             {
@@ -181,13 +173,11 @@ internal sealed unsafe class ThreadTeam : IDisposable
         long start = Stopwatch.GetTimestamp();
         while (Volatile.Read(ref counters.Generation) == seen && !stopping)
         {
-            if (SpinningSince(start))
-                continue;
+            if (SpinningSince(start)) continue;
             lock (sleep)
             {
                 Interlocked.Increment(ref counters.Sleepers);
-                while (Volatile.Read(ref counters.Generation) == seen && !stopping)
-                    Monitor.Wait(sleep);
+                while (Volatile.Read(ref counters.Generation) == seen && !stopping) Monitor.Wait(sleep);
                 Interlocked.Decrement(ref counters.Sleepers);
             }
         }
@@ -202,8 +192,7 @@ internal sealed unsafe class ThreadTeam : IDisposable
         while (members >= 0)
         {
             int before = Interlocked.CompareExchange(ref counters.Members, members + 1, members);
-            if (before == members)
-                return true;
+            if (before == members) return true;
             members = before;
         }
 

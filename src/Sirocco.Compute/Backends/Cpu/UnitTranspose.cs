@@ -65,7 +65,8 @@ internal readonly unsafe struct BFloat16Units : IUnitStore
 }
 
 /// <summary>
-/// Transposes a matrix of 32-bit units in blocks of 8×8: the inner step of packing row-major weights into panels and of turning transposed activations into rows.
+/// Transposes a matrix of 32-bit units in blocks of 8×8: the inner step of packing row-major weights into panels and of turning transposed activations into
+/// rows.
 /// </summary>
 internal static unsafe class UnitTranspose
 {
@@ -86,8 +87,7 @@ internal static unsafe class UnitTranspose
             byte* from = source + (row * sourceStride);
             byte* to = destination + (row * TStore.Bytes);
             int column = 0;
-            for (; column + 8 <= columns; column += 8)
-                Block<TLoad, TStore>(from, sourceStride, column, to + (column * destinationStride), destinationStride);
+            for (; column + 8 <= columns; column += 8) Block<TLoad, TStore>(from, sourceStride, column, to + (column * destinationStride), destinationStride);
             Rest<TLoad, TStore>(from, sourceStride, to, destinationStride, 8, column, columns);
         }
 

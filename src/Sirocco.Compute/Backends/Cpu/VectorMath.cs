@@ -3,7 +3,9 @@ using System.Runtime.Intrinsics;
 
 namespace Sirocco.Compute.Backends.Cpu;
 
-/// <summary>Elementary functions on eight f32 lanes, in f32 throughout: three times the speed of <see cref="Vector256.Exp(Vector256{float})"/>, which goes through f64.</summary>
+/// <summary>
+/// Elementary functions on eight f32 lanes, in f32 throughout: three times the speed of <see cref="Vector256.Exp(Vector256{float})"/>, which goes through f64.
+/// </summary>
 internal static class VectorMath
 {
     /// <summary>
@@ -44,8 +46,8 @@ internal static class VectorMath
     public static Vector256<float> Sigmoid(Vector256<float> x) => Vector256<float>.One / (Vector256<float>.One + BoundedExp(-x));
 
     /// <summary>
-    /// eˣ within 2 ulp with x clamped to ±87, where no result overflows and 2ⁿ is one addition to the exponent: half the instructions of <see cref="Exp"/>. NaN stays NaN.
-    /// n is left in the low bits of a sum with 1.5 · 2²³.
+    /// eˣ within 2 ulp with x clamped to ±87, where no result overflows and 2ⁿ is one addition to the exponent: half the instructions of <see cref="Exp"/>. NaN
+    /// stays NaN. n is left in the low bits of a sum with 1.5 · 2²³.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<float> BoundedExp(Vector256<float> x)
@@ -84,8 +86,8 @@ internal static class VectorMath
     }
 
     /// <summary>
-    /// erf x within 4 ulp: x · P(x²) up to 1 (minimax, 2e-9), 1 − e^(−x²) · Q(t) beyond, t = 1 / (1 + 0.3275911 |x|), the form of Abramowitz and Stegun 7.1.26 with
-    /// a Q fitted to 3e-10 on [1, 4.2], after which erf x rounds to 1.
+    /// erf x within 4 ulp: x · P(x²) up to 1 (minimax, 2e-9), 1 − e^(−x²) · Q(t) beyond, t = 1 / (1 + 0.3275911 |x|), the form of Abramowitz and Stegun 7.1.26
+    /// with a Q fitted to 3e-10 on [1, 4.2], after which erf x rounds to 1.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Erf(Vector256<float> x)

@@ -5,9 +5,10 @@ using Sirocco.Compute.Backends.Cpu;
 namespace Sirocco.Compute;
 
 /// <summary>
-/// Gradients of attention. An item is one key/value head of one sequence, so that nothing is shared between items and sums have one order. Its worker goes through blocks of
-/// queries (with their heads as rows) and, for each, through the blocks of keys that they see, in the transposed orientation, in which four of five products read what the one before wrote:
-/// Sᵀ = K · Qᵀ, dPᵀ = V · dOᵀ, Pᵀ = 2^(Sᵀ − L), dSᵀ = Pᵀ ⊙ (dPᵀ − D), dV += Pᵀ · dO, dK += dSᵀ · Q; the last, dQ += dS · K, takes a transposition of dSᵀ.
+/// Gradients of attention. An item is one key/value head of one sequence, so that nothing is shared between items and sums have one order. Its worker goes
+/// through blocks of queries (with their heads as rows) and, for each, through the blocks of keys that they see, in the transposed orientation, in which four
+/// of five products read what the one before wrote: Sᵀ = K · Qᵀ, dPᵀ = V · dOᵀ, Pᵀ = 2^(Sᵀ − L), dSᵀ = Pᵀ ⊙ (dPᵀ − D), dV += Pᵀ · dO, dK += dSᵀ · Q; the last,
+/// dQ += dS · K, takes a transposition of dSᵀ.
 /// </summary>
 internal static unsafe class AttentionBackward
 {
@@ -137,7 +138,8 @@ internal static unsafe class AttentionBackward
             Product(count, kernel.Panels(d), pRows, rowBytes, b.Outputs, kernel.PanelBytes(rows), rows, b.DV + accumulator, b.Width, add: true);
             Product(count, kernel.Panels(d), dsRows, rowBytes, b.Queries, kernel.PanelBytes(rows), rows, b.DK + accumulator, b.Width, add: true);
 
-            UnitTranspose.Run<PlainUnits, WholeUnits>((byte*)b.Products, stride * sizeof(float), (byte*)b.Turned, Buffers.KeyRowStride * sizeof(uint), count, rows);
+            UnitTranspose.Run<PlainUnits, WholeUnits>(
+                (byte*)b.Products, stride * sizeof(float), (byte*)b.Turned, Buffers.KeyRowStride * sizeof(uint), count, rows);
             byte* turned = (byte*)b.Turned;
             long turnedBytes = Buffers.KeyRowStride * sizeof(float);
             if (b.Rounds)

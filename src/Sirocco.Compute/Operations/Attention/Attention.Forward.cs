@@ -4,12 +4,13 @@ using Sirocco.Compute.Backends.Cpu;
 namespace Sirocco.Compute;
 
 /// <summary>
-/// Attention with the panel products of linear layers. An item is a block of queries of one sequence with all query heads of one key/value head as its rows; its worker
-/// takes them over one block of keys after another: S = Q · Kᵀ, P = 2^(S − running maximum), O = O · shrink + P · V. Scores, probabilities and O stay in the level-2 cache.
+/// Attention with the panel products of linear layers. An item is a block of queries of one sequence with all query heads of one key/value head as its rows;
+/// its worker takes them over one block of keys after another: S = Q · Kᵀ, P = 2^(S − running maximum), O = O · shrink + P · V. Scores, probabilities and O
+/// stay in the level-2 cache.
 /// </summary>
 /// <remarks>
-/// Q is multiplied by scale · log₂ e on the way in, so that exponentials are powers of two. Blocks of keys are counted from the sequence's first key: a row's arithmetic does
-/// not depend on what else is in the batch.
+/// Q is multiplied by scale · log₂ e on the way in, so that exponentials are powers of two. Blocks of keys are counted from the sequence's first key: a row's
+/// arithmetic does not depend on what else is in the batch.
 /// </remarks>
 internal static unsafe class AttentionForward
 {
@@ -27,8 +28,7 @@ internal static unsafe class AttentionForward
         backend.Team.Run(ref pack, total.PackItem);
         if (backend.Features.Avx512 && Vector512.IsHardwareAccelerated)
             Attend<Vector512<float>, SoftmaxLanes512>(backend, kernel, shape, keys, plan, panels, q, o, logSums);
-        else
-            Attend<Vector256<float>, SoftmaxLanes256>(backend, kernel, shape, keys, plan, panels, q, o, logSums);
+        else Attend<Vector256<float>, SoftmaxLanes256>(backend, kernel, shape, keys, plan, panels, q, o, logSums);
     }
 
     private static void Attend<TVector, TLanes>(
@@ -102,7 +102,8 @@ internal static unsafe class AttentionForward
         }
     }
 
-    private struct Work<TVector, TLanes>(CpuBackend backend, PanelKernel kernel, AttentionShape shape, AttentionKeys keys, SegmentPlan* plan, byte* panels) : IWork
+    private struct Work<TVector, TLanes>(CpuBackend backend, PanelKernel kernel, AttentionShape shape, AttentionKeys keys, SegmentPlan* plan, byte* panels)
+        : IWork
         where TVector : struct
         where TLanes : ISoftmaxLanes<TVector>
     {
@@ -135,7 +136,8 @@ internal static unsafe class AttentionForward
             for (int start = from / AttentionShape.KeyBlock * AttentionShape.KeyBlock; start < end; start += AttentionShape.KeyBlock)
             {
                 int count = Math.Min(AttentionShape.KeyBlock, keyCount - start), seen = Math.Min(count, end - start);
-                byte* packed = panels + plan[s].Panels + (kvHead * keys.HeadBytes(keyCount)) + (start / AttentionShape.KeyBlock * keys.BlockBytes(AttentionShape.KeyBlock));
+                byte* packed = panels + plan[s].Panels + (kvHead * keys.HeadBytes(keyCount))
+                    + (start / AttentionShape.KeyBlock * keys.BlockBytes(AttentionShape.KeyBlock));
                 if (blocks == 1) keys.Pack(key + start, count, kvHead, packed = buffers.Panels);
                 PanelArguments scores = new()
                 {
@@ -171,7 +173,9 @@ internal static unsafe class AttentionForward
             Finish(query + first, tokens, kvHead, buffers);
         }
 
-        /// <summary>Scores of a row, of which it sees low … high, become probabilities relative to the largest so far; what was summed before shrinks to the same base.</summary>
+        /// <summary>
+        /// Scores of a row, of which it sees low … high, become probabilities relative to the largest so far; what was summed before shrinks to the same base.
+        /// </summary>
         private readonly void Soften(in Buffers buffers, int row, int low, int high, int seen)
         {
             float* scores = buffers.Scores + (row * ScoreStride);
@@ -187,7 +191,8 @@ internal static unsafe class AttentionForward
                     buffers.Sums[row] *= shrink;
 
                     // Only the first block has nothing to shrink; a factor that underflows to zero must still wipe what was summed.
-                    if (before != float.NegativeInfinity) VectorRow.Scale(buffers.Output + (row * buffers.OutputStride), shrink, buffers.Output + (row * buffers.OutputStride), shape.HeadSize);
+                    if (before != float.NegativeInfinity)
+                        VectorRow.Scale(buffers.Output + (row * buffers.OutputStride), shrink, buffers.Output + (row * buffers.OutputStride), shape.HeadSize);
                 }
 
                 sum = SoftmaxRow<TVector, TLanes>.Power(scores + low, largest, high - low, scores + low, rounds ? rounded + low : null);

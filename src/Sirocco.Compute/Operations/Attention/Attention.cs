@@ -5,13 +5,13 @@ namespace Sirocco.Compute;
 public static unsafe partial class Operations
 {
     /// <summary>
-    /// o_i = Σ_j p_ij v_j, p_ij = exp(s · q_i·k_j) / Σ over the keys j that query i may see, for each head and each sequence by itself (Vaswani et al. 2017). Query
-    /// heads are shared out evenly over key/value heads, in order (Ainslie et al. 2023).
+    /// o_i = Σ_j p_ij v_j, p_ij = exp(s · q_i·k_j) / Σ over the keys j that query i may see, for each head and each sequence by itself (Vaswani et al. 2017).
+    /// Query heads are shared out evenly over key/value heads, in order (Ainslie et al. 2023).
     /// </summary>
     /// <remarks>
-    /// Blocks of keys with a running maximum and sum, so that no matrix of all scores exists (Milakov and Gimelshein 2018, Dao et al. 2022). The tape keeps q, k, v, o and
-    /// L_i = log₂ Σ_j exp(s · q_i·k_j); backwards, with D_i = do_i · o_i: p is computed again from L, dv_j = Σ_i p_ij do_i,
-    /// ds_ij = s · p_ij (do_i·v_j − D_i), dq_i = Σ_j ds_ij k_j, dk_j = Σ_i ds_ij q_i.
+    /// Blocks of keys with a running maximum and sum, so that no matrix of all scores exists (Milakov and Gimelshein 2018, Dao et al. 2022). The tape keeps q,
+    /// k, v, o and L_i = log₂ Σ_j exp(s · q_i·k_j); backwards, with D_i = do_i · o_i: p is computed again from L, dv_j = Σ_i p_ij do_i, ds_ij = s · p_ij
+    /// (do_i·v_j − D_i), dq_i = Σ_j ds_ij k_j, dk_j = Σ_i ds_ij q_i.
     /// </remarks>
     /// <param name="f">Where the result lives, and the precision of products (softmax is f32 always).</param>
     /// <param name="q">[tokens, heads · headSize], rotated.</param>

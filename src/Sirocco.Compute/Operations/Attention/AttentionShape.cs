@@ -6,7 +6,9 @@ internal readonly record struct AttentionShape(Segments Segments, AttentionMask 
     /// <summary>Query heads that share a key/value head.</summary>
     public int Group => Heads / KvHeads;
 
-    /// <summary>Rows of queries, heads of a group counted as rows, that are taken over the keys together: 22 tiles of 6 rows, 66 KB of f32 at a head size of 128.</summary>
+    /// <summary>
+    /// Rows of queries, heads of a group counted as rows, that are taken over the keys together: 22 tiles of 6 rows, 66 KB of f32 at a head size of 128.
+    /// </summary>
     private const int BlockRows = 132;
 
     /// <summary>The same backwards, where these rows are columns of panels: whole ones of every width.</summary>

@@ -56,7 +56,9 @@ internal static unsafe class SoftmaxRow<TVector, TLanes>
         return TLanes.Largest(most);
     }
 
-    /// <summary>p = 2^(score − shift), to f32 or, where <paramref name="half"/> is given, to bf16. Writes up to one vector beyond the end, zeros there.</summary>
+    /// <summary>
+    /// p = 2^(score − shift), to f32 or, where <paramref name="half"/> is given, to bf16. Writes up to one vector beyond the end, zeros there.
+    /// </summary>
     /// <returns>Σ p, of the values before rounding.</returns>
     public static float Power(float* scores, float shift, int count, float* whole, ushort* half)
     {
@@ -74,8 +76,8 @@ internal static unsafe class SoftmaxRow<TVector, TLanes>
     }
 
     /// <summary>
-    /// Backwards, for a row of one key: p = 2^(score − logSum) and ds = p · (product − diagonal), over the scores and products and, where given, rounded to bf16. Writes up to one
-    /// vector beyond the end, zeros there.
+    /// Backwards, for a row of one key: p = 2^(score − logSum) and ds = p · (product − diagonal), over the scores and products and, where given, rounded to
+    /// bf16. Writes up to one vector beyond the end, zeros there.
     /// </summary>
     public static void Gradient(float* scores, float* products, float* logSums, float* diagonals, int count, ushort* halfP, ushort* halfDs)
     {
@@ -102,8 +104,8 @@ internal static unsafe class SoftmaxRow<TVector, TLanes>
     }
 
     /// <summary>
-    /// 2ˣ within 1.5 ulp for −125 ≤ x &lt; 128, 2⁻¹²⁵ below. x = n + r, |r| ≤ ½, by adding and taking away 1.5 · 2²³, which leaves n in the sum's low bits; 2ʳ by a
-    /// minimax polynomial (2e-9).
+    /// 2ˣ within 1.5 ulp for −125 ≤ x &lt; 128, 2⁻¹²⁵ below. x = n + r, |r| ≤ ½, by adding and taking away 1.5 · 2²³, which leaves n in the sum's low bits; 2ʳ
+    /// by a minimax polynomial (2e-9).
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TVector Power(TVector x)

@@ -3,8 +3,8 @@ namespace Sirocco.Compute;
 public static unsafe partial class Operations
 {
     /// <summary>
-    /// L = mean over rows with a label ≥ 0 of log Σ_j exp(x[t,j]) − x[t, label]; 0 where there is no such row. Backward: dx = (softmax(x) − onehot(label)) / count in those rows,
-    /// 0 in others. The tape keeps x and what normalises each row.
+    /// L = mean over rows with a label ≥ 0 of log Σ_j exp(x[t,j]) − x[t, label]; 0 where there is no such row. Backward: dx = (softmax(x) − onehot(label)) /
+    /// count in those rows, 0 in others. The tape keeps x and what normalises each row.
     /// </summary>
     /// <param name="f">Where the result lives.</param>
     /// <param name="scores">x [rows, classes]</param>
@@ -32,21 +32,22 @@ public static unsafe partial class Operations
         if (f.Records([scores])) Record(f.Tape!, scores, f.Integers(labels), normalizers, count, loss);
         return loss;
 
-        static void Record(Tape tape, Tensor scores, Tensor labels, Tensor normalizers, int count, Tensor loss) => tape.Record([loss], [], [scores, labels, normalizers], pass =>
-        {
-            Tensor dx = pass.Target(scores, out bool add);
-            CrossEntropyRow toScores = new()
+        static void Record(Tape tape, Tensor scores, Tensor labels, Tensor normalizers, int count, Tensor loss) =>
+            tape.Record([loss], [], [scores, labels, normalizers], pass =>
             {
-                X = scores.Data,
-                DX = dx.Data,
-                Normalizers = (SoftmaxNormalizer*)normalizers.Pointer,
-                Labels = (int*)labels.Pointer,
-                Classes = scores.Columns,
-                Factor = count == 0 ? 0 : *pass.Gradient(loss).Data / count,
-                Accumulate = add,
-            };
-            RowDriver.Rows(scores.Context.Backend, scores.Rows, 8L * scores.Columns, toScores);
-        });
+                Tensor dx = pass.Target(scores, out bool add);
+                CrossEntropyRow toScores = new()
+                {
+                    X = scores.Data,
+                    DX = dx.Data,
+                    Normalizers = (SoftmaxNormalizer*)normalizers.Pointer,
+                    Labels = (int*)labels.Pointer,
+                    Classes = scores.Columns,
+                    Factor = count == 0 ? 0 : *pass.Gradient(loss).Data / count,
+                    Accumulate = add,
+                };
+                RowDriver.Rows(scores.Context.Backend, scores.Rows, 8L * scores.Columns, toScores);
+            });
     }
 
     private static int CountLabels(ReadOnlySpan<int> labels, int classes)

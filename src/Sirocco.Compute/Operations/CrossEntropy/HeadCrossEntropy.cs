@@ -12,8 +12,9 @@ public static unsafe partial class Operations
     private const int HeadLogits = 8 << 20;
 
     /// <summary>
-    /// <see cref="CrossEntropy"/> of hidden · Wᵀ without a matrix of all logits: chunks of tokens times chunks of the vocabulary, whose softmax statistics are merged.
-    /// Rows without a label cost nothing. Backward computes each chunk of logits again: dhidden = dlogits · W, dW += dlogitsᵀ · hidden. The tape keeps the labelled rows and their log-sums.
+    /// <see cref="CrossEntropy"/> of hidden · Wᵀ without a matrix of all logits: chunks of tokens times chunks of the vocabulary, whose softmax statistics are
+    /// merged. Rows without a label cost nothing. Backward computes each chunk of logits again: dhidden = dlogits · W, dW += dlogitsᵀ · hidden. The tape keeps
+    /// the labelled rows and their log-sums.
     /// </summary>
     /// <param name="f">Where the result lives, and the precision of the products.</param>
     /// <param name="hidden">[tokens, hidden]</param>
@@ -38,7 +39,8 @@ public static unsafe partial class Operations
 
         bool recorded = f.Records([hidden], [head]);
         Tensor labelled = f.New(count, hidden.Columns);
-        RowDriver.Rows(f.Context.Backend, count, hidden.Columns, new RowsFrom { X = hidden.Data, Rows = (int*)rows.Pointer, Y = labelled.Data, Columns = hidden.Columns });
+        RowDriver.Rows(
+            f.Context.Backend, count, hidden.Columns, new RowsFrom { X = hidden.Data, Rows = (int*)rows.Pointer, Y = labelled.Data, Columns = hidden.Columns });
         Tensor operand = ProductInput(f, labelled, recorded, kept: true), normalizers = f.New(count, SoftmaxNormalizer.Columns), loss = f.New(1, 1);
         Precision precision = f.Precision == Precision.BF16 ? Precision.BF16 : Precision.F32;
         *loss.Data = (float)(HeadLoss(f, operand, head, targets, normalizers, precision) / normalizer);
@@ -46,7 +48,8 @@ public static unsafe partial class Operations
         return loss;
 
         static void Record(
-            Tape tape, Tensor hidden, Parameter head, Tensor rows, Tensor targets, Tensor operand, Tensor normalizers, float normalizer, Precision precision, Tensor loss) =>
+            Tape tape, Tensor hidden, Parameter head, Tensor rows, Tensor targets, Tensor operand, Tensor normalizers, float normalizer,
+            Precision precision, Tensor loss) =>
             tape.Record([loss], [head], [rows, targets, operand, normalizers], pass =>
             {
                 float factor = *pass.Gradient(loss).Data / normalizer;
@@ -75,7 +78,8 @@ public static unsafe partial class Operations
             {
                 f.Cancellation.ThrowIfCancellationRequested();
                 HeadProduct(x, token, tokens, head, first, classes, logits.Data, precision);
-                RowDriver.Rows(f.Context.Backend, tokens, 8L * classes, new HeadStatistics { Logits = logits.Data, Statistics = statistics, Classes = classes });
+                RowDriver.Rows(
+                    f.Context.Backend, tokens, 8L * classes, new HeadStatistics { Logits = logits.Data, Statistics = statistics, Classes = classes });
                 for (int t = 0; t < tokens; t++)
                 {
                     int label = targets.Integers[token + t] - first;
@@ -118,9 +122,27 @@ public static unsafe partial class Operations
                 RowDriver.Rows(backend, tokens, 8L * classes, gradient);
                 Operand dlogits = Operand.Dense(logits.Data, ElementType.F32, tokens, classes);
                 if (dx is not null)
-                    Gemm.Multiply(backend, dlogits, RowRange(head.Operand, first, classes), dx.Data + ((long)token * dx.Columns), dx.Columns, precision, accumulate: true);
+                {
+                    Gemm.Multiply(
+                        backend,
+                        dlogits,
+                        RowRange(head.Operand, first, classes),
+                        dx.Data + ((long)token * dx.Columns),
+                        dx.Columns,
+                        precision,
+                        accumulate: true);
+                }
                 if (head.Gradient is { } dw)
-                    Gemm.Multiply(backend, dlogits.T, RowRange(Matrix(x), token, tokens), dw.Pointer + ((long)first * head.Columns), head.Columns, precision, accumulate: true);
+                {
+                    Gemm.Multiply(
+                        backend,
+                        dlogits.T,
+                        RowRange(Matrix(x), token, tokens),
+                        dw.Pointer + ((long)first * head.Columns),
+                        head.Columns,
+                        precision,
+                        accumulate: true);
+                }
             }
         }
     }

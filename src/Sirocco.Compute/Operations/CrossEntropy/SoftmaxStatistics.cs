@@ -64,8 +64,8 @@ internal readonly record struct SoftmaxStatistics(float Largest, double Sum)
 }
 
 /// <summary>
-/// softmax(x) = exp(x − largest − logSum). The two are kept apart: their sum near a score of 50, as temperatures of 0.02 make them, is rounded to 4e-6, and 1 − p of a confident
-/// right answer, which is all of its gradient, would be that rounding.
+/// softmax(x) = exp(x − largest − logSum). The two are kept apart: their sum near a score of 50, as temperatures of 0.02 make them, is rounded to 4e-6, and 1 −
+/// p of a confident right answer, which is all of its gradient, would be that rounding.
 /// </summary>
 /// <param name="Largest">Largest score.</param>
 /// <param name="LogSum">log Σ exp(score − largest), at least 0.</param>

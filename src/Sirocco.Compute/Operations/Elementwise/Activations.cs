@@ -40,7 +40,8 @@ public static unsafe partial class Operations
         static void Record(Tape tape, Tensor x, Tensor y) => tape.Record([y], [], [x], pass =>
         {
             Tensor dy = pass.Gradient(y), dx = pass.Target(x, out bool add);
-            RowDriver.Flat(x.Context.Backend, x.Count, new ActivationBackward<TActivation> { X = x.Data, DY = dy.Data, DX = dx.Data, Count = x.Count, Accumulate = add });
+            RowDriver.Flat(
+                x.Context.Backend, x.Count, new ActivationBackward<TActivation> { X = x.Data, DY = dy.Data, DX = dx.Data, Count = x.Count, Accumulate = add });
         });
     }
 

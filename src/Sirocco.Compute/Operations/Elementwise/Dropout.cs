@@ -3,8 +3,8 @@ namespace Sirocco.Compute;
 public static unsafe partial class Operations
 {
     /// <summary>
-    /// y[t,i] = x[t,i] / (1 − rate) or, with probability <paramref name="rate"/>, 0 (Srivastava et al. 2014). What is dropped is a pure function of seed, step, operation,
-    /// token and feature, so a recomputed block drops the same and nothing is kept for the backward pass.
+    /// y[t,i] = x[t,i] / (1 − rate) or, with probability <paramref name="rate"/>, 0 (Srivastava et al. 2014). What is dropped is a pure function of seed, step,
+    /// operation, token and feature, so a recomputed block drops the same and nothing is kept for the backward pass.
     /// </summary>
     /// <param name="f">Where the result lives.</param>
     /// <param name="x">[tokens, features]</param>
@@ -26,7 +26,11 @@ public static unsafe partial class Operations
         static void Record(Tape tape, Tensor x, float rate, ulong key, Tensor y) => tape.Record([y], [], [], pass =>
         {
             Tensor dy = pass.Gradient(y), dx = pass.Target(x, out bool add);
-            RowDriver.Rows(x.Context.Backend, x.Rows, 4 * x.Columns, new DropoutRow { X = dy.Data, Y = dx.Data, Columns = x.Columns, Rate = rate, Key = key, Accumulate = add });
+            RowDriver.Rows(
+                x.Context.Backend,
+                x.Rows,
+                4 * x.Columns,
+                new DropoutRow { X = dy.Data, Y = dx.Data, Columns = x.Columns, Rate = rate, Key = key, Accumulate = add });
         });
     }
 
@@ -39,7 +43,9 @@ public static unsafe partial class Operations
     public static Tensor Dropout(this Scope f, Tensor x, float rate, ulong operation) =>
         f.DropoutDraw is { } draw ? f.Dropout(x, rate, draw.Seed, draw.Pass, operation) : x;
 
-    /// <summary>One step of SplitMix64 (Steele, Lea and Flood 2014): a bijection whose outputs for consecutive inputs are independent for our purpose.</summary>
+    /// <summary>
+    /// One step of SplitMix64 (Steele, Lea and Flood 2014): a bijection whose outputs for consecutive inputs are independent for our purpose.
+    /// </summary>
     private static ulong Mix(ulong z)
     {
         z += 0x9e3779b97f4a7c15;

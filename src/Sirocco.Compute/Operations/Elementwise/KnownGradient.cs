@@ -3,7 +3,8 @@ namespace Sirocco.Compute;
 public static unsafe partial class Operations
 {
     /// <summary>
-    /// A scalar whose derivatives the caller has computed: the way into the tape for losses that are cheaper to write down than to put together. Backward: dx += dy · gradient.
+    /// A scalar whose derivatives the caller has computed: the way into the tape for losses that are cheaper to write down than to put together. Backward: dx
+    /// += dy · gradient.
     /// </summary>
     /// <param name="f">Where the result lives.</param>
     /// <param name="value">The scalar.</param>
@@ -15,7 +16,8 @@ public static unsafe partial class Operations
         *y.Data = value;
         foreach ((Tensor input, float[] gradient) in inputs)
         {
-            if (gradient.Length != input.Count) throw new ArgumentException($"{gradient.Length} derivatives for a matrix of {input.Rows} x {input.Columns}", nameof(inputs));
+            if (gradient.Length != input.Count)
+                throw new ArgumentException($"{gradient.Length} derivatives for a matrix of {input.Rows} x {input.Columns}", nameof(inputs));
         }
 
         (Tensor Input, float[] Gradient)[] all = inputs.ToArray();
@@ -30,7 +32,8 @@ public static unsafe partial class Operations
                 if (!pass.Wants(input)) continue;
                 Tensor target = pass.Target(input, out bool add);
                 fixed (float* from = gradient)
-                    RowDriver.Flat(input.Context.Backend, input.Count, new Multiple { X = from, Y = target.Data, Count = input.Count, Factor = dy, Accumulate = add });
+                    RowDriver.Flat(
+                        input.Context.Backend, input.Count, new Multiple { X = from, Y = target.Data, Count = input.Count, Factor = dy, Accumulate = add });
             }
         });
     }

@@ -18,7 +18,8 @@ public static unsafe partial class Operations
     {
         foreach (int id in ids)
         {
-            if ((uint)id >= (uint)table.Columns) throw new ArgumentOutOfRangeException(nameof(ids), $"token id {id} is outside the vocabulary of {table.Columns}");
+            if ((uint)id >= (uint)table.Columns)
+                throw new ArgumentOutOfRangeException(nameof(ids), $"token id {id} is outside the vocabulary of {table.Columns}");
         }
 
         Tensor y = f.New(ids.Length, table.Rows), tokens = f.Integers(ids);

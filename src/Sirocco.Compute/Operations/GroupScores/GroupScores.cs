@@ -27,28 +27,29 @@ public static unsafe partial class Operations
     }
 
     /// <summary>dq_i = scale Σ_j ds_ij p_{i·n+j}; dp_{i·n+j} = scale · ds_ij q_i.</summary>
-    private static void RecordGroupScores(Tape tape, Tensor queries, Tensor candidates, Tensor scores, float scale) => tape.Record([scores], [], [queries, candidates], pass =>
-    {
-        Tensor gradient = pass.Gradient(scores);
-        if (pass.Wants(queries)) Accumulate(pass.Target(queries, out bool add), add, candidates, ofQueries: true);
-        if (pass.Wants(candidates)) Accumulate(pass.Target(candidates, out bool add), add, queries, ofQueries: false);
-
-        void Accumulate(Tensor target, bool add, Tensor other, bool ofQueries)
+    private static void RecordGroupScores(Tape tape, Tensor queries, Tensor candidates, Tensor scores, float scale) =>
+        tape.Record([scores], [], [queries, candidates], pass =>
         {
-            if (!add)
-            {
-                for (int row = 0; row < target.Rows; row++) target.Row(row).Clear();
-            }
+            Tensor gradient = pass.Gradient(scores);
+            if (pass.Wants(queries)) Accumulate(pass.Target(queries, out bool add), add, candidates, ofQueries: true);
+            if (pass.Wants(candidates)) Accumulate(pass.Target(candidates, out bool add), add, queries, ofQueries: false);
 
-            for (int i = 0; i < scores.Rows; i++)
+            void Accumulate(Tensor target, bool add, Tensor other, bool ofQueries)
             {
-                for (int j = 0; j < scores.Columns; j++)
+                if (!add)
                 {
-                    int candidate = (i * scores.Columns) + j;
-                    Span<float> row = target.Row(ofQueries ? i : candidate);
-                    TensorPrimitives.MultiplyAdd(other.Row(ofQueries ? candidate : i), scale * gradient.Row(i)[j], row, row);
+                    for (int row = 0; row < target.Rows; row++) target.Row(row).Clear();
+                }
+
+                for (int i = 0; i < scores.Rows; i++)
+                {
+                    for (int j = 0; j < scores.Columns; j++)
+                    {
+                        int candidate = (i * scores.Columns) + j;
+                        Span<float> row = target.Row(ofQueries ? i : candidate);
+                        TensorPrimitives.MultiplyAdd(other.Row(ofQueries ? candidate : i), scale * gradient.Row(i)[j], row, row);
+                    }
                 }
             }
-        }
-    });
+        });
 }

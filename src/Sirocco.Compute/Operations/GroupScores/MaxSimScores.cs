@@ -5,8 +5,8 @@ namespace Sirocco.Compute;
 public static unsafe partial class Operations
 {
     /// <summary>
-    /// Late interaction (Khattab and Zaharia 2020), where every token of a text has a vector: s[i, j] = scale · Σ over tokens t of query i of the largest q_t · p_u
-    /// over tokens u of passage j. Backward: the token u that was largest (the first of equals) takes and gives all of the gradient.
+    /// Late interaction (Khattab and Zaharia 2020), where every token of a text has a vector: s[i, j] = scale · Σ over tokens t of query i of the largest q_t ·
+    /// p_u over tokens u of passage j. Backward: the token u that was largest (the first of equals) takes and gives all of the gradient.
     /// </summary>
     /// <param name="f">Where the result is made.</param>
     /// <param name="queries">[query tokens, features]</param>
@@ -21,7 +21,8 @@ public static unsafe partial class Operations
     {
         Expect.Columns(passages, queries.Columns, "the matrix of passage tokens");
         int count = queryStarts.Length - 1, all = passageStarts.Length - 1;
-        if (count < 1 || all < 1 || (own && all % count != 0)) throw new ArgumentException($"{all} passages are not the same number for each of {count} queries", nameof(passageStarts));
+        if (count < 1 || all < 1 || (own && all % count != 0))
+            throw new ArgumentException($"{all} passages are not the same number for each of {count} queries", nameof(passageStarts));
         Expect.Starts(queryStarts, queries.Rows, "queries");
         Expect.Starts(passageStarts, passages.Rows, "passages");
         for (int j = 0; j < all; j++)
@@ -63,30 +64,31 @@ public static unsafe partial class Operations
         return scores;
     }
 
-    private static void RecordMaxSim(Tape tape, Tensor queries, Tensor queryStarts, Tensor passages, Tensor best, Tensor scores, float scale) => tape.Record([scores], [], [queries, queryStarts, passages, best], pass =>
-    {
-        Tensor gradient = pass.Gradient(scores);
-        foreach (bool ofQueries in (ReadOnlySpan<bool>)[true, false])
+    private static void RecordMaxSim(Tape tape, Tensor queries, Tensor queryStarts, Tensor passages, Tensor best, Tensor scores, float scale) =>
+        tape.Record([scores], [], [queries, queryStarts, passages, best], pass =>
         {
-            Tensor input = ofQueries ? queries : passages;
-            if (!pass.Wants(input)) continue;
-            Tensor target = pass.Target(input, out bool add);
-            if (!add) System.Runtime.InteropServices.NativeMemory.Clear(target.Data, (nuint)(target.Count * sizeof(float)));
-            RowDriver.Columns(input.Context.Backend, queries.Rows * scores.Columns, input.Columns, new ChosenRows
+            Tensor gradient = pass.Gradient(scores);
+            foreach (bool ofQueries in (ReadOnlySpan<bool>)[true, false])
             {
-                Gradient = gradient.Data,
-                From = ofQueries ? passages.Data : queries.Data,
-                To = target.Data,
-                Starts = (int*)queryStarts.Pointer,
-                Best = (int*)best.Pointer,
-                Queries = queryStarts.Columns - 1,
-                Width = scores.Columns,
-                Features = input.Columns,
-                Scale = scale,
-                OfQueries = ofQueries,
-            });
-        }
-    });
+                Tensor input = ofQueries ? queries : passages;
+                if (!pass.Wants(input)) continue;
+                Tensor target = pass.Target(input, out bool add);
+                if (!add) System.Runtime.InteropServices.NativeMemory.Clear(target.Data, (nuint)(target.Count * sizeof(float)));
+                RowDriver.Columns(input.Context.Backend, queries.Rows * scores.Columns, input.Columns, new ChosenRows
+                {
+                    Gradient = gradient.Data,
+                    From = ofQueries ? passages.Data : queries.Data,
+                    To = target.Data,
+                    Starts = (int*)queryStarts.Pointer,
+                    Best = (int*)best.Pointer,
+                    Queries = queryStarts.Columns - 1,
+                    Width = scores.Columns,
+                    Features = input.Columns,
+                    Scale = scale,
+                    OfQueries = ofQueries,
+                });
+            }
+        });
 
     /// <summary>dq_t += scale · ds_ij · p_u and dp_u += scale · ds_ij · q_t, in order of t and j.</summary>
     private struct ChosenRows : IColumnKernel

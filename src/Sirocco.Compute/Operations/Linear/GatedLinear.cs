@@ -111,7 +111,8 @@ public static unsafe partial class Operations
 
             for (; i < end; i++)
             {
-                (Vector256<float> da, Vector256<float> db) = Derivatives(Vector256.CreateScalar(A[i]), Vector256.CreateScalar(B[i]), Vector256.CreateScalar(DY[i]));
+                (Vector256<float> da, Vector256<float> db) = Derivatives(
+                    Vector256.CreateScalar(A[i]), Vector256.CreateScalar(B[i]), Vector256.CreateScalar(DY[i]));
                 if (Rounds) (((ushort*)DA)[i], ((ushort*)DB)[i]) = (Widening.ToBF16(da.ToScalar()), Widening.ToBF16(db.ToScalar()));
                 else (((float*)DA)[i], ((float*)DB)[i]) = (da.ToScalar(), db.ToScalar());
             }

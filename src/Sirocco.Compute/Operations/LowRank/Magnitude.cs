@@ -2,7 +2,9 @@ namespace Sirocco.Compute;
 
 public static unsafe partial class Operations
 {
-    /// <summary>y[t,i] = z[t,i] · mᵢ / nᵢ, or residual + that: DoRA's magnitude (Liu et al. 2024), where z is the product with a weight whose rows have lengths n.</summary>
+    /// <summary>
+    /// y[t,i] = z[t,i] · mᵢ / nᵢ, or residual + that: DoRA's magnitude (Liu et al. 2024), where z is the product with a weight whose rows have lengths n.
+    /// </summary>
     /// <remarks>dz = dy ⊙ m / n, dm = Σ_t dy ⊙ z / n; n is a constant, and the residual gets dy as it is. The tape keeps z.</remarks>
     /// <param name="f">Where the result lives.</param>
     /// <param name="z">[tokens, out]</param>
@@ -17,7 +19,8 @@ public static unsafe partial class Operations
         Tensor y = f.New(z.Rows, z.Columns), ratios = f.New(1, z.Columns);
         if (residual is not null) Expect.SameShape(y, residual);
         for (int i = 0; i < z.Columns; i++) ratios.Data[i] = magnitude.Vector[i] / norms.Data[i];
-        MagnitudeForward forward = new() { Z = z.Data, Ratios = ratios.Data, Residual = residual is null ? null : residual.Data, Y = y.Data, Columns = z.Columns };
+        MagnitudeForward forward =
+            new() { Z = z.Data, Ratios = ratios.Data, Residual = residual is null ? null : residual.Data, Y = y.Data, Columns = z.Columns };
         RowDriver.Rows(f.Context.Backend, z.Rows, z.Columns, forward);
         bool recorded = residual is null ? f.Records([z, norms], [magnitude]) : f.Records([z, norms, residual], [magnitude]);
         if (recorded) Record(f.Tape!, z, magnitude, norms, ratios, residual, y);
@@ -36,7 +39,8 @@ public static unsafe partial class Operations
 
                 if (magnitude.Gradient is { } gradient)
                 {
-                    MagnitudeGradient toMagnitude = new() { Z = z.Data, DY = dy.Data, Norms = norms.Data, DMagnitude = gradient.Pointer, Tokens = z.Rows, Stride = z.Columns };
+                    MagnitudeGradient toMagnitude =
+                        new() { Z = z.Data, DY = dy.Data, Norms = norms.Data, DMagnitude = gradient.Pointer, Tokens = z.Rows, Stride = z.Columns };
                     RowDriver.Columns(z.Context.Backend, z.Rows, z.Columns, toMagnitude);
                 }
 

@@ -4,10 +4,12 @@ namespace Sirocco.Compute;
 
 public static unsafe partial class Operations
 {
-    /// <summary>Lengths of the rows of W + s · B · A, which DoRA divides by (Liu et al. 2024). They count as constants: no gradient flows into W, A or B from here.</summary>
+    /// <summary>
+    /// Lengths of the rows of W + s · B · A, which DoRA divides by (Liu et al. 2024). They count as constants: no gradient flows into W, A or B from here.
+    /// </summary>
     /// <remarks>
-    /// The sum is never formed: ‖wᵢ + s bᵢA‖² = ‖wᵢ‖² + 2s bᵢ·(A wᵢ) + s² bᵢ(AAᵀ)bᵢᵀ, in f32, where ‖wᵢ‖² is computed once for a frozen W. Rounding is relative to ‖wᵢ‖, so an
-    /// update that cancels its row would lose digits.
+    /// The sum is never formed: ‖wᵢ + s bᵢA‖² = ‖wᵢ‖² + 2s bᵢ·(A wᵢ) + s² bᵢ(AAᵀ)bᵢᵀ, in f32, where ‖wᵢ‖² is computed once for a frozen W. Rounding is relative
+    /// to ‖wᵢ‖, so an update that cancels its row would lose digits.
     /// </remarks>
     /// <param name="f">Where the result lives.</param>
     /// <param name="weight">W [out, in]</param>
@@ -17,8 +19,7 @@ public static unsafe partial class Operations
     /// <returns>[1, out]</returns>
     public static Tensor RowNorms(this Scope f, Parameter weight, Parameter a, Parameter b, float scale)
     {
-        if (a.Columns != weight.Columns || b.Rows != weight.Rows || b.Columns != a.Rows)
-            throw new ArgumentException($"{a} and {b} do not adapt {weight}");
+        if (a.Columns != weight.Columns || b.Rows != weight.Rows || b.Columns != a.Rows) throw new ArgumentException($"{a} and {b} do not adapt {weight}");
         CpuBackend backend = f.Context.Backend;
         using Scope inner = f.BeginScope();
         Tensor cross = inner.New(a.Rows, weight.Rows), gram = inner.New(a.Rows, a.Rows), norms = inner.New(1, weight.Rows);

@@ -18,7 +18,8 @@ public static unsafe partial class Operations
         Tensor y = f.New(x.Rows, x.Columns);
         bool recorded = f.Records([x], [gain]);
         Tensor? inverse = recorded ? f.New(x.Rows, 1) : null;
-        RmsNormForward forward = new() { X = x.Data, Gain = gain.Vector, Y = y.Data, Inverse = recorded ? inverse!.Data : null, Columns = x.Columns, Epsilon = epsilon };
+        RmsNormForward forward =
+            new() { X = x.Data, Gain = gain.Vector, Y = y.Data, Inverse = recorded ? inverse!.Data : null, Columns = x.Columns, Epsilon = epsilon };
         RowDriver.Rows(f.Context.Backend, x.Rows, 2 * x.Columns, forward);
         if (recorded) Record(f.Tape!, x, gain, inverse!, y);
         return y;

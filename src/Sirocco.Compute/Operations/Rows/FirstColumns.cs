@@ -12,7 +12,8 @@ public static unsafe partial class Operations
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(columns);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(columns, x.Columns);
         Tensor y = f.New(x.Rows, columns);
-        RowDriver.Rows(f.Context.Backend, x.Rows, columns, new RowStarts { From = x.Data, FromStride = x.Columns, To = y.Data, ToStride = columns, Count = columns });
+        RowDriver.Rows(
+            f.Context.Backend, x.Rows, columns, new RowStarts { From = x.Data, FromStride = x.Columns, To = y.Data, ToStride = columns, Count = columns });
         if (f.Records([x])) Record(f.Tape!, x, y);
         return y;
 

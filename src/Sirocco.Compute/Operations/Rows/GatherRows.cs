@@ -22,7 +22,11 @@ public static unsafe partial class Operations
         {
             Tensor dy = pass.Gradient(y), dx = pass.Target(x, out bool add);
             if (!add) NativeMemory.Clear(dx.Data, (nuint)(dx.Count * sizeof(float)));
-            RowDriver.Columns(x.Context.Backend, y.Rows, y.Columns, new RowsAdded { X = dy.Data, Rows = (int*)rows.Pointer, Y = dx.Data, Count = y.Rows, Stride = y.Columns });
+            RowDriver.Columns(
+                x.Context.Backend,
+                y.Rows,
+                y.Columns,
+                new RowsAdded { X = dy.Data, Rows = (int*)rows.Pointer, Y = dx.Data, Count = y.Rows, Stride = y.Columns });
         });
     }
 
@@ -56,7 +60,11 @@ public static unsafe partial class Operations
             if (pass.Wants(values))
             {
                 Tensor dvalues = pass.Target(values, out bool add);
-                RowDriver.Rows(x.Context.Backend, rows.Columns, y.Columns, new RowsFrom { X = dy.Data, Rows = at, Y = dvalues.Data, Columns = y.Columns, Accumulate = add });
+                RowDriver.Rows(
+                    x.Context.Backend,
+                    rows.Columns,
+                    y.Columns,
+                    new RowsFrom { X = dy.Data, Rows = at, Y = dvalues.Data, Columns = y.Columns, Accumulate = add });
             }
 
             if (!pass.Wants(x)) return;

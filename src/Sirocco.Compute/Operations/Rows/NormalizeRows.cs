@@ -2,7 +2,9 @@ namespace Sirocco.Compute;
 
 public static unsafe partial class Operations
 {
-    /// <summary>y = x / max(‖x‖₂, ε) of each row. Backward, with n the divisor: dx = (dy − y (y · dy)) / n where ‖x‖ &gt; ε, dy / ε elsewhere. The tape keeps y and n.</summary>
+    /// <summary>
+    /// y = x / max(‖x‖₂, ε) of each row. Backward, with n the divisor: dx = (dy − y (y · dy)) / n where ‖x‖ &gt; ε, dy / ε elsewhere. The tape keeps y and n.
+    /// </summary>
     /// <param name="f">Where the result lives.</param>
     /// <param name="x">[rows, features]</param>
     /// <param name="epsilon">ε.</param>
@@ -10,7 +12,11 @@ public static unsafe partial class Operations
     public static Tensor NormalizeRows(this Scope f, Tensor x, float epsilon = 1e-12f)
     {
         Tensor y = f.New(x.Rows, x.Columns), norms = f.New(x.Rows, 1);
-        RowDriver.Rows(f.Context.Backend, x.Rows, 2 * x.Columns, new NormalizeForward { X = x.Data, Y = y.Data, Norms = norms.Data, Columns = x.Columns, Epsilon = epsilon });
+        RowDriver.Rows(
+            f.Context.Backend,
+            x.Rows,
+            2 * x.Columns,
+            new NormalizeForward { X = x.Data, Y = y.Data, Norms = norms.Data, Columns = x.Columns, Epsilon = epsilon });
         if (f.Records([x])) Record(f.Tape!, x, y, norms, epsilon);
         return y;
 

@@ -46,7 +46,11 @@ public static unsafe partial class Operations
 
         Tensor y = f.New(starts.Length, x.Columns);
         fixed (int* first = starts, end = ends)
-            RowDriver.Columns(f.Context.Backend, x.Rows, x.Columns, new PoolForward { X = x.Data, Y = y.Data, Starts = first, Ends = end, Ranges = y.Rows, Stride = x.Columns, Mode = mode });
+            RowDriver.Columns(
+                f.Context.Backend,
+                x.Rows,
+                x.Columns,
+                new PoolForward { X = x.Data, Y = y.Data, Starts = first, Ends = end, Ranges = y.Rows, Stride = x.Columns, Mode = mode });
         if (f.Records([x])) Record(f.Tape!, x, f.Integers(starts), f.Integers(ends), mode, y);
         return y;
 

@@ -12,7 +12,8 @@ public static unsafe partial class Operations
     /// <returns>[rows, columns]</returns>
     public static Tensor Reshape(this Scope f, Tensor x, int rows, int columns)
     {
-        if ((long)rows * columns != x.Count) throw new ArgumentException($"a matrix of {x.Rows} x {x.Columns} cannot be read as one of {rows} x {columns}", nameof(rows));
+        if ((long)rows * columns != x.Count)
+            throw new ArgumentException($"a matrix of {x.Rows} x {x.Columns} cannot be read as one of {rows} x {columns}", nameof(rows));
         Tensor y = f.New(rows, columns);
         NativeMemory.Copy(x.Data, y.Data, (nuint)(y.Count * sizeof(float)));
         if (f.Records([x])) Record(f.Tape!, x, y);

@@ -8,7 +8,9 @@ internal interface IRowKernel
     void Row(int row);
 }
 
-/// <summary>What an operation does to a range of columns over all rows, in order of rows: sums over tokens that come out the same on any number of threads.</summary>
+/// <summary>
+/// What an operation does to a range of columns over all rows, in order of rows: sums over tokens that come out the same on any number of threads.
+/// </summary>
 internal interface IColumnKernel
 {
     void Columns(int first, int count);

@@ -37,9 +37,9 @@ public readonly record struct AdamCoefficients
 public static class AdamUpdates
 {
     /// <summary>
-    /// For each element, with ĝ = <paramref name="gradientScale"/> · g + coupled · p (Kingma and Ba 2015; Loshchilov and Hutter 2019; in the order of operations
-    /// of torch.optim): p ← p·keep; m ← m + (1−β1)(ĝ − m); v ← β2·v + (1−β2)ĝ²; p ← p − step · m / (√v̄ / √(1−β2ᵗ) + ε); and g ← 0. v̄ is v, or its largest value so
-    /// far where <paramref name="maxima"/> are kept (Reddi et al. 2018).
+    /// For each element, with ĝ = <paramref name="gradientScale"/> · g + coupled · p (Kingma and Ba 2015; Loshchilov and Hutter 2019; in the order of
+    /// operations of torch.optim): p ← p·keep; m ← m + (1−β1)(ĝ − m); v ← β2·v + (1−β2)ĝ²; p ← p − step · m / (√v̄ / √(1−β2ᵗ) + ε); and g ← 0. v̄ is v, or its
+    /// largest value so far where <paramref name="maxima"/> are kept (Reddi et al. 2018).
     /// </summary>
     /// <param name="context">Whose threads share the ranges.</param>
     /// <param name="arena">Parameters and gradients. Gradients are zero afterwards.</param>

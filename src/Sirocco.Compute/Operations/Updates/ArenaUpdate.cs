@@ -15,7 +15,9 @@ internal unsafe interface IArenaUpdate
     void Apply(in ArenaRange range, float* parameters, float* gradients);
 }
 
-/// <summary>Spreads an optimizer's update over the team. Gradients of parameters that take no part are set to zero, nothing else of theirs is touched.</summary>
+/// <summary>
+/// Spreads an optimizer's update over the team. Gradients of parameters that take no part are set to zero, nothing else of theirs is touched.
+/// </summary>
 internal static unsafe class ArenaUpdate
 {
     public static void Run<TUpdate>(ComputeContext context, ParameterArena arena, ArenaRange[] ranges, in TUpdate update)

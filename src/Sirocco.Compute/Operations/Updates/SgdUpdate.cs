@@ -28,8 +28,8 @@ public readonly record struct SgdCoefficients
 public static class SgdUpdates
 {
     /// <summary>
-    /// For each element, with ĝ = <paramref name="gradientScale"/> · g + decay · p (torch.optim.SGD): b ← keep·b + take·ĝ; p ← p − lr·b, or p − lr·(ĝ + momentum·b)
-    /// with Nesterov's look ahead; and g ← 0. Without a buffer: p ← p − lr·ĝ.
+    /// For each element, with ĝ = <paramref name="gradientScale"/> · g + decay · p (torch.optim.SGD): b ← keep·b + take·ĝ; p ← p − lr·b, or p − lr·(ĝ +
+    /// momentum·b) with Nesterov's look ahead; and g ← 0. Without a buffer: p ← p − lr·ĝ.
     /// </summary>
     /// <param name="context">Whose threads share the ranges.</param>
     /// <param name="arena">Parameters and gradients. Gradients are zero afterwards.</param>
@@ -38,7 +38,8 @@ public static class SgdUpdates
     /// <param name="coefficients">One for each parameter of the arena.</param>
     /// <param name="gradientScale">The factor of gradient clipping.</param>
     /// <exception cref="ArgumentException">A range does not lie in the arena, or there are more or fewer coefficients or states than parameters.</exception>
-    public static unsafe void Sgd(this ComputeContext context, ParameterArena arena, ArenaSlice? buffers, ArenaRange[] ranges, SgdCoefficients[] coefficients, float gradientScale)
+    public static unsafe void Sgd(
+        this ComputeContext context, ParameterArena arena, ArenaSlice? buffers, ArenaRange[] ranges, SgdCoefficients[] coefficients, float gradientScale)
     {
         if (buffers is not null) ArgumentOutOfRangeException.ThrowIfNotEqual(buffers.Length, arena.Length, nameof(buffers));
         ArgumentOutOfRangeException.ThrowIfNotEqual(coefficients.Length, arena.Parameters.Count, nameof(coefficients));

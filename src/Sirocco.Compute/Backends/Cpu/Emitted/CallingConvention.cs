@@ -4,8 +4,8 @@ using static Iced.Intel.AssemblerRegisters;
 namespace Sirocco.Compute.Backends.Cpu.Emitted;
 
 /// <summary>
-/// What differs between the calling conventions of x86-64. Emitted functions take one pointer, use the registers that both conventions give away (rax, rcx, rdx,
-/// r8 … r11) and leave the stack alone, so they are leaf functions that need no unwind information.
+/// What differs between the calling conventions of x86-64. Emitted functions take one pointer, use the registers that both conventions give away (rax, rcx,
+/// rdx, r8 … r11) and leave the stack alone, so they are leaf functions that need no unwind information.
 /// </summary>
 internal sealed record CallingConvention(AssemblerRegister64 Argument, bool SavesVectors)
 {

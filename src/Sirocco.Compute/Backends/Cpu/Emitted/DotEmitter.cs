@@ -22,8 +22,7 @@ internal static class DotEmitter
         code.mov(Weight, __[Arguments + DotArguments.WeightOffset]);
         code.mov(WeightStride, __[Arguments + DotArguments.WeightStrideOffset]);
         code.mov(Count, __[Arguments + DotArguments.StepsOffset]);
-        for (int i = 0; i < rows * DotKernel.WeightRows; i++)
-            code.vpxord(Zmm(i), Zmm(i), Zmm(i));
+        for (int i = 0; i < rows * DotKernel.WeightRows; i++) code.vpxord(Zmm(i), Zmm(i), Zmm(i));
 
         Label loop = code.CreateLabel("loop"), done = code.CreateLabel("done");
         code.test(Count, Count);
@@ -36,8 +35,7 @@ internal static class DotEmitter
             // 27 … 31 in turn, so that loads run ahead.
             AssemblerRegisterZMM x = Zmm(27 + (row % 5));
             code.vmovups(x, __zmmword_ptr[X + (row * StepBytes)]);
-            for (int w = 0; w < DotKernel.WeightRows; w++)
-                code.vdpbf16ps(Sum(row, w), x, WeightVector(w));
+            for (int w = 0; w < DotKernel.WeightRows; w++) code.vdpbf16ps(Sum(row, w), x, WeightVector(w));
         }
 
         code.add(X, rows * StepBytes);
@@ -47,8 +45,7 @@ internal static class DotEmitter
         code.Label(ref done);
 
         code.mov(X, __[Arguments + DotArguments.SumsOffset]);
-        for (int i = 0; i < rows * DotKernel.WeightRows; i++)
-            code.vmovups(__zmmword_ptr[X + (i * StepBytes)], Zmm(i));
+        for (int i = 0; i < rows * DotKernel.WeightRows; i++) code.vmovups(__zmmword_ptr[X + (i * StepBytes)], Zmm(i));
         convention.Leave(code, Arguments, DotArguments.SaveOffset);
     }
 

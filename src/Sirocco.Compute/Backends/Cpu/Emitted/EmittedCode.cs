@@ -17,8 +17,7 @@ internal static class EmittedCode
         offsets = new int[rowTile];
         for (int rows = 1; rows <= rowTile; rows++)
         {
-            while (bytes.Length % Line != 0)
-                bytes.WriteByte(Trap);
+            while (bytes.Length % Line != 0) bytes.WriteByte(Trap);
             offsets[rows - 1] = (int)bytes.Length;
             Assembler code = new(bitness: 64);
             emit(code, rows);

@@ -14,11 +14,9 @@ internal sealed unsafe class EmittedDotKernel : BFloat16DotKernel
     {
         byte[] code = EmittedCode.Assemble(MaximumRows, (assembler, rows) => DotEmitter.Emit(assembler, rows, CallingConvention.Current), out int[] offsets);
         byte* placed = (byte*)ExecutableMemory.Place(code, out refusal);
-        if (placed == null)
-            return null;
+        if (placed == null) return null;
         var byRows = new delegate* unmanaged[SuppressGCTransition]<DotArguments*, void>[offsets.Length];
-        for (int i = 0; i < offsets.Length; i++)
-            byRows[i] = (delegate* unmanaged[SuppressGCTransition]<DotArguments*, void>)(placed + offsets[i]);
+        for (int i = 0; i < offsets.Length; i++) byRows[i] = (delegate* unmanaged[SuppressGCTransition]<DotArguments*, void>)(placed + offsets[i]);
         return new EmittedDotKernel(byRows);
     }
 

@@ -20,11 +20,9 @@ internal sealed unsafe class EmittedPanelKernel : PanelKernel
     {
         byte[] code = Assemble(instructions, CallingConvention.Current, out int[] offsets);
         byte* placed = (byte*)ExecutableMemory.Place(code, out refusal);
-        if (placed == null)
-            return null;
+        if (placed == null) return null;
         var byRows = new delegate* unmanaged[SuppressGCTransition]<PanelArguments*, void>[offsets.Length];
-        for (int i = 0; i < offsets.Length; i++)
-            byRows[i] = (delegate* unmanaged[SuppressGCTransition]<PanelArguments*, void>)(placed + offsets[i]);
+        for (int i = 0; i < offsets.Length; i++) byRows[i] = (delegate* unmanaged[SuppressGCTransition]<PanelArguments*, void>)(placed + offsets[i]);
         return new EmittedPanelKernel(instructions, byRows);
     }
 

@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace Sirocco.Compute.Backends.Cpu.Emitted;
 
 /// <summary>
-/// Machine code on pages of its own: written while they are readable and writable, then turned readable and executable, never both. The pages live as long as the
-/// process. Systems may refuse (SELinux execmem, hardened runtimes, seccomp); that is an answer, not an error.
+/// Machine code on pages of its own: written while they are readable and writable, then turned readable and executable, never both. The pages live as long as
+/// the process. Systems may refuse (SELinux execmem, hardened runtimes, seccomp); that is an answer, not an error.
 /// </summary>
 internal static unsafe partial class ExecutableMemory
 {

@@ -82,11 +82,11 @@ internal sealed record PanelInstructions(
 /// <summary>Assembles <see cref="PanelKernel"/> for a fixed number of rows: <c>void f(PanelArguments*)</c>.</summary>
 /// <remarks>
 /// One step of the 6×64 tile is 24 multiply-adds for 10 loads (4 vectors of B, 6 broadcasts). Two multiply-adds and two loads a cycle make that 12 cycles of
-/// arithmetic against 5 of loads, and 256 bytes of panel in 12 cycles are a third of what level 2 delivers, so the multipliers are what limits: 64 f32, 128 bf16
-/// or 256 int8 operations a cycle, which is 241, 482 and 965 · 10⁹ a second at 3.77 GHz. 24 independent sums cover the latency of 4 cycles × 2 units three times.
-/// The 6×16 tile of AVX2: 12 multiply-adds for 8 loads, 6 cycles against 4.
-/// The end of a group of integers is a conversion, two multiplications and a store for each sum: 48 instructions beside 1,536 in AVX2, and measured on one Zen 3 machine
-/// with two threads 0.96 to 0.99 of the speed that one scale for a whole row had (512×3072×9216), 1.02 to 1.04 at 512×576×1536, where there is no epilogue any more.
+/// arithmetic against 5 of loads, and 256 bytes of panel in 12 cycles are a third of what level 2 delivers, so the multipliers are what limits: 64 f32, 128
+/// bf16 or 256 int8 operations a cycle, which is 241, 482 and 965 · 10⁹ a second at 3.77 GHz. 24 independent sums cover the latency of 4 cycles × 2 units three
+/// times. The 6×16 tile of AVX2: 12 multiply-adds for 8 loads, 6 cycles against 4. The end of a group of integers is a conversion, two multiplications and a
+/// store for each sum: 48 instructions beside 1,536 in AVX2, and measured on one Zen 3 machine with two threads 0.96 to 0.99 of the speed that one scale for a
+/// whole row had (512×3072×9216), 1.02 to 1.04 at 512×576×1536, where there is no epilogue any more.
 ///
 /// What the general registers hold; r11 is the argument throughout, and rdx and r8 are three and five times rcx while rcx is the stride of A.
 /// <code>
@@ -110,8 +110,7 @@ internal static class PanelEmitter
     {
         Registers registers = new(instructions, rows);
         convention.Enter(code, Arguments, PanelArguments.SaveOffset);
-        if (instructions.IsInteger)
-            BeginResult(code, registers);
+        if (instructions.IsInteger) BeginResult(code, registers);
         code.mov(A, __[Arguments + PanelArguments.AOffset]);
         code.mov(Stride, __[Arguments + PanelArguments.AStrideOffset]);
         code.lea(Stride3, __[Stride + (Stride * 2)]);
@@ -124,8 +123,7 @@ internal static class PanelEmitter
         }
         else
         {
-            foreach (Register sum in registers.Sums)
-                code.AddInstruction(Zero(sum));
+            foreach (Register sum in registers.Sums) code.AddInstruction(Zero(sum));
             Steps(code, registers);
             Store(code, registers);
         }
@@ -163,11 +161,9 @@ internal static class PanelEmitter
         {
             for (int row = 0; row < registers.Rows; row++)
             {
-                for (int v = 0; v < instructions.VectorsPerRow; v++)
-                    emit(registers.Sum(row, v), v * instructions.VectorBytes);
+                for (int v = 0; v < instructions.VectorsPerRow; v++) emit(registers.Sum(row, v), v * instructions.VectorBytes);
                 code.add(c, __[Arguments + PanelArguments.CStrideOffset]);
-                if (addendToo)
-                    code.add(addend, __[Arguments + PanelArguments.AddendStrideOffset]);
+                if (addendToo) code.add(addend, __[Arguments + PanelArguments.AddendStrideOffset]);
             }
         }
     }
@@ -225,8 +221,7 @@ internal static class PanelEmitter
         PanelInstructions instructions = registers.Instructions;
         if (instructions.Format == PanelFormat.S16S8)
         {
-            foreach (Register sum in registers.Sums)
-                code.AddInstruction(Zero(sum));
+            foreach (Register sum in registers.Sums) code.AddInstruction(Zero(sum));
             return;
         }
 
@@ -248,8 +243,7 @@ internal static class PanelEmitter
         code.sub(Count, Unroll);
         code.jl(rest);
         code.Label(ref loop);
-        for (int step = 0; step < Unroll; step++)
-            Step(code, registers, step);
+        for (int step = 0; step < Unroll; step++) Step(code, registers, step);
         code.add(A, 4 * Unroll);
         code.add(B, stepBytes * Unroll);
         code.sub(Count, Unroll);
@@ -366,8 +360,7 @@ internal static class PanelEmitter
         {
             get
             {
-                for (int i = 0; i < Rows * Instructions.VectorsPerRow; i++)
-                    yield return First + i;
+                for (int i = 0; i < Rows * Instructions.VectorsPerRow; i++) yield return First + i;
             }
         }
 
