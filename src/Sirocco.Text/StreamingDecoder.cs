@@ -46,7 +46,9 @@ public sealed class StreamingDecoder
         return (large ?? room)[..written].ToString();
     }
 
-    /// <summary>Chains of decoders may look back over the whole text: what they append to it is shown, but for a U+FFFD that may yet become a character.</summary>
+    /// <summary>
+    /// Chains of decoders may look back over the whole text: what they append to it is shown, but for a U+FFFD that may yet become a character.
+    /// </summary>
     private string AddName(int id)
     {
         all.Add(id);

@@ -8,7 +8,8 @@ public readonly record struct TokenOffset(int Start, int End);
 /// <summary>A text (or a pair of texts) as tokens. All lists have one entry a token.</summary>
 public sealed class TokenEncoding
 {
-    internal TokenEncoding(int[] ids, TokenOffset[] offsets, int[] typeIds, byte[] specialTokensMask, byte[] attentionMask, IReadOnlyList<TokenEncoding> overflowing)
+    internal TokenEncoding(
+        int[] ids, TokenOffset[] offsets, int[] typeIds, byte[] specialTokensMask, byte[] attentionMask, IReadOnlyList<TokenEncoding> overflowing)
     {
         Ids = ids;
         Offsets = offsets;

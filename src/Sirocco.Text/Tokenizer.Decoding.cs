@@ -71,7 +71,8 @@ public sealed partial class Tokenizer
         return parts.Decoder is null ? string.Join(' ', names) : string.Concat(parts.Decoder.Decode(names));
     }
 
-    private byte[] DecodedBytes(AddedToken token) => parts.DecodesInRuns ? Utf8.UTF8.GetBytes(token.Content) : ByteLevelDecoder.Bytes(parts.Added.DecodedName(token));
+    private byte[] DecodedBytes(AddedToken token) =>
+        parts.DecodesInRuns ? Utf8.UTF8.GetBytes(token.Content) : ByteLevelDecoder.Bytes(parts.Added.DecodedName(token));
 
     private void Check(int id)
     {

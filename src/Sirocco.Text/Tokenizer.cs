@@ -61,8 +61,8 @@ public sealed partial class Tokenizer
     public Padding? Padding => parts.Padding;
 
     /// <summary>Reads a tokenizer.</summary>
-    /// <param name="path">A tekken.json or tokenizer.json of any name (the content decides), or a folder; of a folder's two files tokenizer.json is taken, and its
-    /// tokenizer_config.json and special_tokens_map.json are read too.</param>
+    /// <param name="path">A tekken.json or tokenizer.json of any name (the content decides), or a folder; of a folder's two files tokenizer.json is taken, and
+    /// its tokenizer_config.json and special_tokens_map.json are read too.</param>
     /// <exception cref="FileNotFoundException">There is no such file, or no tokenizer in the folder.</exception>
     /// <exception cref="InvalidDataException">The file is damaged or asks for something unsupported; the message names file and key.</exception>
     public static Tokenizer Load(string path)
@@ -83,7 +83,8 @@ public sealed partial class Tokenizer
     public static Tokenizer FromVocabulary(TokenizerVocabulary vocabulary)
     {
         Tokenizer tokenizer = new(GgufVocabulary.Assemble(vocabulary));
-        bool begin = (vocabulary.AddBegin ?? GgufPreTokenizer.Find(vocabulary.PreTokenizer).AddsBegin) && vocabulary.BeginId is not null, end = vocabulary.AddEnd && vocabulary.EndId is not null;
+        bool begin = (vocabulary.AddBegin ?? GgufPreTokenizer.Find(vocabulary.PreTokenizer).AddsBegin) && vocabulary.BeginId is not null,
+            end = vocabulary.AddEnd && vocabulary.EndId is not null;
         return begin || end ? tokenizer.WithSpecialTokens(begin, end) : tokenizer;
     }
 
@@ -94,7 +95,9 @@ public sealed partial class Tokenizer
     /// <exception cref="InvalidOperationException">There is no such token.</exception>
     public Tokenizer WithSpecialTokens(bool begin, bool end)
     {
-        TemplatePiece[] before = begin ? [new(-1, [BeginId ?? throw new InvalidOperationException("the tokenizer names no beginning-of-sequence token")], 0)] : [];
+        TemplatePiece[] before = begin
+            ? [new(-1, [BeginId ?? throw new InvalidOperationException("the tokenizer names no beginning-of-sequence token")], 0)]
+            : [];
         TemplatePiece[] after = end ? [new(-1, [EndId ?? throw new InvalidOperationException("the tokenizer names no end-of-sequence token")], 0)] : [];
         TemplatePiece[] second = [.. before.Select(piece => piece with { TypeId = 1 }), new(1, [], 1), .. after.Select(piece => piece with { TypeId = 1 })];
         TemplateProcessor processor = new([.. before, new(0, [], 0), .. after], [.. before, new(0, [], 0), .. after, .. second]);
@@ -102,8 +105,8 @@ public sealed partial class Tokenizer
     }
 
     /// <summary>
-    /// The same tokenizer, which lower-cases texts before it normalizes them further, but not the special tokens in them: what sentence-transformers makes of a tokenizer under
-    /// do_lower_case. One that lower-cases by itself stays as it is.
+    /// The same tokenizer, which lower-cases texts before it normalizes them further, but not the special tokens in them: what sentence-transformers makes of a
+    /// tokenizer under do_lower_case. One that lower-cases by itself stays as it is.
     /// </summary>
     public Tokenizer WithLowerCase()
     {

@@ -28,8 +28,8 @@ public sealed record TokenizerSettings
     public int? MaxLength { get; init; }
 
     /// <summary>
-    /// add_bos_token; null where not said, and beside a tokenizer.json, whose own post-processor says what stands around a text: there transformers 5 heeds these flags as arguments
-    /// of a call only, not in the file. Where either is not null, both replace the special tokens of the tokenizer file.
+    /// add_bos_token; null where not said, and beside a tokenizer.json, whose own post-processor says what stands around a text: there transformers 5 heeds
+    /// these flags as arguments of a call only, not in the file. Where either is not null, both replace the special tokens of the tokenizer file.
     /// </summary>
     public bool? AddBegin { get; init; }
 
@@ -48,7 +48,8 @@ public sealed record TokenizerSettings
         {
             string path = Path.Combine(folder, name);
             if (!File.Exists(path)) continue;
-            if (new FileInfo(path).Length == 0) throw new InvalidDataException($"{path}: is empty or no regular file, expected a JSON object"); // opening a pipe would wait for its writer
+            // opening a pipe would wait for its writer
+            if (new FileInfo(path).Length == 0) throw new InvalidDataException($"{path}: is empty or no regular file, expected a JSON object");
             try
             {
                 using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(path));
@@ -93,7 +94,8 @@ public sealed record TokenizerSettings
     private static bool? Given(JsonField field) => field.Element.ValueKind == JsonValueKind.Undefined ? null : field.Flag();
 
     /// <summary>A token is named by a string or by an object with its content.</summary>
-    private static string? Name(JsonField field) => field.IsNull ? null : field.Element.ValueKind == JsonValueKind.Object ? field.Get("content").Text() : field.Text();
+    private static string? Name(JsonField field) =>
+        field.IsNull ? null : field.Element.ValueKind == JsonValueKind.Object ? field.Get("content").Text() : field.Text();
 
     /// <summary>transformers writes 10^30 for "no limit".</summary>
     private static int? Length(JsonField field) =>

@@ -25,7 +25,9 @@ internal sealed class BytePairEncoder
     /// <param name="vocabulary">The tokens.</param>
     /// <param name="merges">Their merges; null when the id of a token is its rank.</param>
     /// <param name="wholePieceFirst">Whether a piece that is a token is taken as it is, whatever the merges say (<c>ignore_merges</c>).</param>
-    /// <param name="characters">How pieces fall into characters; null when they fall into bytes (all of which are tokens where <paramref name="merges"/> is null).</param>
+    /// <param name="characters">
+    /// How pieces fall into characters; null when they fall into bytes (all of which are tokens where <paramref name="merges"/> is null).
+    /// </param>
     public BytePairEncoder(Vocabulary vocabulary, MergeTable? merges, bool wholePieceFirst, CharacterRules? characters)
     {
         this.vocabulary = vocabulary;
@@ -103,8 +105,8 @@ internal sealed class BytePairEncoder
         : PairMerger.Merge(new RanksByMerge(merges), piece, symbols, lengths);
 
     /// <summary>
-    /// Vocabularies of characters. A missing character becomes its bytes' tokens (with those of prefix and suffix) if all are there, else the unknown token, else nothing; as in the
-    /// reference, an unknown token that waits to be fused is written after byte tokens that follow it.
+    /// Vocabularies of characters. A missing character becomes its bytes' tokens (with those of prefix and suffix) if all are there, else the unknown token,
+    /// else nothing; as in the reference, an unknown token that waits to be fused is written after byte tokens that follow it.
     /// </summary>
     private void EncodeCharacters(ReadOnlySpan<byte> piece, TokenSink sink, CharacterRules rules)
     {

@@ -43,7 +43,8 @@ internal sealed class TokenTable
         int index = Home(fingerprint, key.Length) & mask;
         while (slots[index].Length != 0)
         {
-            if (slots[index].Length == key.Length && slots[index].Fingerprint == fingerprint && (key.Length <= 8 || Bytes(slots[index]).SequenceEqual(key))) return false;
+            if (slots[index].Length == key.Length && slots[index].Fingerprint == fingerprint && (key.Length <= 8 || Bytes(slots[index]).SequenceEqual(key)))
+                return false;
             index = (index + 1) & mask;
         }
         slots[index] = new Slot { Fingerprint = fingerprint, Id = id, Length = key.Length };

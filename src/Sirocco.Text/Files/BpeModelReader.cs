@@ -109,7 +109,8 @@ internal sealed class BpeModelReader
     private int Hold(ref Utf8JsonReader reader)
     {
         ReadOnlySpan<byte> raw = reader.ValueSpan;
-        if (mergeUsed + (long)raw.Length > mergeText.Length) Array.Resize(ref mergeText, checked((int)Math.Min(Array.MaxLength, Math.Max(mergeUsed + (long)raw.Length, mergeText.Length * 2L))));
+        if (mergeUsed + (long)raw.Length > mergeText.Length)
+            Array.Resize(ref mergeText, checked((int)Math.Min(Array.MaxLength, Math.Max(mergeUsed + (long)raw.Length, mergeText.Length * 2L))));
         if (reader.ValueIsEscaped) return reader.CopyString(mergeText.AsSpan(mergeUsed));
         raw.CopyTo(mergeText.AsSpan(mergeUsed));
         return raw.Length;

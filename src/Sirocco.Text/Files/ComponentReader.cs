@@ -42,11 +42,13 @@ internal static class ComponentReader
             "Digits" => [new SplitterPreTokenizer(new DigitSplitter(field.Get("individual_digits").Flag()))],
             "Whitespace" => [PatternPreTokenizer.Words()],
             "WhitespaceSplit" => [PatternPreTokenizer.Spaces()],
-            "Punctuation" => [PatternPreTokenizer.Punctuation(field.Optional("behavior") is { IsNull: false } behavior ? Behavior(behavior) : SplitBehavior.Isolated)],
+            "Punctuation" =>
+                [PatternPreTokenizer.Punctuation(field.Optional("behavior") is { IsNull: false } behavior ? Behavior(behavior) : SplitBehavior.Isolated)],
             "BertPreTokenizer" => [PatternPreTokenizer.Spaces(), PatternPreTokenizer.Punctuation(SplitBehavior.Isolated)],
             "CharDelimiterSplit" => [new PatternPreTokenizer(TextPattern.Literal(Character(field.Get("delimiter")).ToString()), SplitBehavior.Removed, false)],
             "Metaspace" => [Metaspace(field)],
-            _ => throw Unsupported(field, type, "Split, ByteLevel, Digits, Whitespace, WhitespaceSplit, Punctuation, BertPreTokenizer, CharDelimiterSplit, Metaspace, Sequence"),
+            _ => throw Unsupported(
+                field, type, "Split, ByteLevel, Digits, Whitespace, WhitespaceSplit, Punctuation, BertPreTokenizer, CharDelimiterSplit, Metaspace, Sequence"),
         };
     }
 
@@ -58,10 +60,12 @@ internal static class ComponentReader
             case "Sequence":
                 return new PostProcessorSequence([.. field.Get("processors").Items().Select(PostProcessor).OfType<PostProcessor>()]);
             case "ByteLevel":
-                return field.Optional("trim_offsets").Flag(true) ? new OffsetTrimmer(field.Optional("add_prefix_space").Flag(true)) : new PostProcessorSequence([]);
+                return field.Optional("trim_offsets").Flag(true) ? new OffsetTrimmer(field.Optional("add_prefix_space").Flag(true))
+                    : new PostProcessorSequence([]);
             case "TemplateProcessing":
                 Dictionary<string, int[]> tokens = new(StringComparer.Ordinal);
-                foreach ((string name, JsonField token) in field.Get("special_tokens").Properties()) tokens[name] = [.. token.Get("ids").Items().Select(TokenId)];
+                foreach ((string name, JsonField token) in field.Get("special_tokens").Properties())
+                    tokens[name] = [.. token.Get("ids").Items().Select(TokenId)];
                 return new TemplateProcessor(Template(field.Get("single"), tokens, 1), Template(field.Get("pair"), tokens, 2));
             case "BertProcessing":
                 return new FrameProcessor(Named(field.Get("cls")), Named(field.Get("sep")), between: false);
@@ -101,7 +105,11 @@ internal static class ComponentReader
             "OnlySecond" => TruncationStrategy.OnlySecond,
             var other => throw field.Optional("strategy").Wrong($"'{other}' is not LongestFirst, OnlyFirst or OnlySecond"),
         };
-        return new Truncation(field.Get("max_length").Integer(), field.Optional("stride") is { IsNull: false } stride ? stride.Integer() : 0, strategy, Side(field.Optional("direction")));
+        return new Truncation(
+            field.Get("max_length").Integer(),
+            field.Optional("stride") is { IsNull: false } stride ? stride.Integer() : 0,
+            strategy,
+            Side(field.Optional("direction")));
     }
 
     public static Padding? Padding(JsonField field)
@@ -112,7 +120,12 @@ internal static class ComponentReader
         if (strategy.Element.ValueKind == System.Text.Json.JsonValueKind.Object) length = strategy.Get("Fixed").Integer(0, 1 << 24);
         else if (strategy.Text() != "BatchLongest") throw strategy.Wrong("expected BatchLongest or an object with Fixed");
         JsonField multiple = field.Optional("pad_to_multiple_of"), type = field.Optional("pad_type_id");
-        return new Padding(TokenId(field.Get("pad_id")), length, Side(field.Optional("direction")), multiple.IsNull ? 0 : multiple.Integer(0, 1 << 20), type.IsNull ? 0 : type.Integer());
+        return new Padding(
+            TokenId(field.Get("pad_id")),
+            length,
+            Side(field.Optional("direction")),
+            multiple.IsNull ? 0 : multiple.Integer(0, 1 << 20),
+            type.IsNull ? 0 : type.Integer());
     }
 
     internal static TextSide Side(JsonField field) => field.TextOrNull()?.ToUpperInvariant() switch
@@ -126,7 +139,8 @@ internal static class ComponentReader
 
     private static int TokenId(JsonField field) => field.Integer(0, Bpe.Vocabulary.LargestId);
 
-    private static InvalidDataException Unsupported(JsonField field, string type, string known) => field.Get("type").Wrong($"'{type}' is not supported; supported are {known}");
+    private static InvalidDataException Unsupported(JsonField field, string type, string known) =>
+        field.Get("type").Wrong($"'{type}' is not supported; supported are {known}");
 
     private static TextPattern Pattern(JsonField field)
     {
@@ -165,7 +179,8 @@ internal static class ComponentReader
         };
     }
 
-    private static MetaspacePreTokenizer Metaspace(JsonField field) => new(Character(field.Get("replacement")), Scheme(field), field.Optional("split").Flag(true));
+    private static MetaspacePreTokenizer Metaspace(JsonField field) =>
+        new(Character(field.Get("replacement")), Scheme(field), field.Optional("split").Flag(true));
 
     /// <summary>The id of a token that is given as a list of name and id.</summary>
     private static int Named(JsonField field)

@@ -10,7 +10,8 @@ internal static class GgufVocabulary
     public static TokenizerParts Assemble(TokenizerVocabulary source)
     {
         GgufPreTokenizer pattern = GgufPreTokenizer.Find(source.PreTokenizer);
-        if (source.Tokens.Count > Vocabulary.LargestId) throw new InvalidDataException($"tokenizer.ggml.tokens: {source.Tokens.Count} tokens are more than {Vocabulary.LargestId}");
+        if (source.Tokens.Count > Vocabulary.LargestId)
+            throw new InvalidDataException($"tokenizer.ggml.tokens: {source.Tokens.Count} tokens are more than {Vocabulary.LargestId}");
         if (source.Types.Count != 0 && source.Types.Count != source.Tokens.Count)
         {
             throw new InvalidDataException($"tokenizer.ggml.token_type: {source.Tokens.Count} types expected, one for each token; {source.Types.Count} found");
@@ -40,7 +41,11 @@ internal static class GgufVocabulary
         // Published vocabularies may lack bytes that their training text never had (SmolLM2 lacks some control characters), which then encode to nothing.
         for (int value = ' '; value < 127; value++)
         {
-            if (vocabulary.Table.Find([(byte)value]) < 0) throw new InvalidDataException($"tokenizer.ggml.tokens: there is no token for the character '{(char)value}'; only byte-level vocabularies are supported");
+            if (vocabulary.Table.Find([(byte)value]) < 0)
+            {
+                throw new InvalidDataException(
+                    $"tokenizer.ggml.tokens: there is no token for the character '{(char)value}'; only byte-level vocabularies are supported");
+            }
         }
 
         return new TokenizerParts
@@ -64,9 +69,11 @@ internal static class GgufVocabulary
         {
             string merge = merges[rank];
             int space = merge.IndexOf(' ', StringComparison.Ordinal);
-            if (space <= 0 || space == merge.Length - 1) throw new InvalidDataException($"tokenizer.ggml.merges[{rank}]: expected two tokens with one space between");
+            if (space <= 0 || space == merge.Length - 1)
+                throw new InvalidDataException($"tokenizer.ggml.merges[{rank}]: expected two tokens with one space between");
             int left = vocabulary.Find(merge[..space]), right = vocabulary.Find(merge[(space + 1)..]), merged = vocabulary.Find(merge.Remove(space, 1));
-            if (left < 0 || right < 0 || merged < 0) throw new InvalidDataException($"tokenizer.ggml.merges[{rank}]: '{merge}' names a token that is not in tokenizer.ggml.tokens");
+            if (left < 0 || right < 0 || merged < 0)
+                throw new InvalidDataException($"tokenizer.ggml.merges[{rank}]: '{merge}' names a token that is not in tokenizer.ggml.tokens");
             table.Set(left, right, rank, merged);
         }
         return table;

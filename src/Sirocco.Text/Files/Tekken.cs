@@ -25,7 +25,8 @@ internal static class Tekken
         int special = config.Get("default_num_special_tokens").Integer(0, 1 << 20);
         int size = config.Get("default_vocab_size").Integer(special, Vocabulary.LargestId);
         int ranks = size - special;
-        if (tokens.Count < ranks) throw new InvalidDataException($"vocab: {ranks} tokens expected (default_vocab_size less default_num_special_tokens), {tokens.Count} found");
+        if (tokens.Count < ranks)
+            throw new InvalidDataException($"vocab: {ranks} tokens expected (default_vocab_size less default_num_special_tokens), {tokens.Count} found");
 
         VocabularyBuilder builder = new(1 << 21);
         for (int rank = 0; rank < ranks; rank++) builder.Add(special + rank, tokens.Token(rank));

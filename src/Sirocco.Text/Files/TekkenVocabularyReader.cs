@@ -26,7 +26,11 @@ internal sealed class TekkenVocabularyReader
             {
                 bool isRank = reader.ValueTextEquals("rank"u8), isToken = reader.ValueTextEquals("token_bytes"u8);
                 reader.Read();
-                if (isRank) rank = reader.TokenType == JsonTokenType.Number && reader.TryGetInt32(out int value) ? value : throw Wrong("rank", "expected a whole number");
+                if (isRank)
+                {
+                    rank = reader.TokenType == JsonTokenType.Number && reader.TryGetInt32(out int value) ? value
+                        : throw Wrong("rank", "expected a whole number");
+                }
                 else if (isToken) length = ReadToken(ref reader);
                 else reader.Skip();
             }

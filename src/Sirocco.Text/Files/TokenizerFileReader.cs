@@ -17,7 +17,9 @@ internal static class TokenizerFileReader
     {
         if (Directory.Exists(path)) throw new InvalidDataException($"{path}: is a folder; name a tokenizer file in it");
         FileInfo file = new(path);
-        if (file is { Exists: true, Length: 0 }) throw new InvalidDataException($"{path}: the file is empty or no regular file; expected tokenizer.json or tekken.json"); // opening a pipe would wait for its writer
+        // opening a pipe would wait for its writer
+        if (file is { Exists: true, Length: 0 })
+            throw new InvalidDataException($"{path}: the file is empty or no regular file; expected tokenizer.json or tekken.json");
         byte[] content = File.ReadAllBytes(path);
         try
         {
@@ -29,7 +31,8 @@ internal static class TokenizerFileReader
         }
         catch (JsonException error)
         {
-            throw new InvalidDataException($"{path}: not valid JSON at line {error.LineNumber + 1}, byte {error.BytePositionInLine}; the file may be cut off or damaged", error);
+            throw new InvalidDataException(
+                $"{path}: not valid JSON at line {error.LineNumber + 1}, byte {error.BytePositionInLine}; the file may be cut off or damaged", error);
         }
         catch (InvalidOperationException error)
         {

@@ -12,7 +12,8 @@ internal static class TokenizerJson
         JsonField Part(string name) => parts.GetValueOrDefault(name, new JsonField(default, name));
 
         JsonField dropout = model.Setting("dropout");
-        if (!dropout.IsNull && !(dropout.Element.ValueKind == System.Text.Json.JsonValueKind.Number && dropout.Element.TryGetDouble(out double share) && share == 0))
+        if (!dropout.IsNull
+            && !(dropout.Element.ValueKind == System.Text.Json.JsonValueKind.Number && dropout.Element.TryGetDouble(out double share) && share == 0))
         {
             throw dropout.Wrong("merge dropout makes tokenization random and is not supported; set it to null");
         }
@@ -108,7 +109,8 @@ internal static class TokenizerJson
             else
             {
                 int rightLength = text.Length - leftLength;
-                if (rightLength < prefixLength) throw new InvalidDataException($"model.merges[{rank}]: the second token is shorter than continuing_subword_prefix");
+                if (rightLength < prefixLength)
+                    throw new InvalidDataException($"model.merges[{rank}]: the second token is shorter than continuing_subword_prefix");
                 left = vocabulary.Table.Find(text[..leftLength]);
                 right = vocabulary.Table.Find(text[leftLength..]);
                 text[..leftLength].CopyTo(room);

@@ -4,9 +4,12 @@ using Utf8 = System.Text.Encoding;
 namespace Sirocco.Text.Pipeline;
 
 /// <summary>A token that is found in the text as a string, before the model sees the rest.</summary>
-internal sealed record AddedToken(int Id, string Content, bool IsSpecial, bool IsNormalized = false, bool StripLeft = false, bool StripRight = false, bool SingleWord = false);
+internal sealed record AddedToken(
+    int Id, string Content, bool IsSpecial, bool IsNormalized = false, bool StripLeft = false, bool StripRight = false, bool SingleWord = false);
 
-/// <summary>Added tokens and how they are found: the longest at the leftmost place, in the text as written or (normalized ones) in the normalised text.</summary>
+/// <summary>
+/// Added tokens and how they are found: the longest at the leftmost place, in the text as written or (normalized ones) in the normalised text.
+/// </summary>
 internal sealed class AddedVocabulary
 {
     private readonly Dictionary<string, AddedToken> byName = new(StringComparer.Ordinal);
@@ -45,7 +48,8 @@ internal sealed class AddedVocabulary
     public string DecodedName(AddedToken token) => normalizedNames.GetValueOrDefault(token.Id, token.Content);
 
     /// <summary>Whether decoding may leave a token out: as in the reference its decoded name, not its own, must be that of a special token.</summary>
-    public bool IsLeftOut(int id) => byId.TryGetValue(id, out AddedToken? token) && byName.TryGetValue(DecodedName(token), out AddedToken? named) && named.IsSpecial;
+    public bool IsLeftOut(int id) =>
+        byId.TryGetValue(id, out AddedToken? token) && byName.TryGetValue(DecodedName(token), out AddedToken? named) && named.IsSpecial;
 
     /// <summary>Cuts a text at the tokens found in it.</summary>
     /// <param name="text">UTF-8.</param>

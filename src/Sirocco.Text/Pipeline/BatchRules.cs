@@ -6,9 +6,13 @@ internal static class BatchRules
     /// <summary>Cuts sequences; what is cut off becomes their overflowing parts.</summary>
     /// <exception cref="InvalidOperationException">The rule leaves too little.</exception>
     public static List<EncodedSequence> Truncate(List<EncodedSequence> sequences, Truncation rule, int addedTokens) =>
-        Lengths(sequences, rule, addedTokens) is { } lengths ? [.. sequences.Select((sequence, index) => sequence.Truncate(lengths[index], rule.Stride, rule.Side))] : sequences;
+        Lengths(sequences, rule, addedTokens) is { } lengths
+            ? [.. sequences.Select((sequence, index) => sequence.Truncate(lengths[index], rule.Stride, rule.Side))]
+            : sequences;
 
-    /// <summary>As <see cref="Truncate"/>, without what is cut off: of a pair every combination of overflowing parts would be one, which for long texts are millions.</summary>
+    /// <summary>
+    /// As <see cref="Truncate"/>, without what is cut off: of a pair every combination of overflowing parts would be one, which for long texts are millions.
+    /// </summary>
     /// <returns>Null where nothing has to be cut.</returns>
     public static List<EncodedSequence>? Kept(List<EncodedSequence> sequences, Truncation rule, int addedTokens) =>
         Lengths(sequences, rule, addedTokens) is { } lengths ? [.. sequences.Select((sequence, index) => sequence.Kept(lengths[index], rule.Side))] : null;
@@ -34,7 +38,8 @@ internal static class BatchRules
             int target = rule.Strategy == TruncationStrategy.OnlyFirst ? 0 : 1;
             if (target >= lengths.Length) throw new InvalidOperationException("truncation: there is no second text to cut");
             int excess = total - limit;
-            if (lengths[target] <= excess) throw new InvalidOperationException($"truncation: the text to cut is too short to respect a length of {rule.MaxLength}");
+            if (lengths[target] <= excess)
+                throw new InvalidOperationException($"truncation: the text to cut is too short to respect a length of {rule.MaxLength}");
             lengths[target] -= excess;
         }
         return lengths;

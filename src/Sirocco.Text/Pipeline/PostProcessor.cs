@@ -85,7 +85,8 @@ internal sealed class TemplateProcessor(TemplatePiece[] single, TemplatePiece[] 
 
     public override List<EncodedSequence> Process(List<EncodedSequence> sequences, bool addSpecialTokens)
     {
-        if (sequences.Count > 2) throw new InvalidOperationException("post_processor: steps before this one make more than two sequences of the text, for which it has no template");
+        if (sequences.Count > 2)
+            throw new InvalidOperationException("post_processor: steps before this one make more than two sequences of the text, for which it has no template");
         List<EncodedSequence> result = [];
         foreach (TemplatePiece piece in sequences.Count == 2 ? pair : single)
         {
@@ -124,7 +125,8 @@ internal sealed class FrameProcessor(int begin, int end, bool between) : PostPro
 
     public override (int[] Before, int[] After)? Frame() => ([begin], [end]);
 
-    public override List<EncodedSequence> Process(List<EncodedSequence> sequences, bool addSpecialTokens) => addSpecialTokens ? [.. sequences.Select(Around)] : sequences;
+    public override List<EncodedSequence> Process(List<EncodedSequence> sequences, bool addSpecialTokens) =>
+        addSpecialTokens ? [.. sequences.Select(Around)] : sequences;
 
     private EncodedSequence Around(EncodedSequence sequence, int index)
     {

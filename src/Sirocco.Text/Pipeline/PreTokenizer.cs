@@ -104,7 +104,8 @@ internal sealed class PatternPreTokenizer(TextPattern pattern, SplitBehavior beh
     {
         if (codePoint is 0x200C or 0x200D) return true;
         if ((CharacterClasses.Of(codePoint) & (CharacterClass.Letter | CharacterClass.WordRest)) != 0) return true;
-        return Rune.GetUnicodeCategory(new Rune(codePoint)) is UnicodeCategory.DecimalDigitNumber or UnicodeCategory.LetterNumber or UnicodeCategory.ConnectorPunctuation
+        return Rune.GetUnicodeCategory(new Rune(codePoint)) is UnicodeCategory.DecimalDigitNumber or UnicodeCategory.LetterNumber
+            or UnicodeCategory.ConnectorPunctuation
             || IsCircled(codePoint);
     }
 
@@ -181,7 +182,8 @@ internal sealed class MetaspacePreTokenizer(Rune replacement, PrependScheme sche
         AlignedText text = slice.ToText();
         bool atStart = text.Original(0, 1).Start == 0;
         text = text.Replace(TextPattern.Literal(" ").Matches(text.Bytes), mark);
-        if (!text.Bytes.StartsWith(mark) && (scheme == PrependScheme.Always || (scheme == PrependScheme.First && atStart))) text = PrependNormalizer.Prepend(text, mark);
+        if (!text.Bytes.StartsWith(mark) && (scheme == PrependScheme.Always || (scheme == PrependScheme.First && atStart)))
+            text = PrependNormalizer.Prepend(text, mark);
         Slice whole = new(text, 0, text.Length);
         if (split) SplitAt(whole, TextPattern.Literal(replacement.ToString()), SplitBehavior.MergedWithNext, false, pieces);
         else pieces.Add(whole);

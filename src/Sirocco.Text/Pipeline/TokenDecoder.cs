@@ -90,7 +90,8 @@ internal sealed class ByteFallbackDecoder : TokenDecoder
 internal sealed class MetaspaceDecoder(Rune replacement, PrependScheme scheme) : TokenDecoder
 {
     public override List<string> Decode(List<string> tokens) =>
-        [.. tokens.Select((token, index) => token.Replace(replacement.ToString(), index == 0 && scheme != PrependScheme.Never ? "" : " ", StringComparison.Ordinal))];
+        [.. tokens.Select(
+            (token, index) => token.Replace(replacement.ToString(), index == 0 && scheme != PrependScheme.Never ? "" : " ", StringComparison.Ordinal))];
 }
 
 /// <summary>Strip: up to so many of one character at the start and end of each token.</summary>

@@ -27,7 +27,8 @@ internal sealed class TokenizationPipeline
     /// <param name="length">Bytes of it in use.</param>
     /// <param name="sink">Where ids go; without lengths.</param>
     /// <param name="limit">May stop once there are so many.</param>
-    public void Encode(byte[] bytes, int length, TokenSink sink, int limit) => new Run(this, sink, null, limit).Text(AlignedText.FromOriginal(bytes, length, needsOrigin));
+    public void Encode(byte[] bytes, int length, TokenSink sink, int limit) =>
+        new Run(this, sink, null, limit).Text(AlignedText.FromOriginal(bytes, length, needsOrigin));
 
     /// <summary>Ids with offsets.</summary>
     public EncodedSequence EncodeDetailed(byte[] bytes, int length, TokenSink sink)

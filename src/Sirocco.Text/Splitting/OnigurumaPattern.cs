@@ -7,8 +7,8 @@ namespace Sirocco.Text.Splitting;
 /// <summary>
 /// Rewrites a regular expression of a tokenizer file, which is in Oniguruma's syntax (Oniguruma, doc/RE), for .NET's engine. Different there: <c>^</c> and
 /// <c>$</c> are ends of lines, quantifiers may be possessive or follow one another, brackets nest and intersect, <c>\w</c> is alphabetic, mark, digit or
-/// connector, <c>\h</c> a hexadecimal digit, the option m lets a dot match line ends, and the option i takes ſ (U+017F) for s. Of other letters that fold together only
-/// .NET's are, and none folds to two.
+/// connector, <c>\h</c> a hexadecimal digit, the option m lets a dot match line ends, and the option i takes ſ (U+017F) for s. Of other letters that fold
+/// together only .NET's are, and none folds to two.
 /// </summary>
 internal sealed class OnigurumaPattern
 {
@@ -250,11 +250,13 @@ internal sealed class OnigurumaPattern
     }
 
     /// <summary>A class under the option i with ſ where it has s, and without where it has not.</summary>
-    private static string WithLongS(string set) => Regex.IsMatch("s", set, RegexOptions.IgnoreCase | RegexOptions.CultureInvariant) ? $"(?:{set}|ſ)" : $"(?:(?!ſ){set})";
+    private static string WithLongS(string set) =>
+        Regex.IsMatch("s", set, RegexOptions.IgnoreCase | RegexOptions.CultureInvariant) ? $"(?:{set}|ſ)" : $"(?:(?!ſ){set})";
 
     /// <summary>Whether what follows stands for several characters and so ends no range.</summary>
     private bool SetAhead(int index) =>
-        index < source.Length && (source[index] is '[' or ']' || (source[index] == '\\' && index + 1 < source.Length && "wWdDsShHpP".Contains(source[index + 1], StringComparison.Ordinal)));
+        index < source.Length && (source[index] is '[' or ']'
+            || (source[index] == '\\' && index + 1 < source.Length && "wWdDsShHpP".Contains(source[index + 1], StringComparison.Ordinal)));
 
     private static string Union(StringBuilder items, List<string> others)
     {
@@ -317,7 +319,8 @@ internal sealed class OnigurumaPattern
     private string CodePoint()
     {
         int end = source.IndexOf('}', at);
-        if (end < 0 || !int.TryParse(source.AsSpan(at + 1, end - at - 1), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out int value) || value > 0xFFFF)
+        if (end < 0 || !int.TryParse(source.AsSpan(at + 1, end - at - 1), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out int value)
+            || value > 0xFFFF)
         {
             throw new ArgumentException(@"\x{...} must hold a code point up to FFFF");
         }

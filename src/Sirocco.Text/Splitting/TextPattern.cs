@@ -18,7 +18,8 @@ internal abstract class TextPattern
 
     /// <summary>A regular expression: a published one as hand-written matcher, any other on .NET's engine.</summary>
     /// <exception cref="ArgumentException">.NET cannot express it.</exception>
-    public static TextPattern Expression(string text) => PublishedPattern.Find(text) is { } known ? new SplitterPattern(new PatternSplitter(known)) : new RegexPattern(text);
+    public static TextPattern Expression(string text) =>
+        PublishedPattern.Find(text) is { } known ? new SplitterPattern(new PatternSplitter(known)) : new RegexPattern(text);
 
     /// <summary>Every single character that satisfies a condition.</summary>
     public static TextPattern Character(Func<int, bool> condition) => new CharacterPattern(condition);
@@ -163,7 +164,8 @@ internal abstract class TextPattern
             for (int at = 0, size; at < text.Length; at += size)
             {
                 int codePoint = Utf8Text.Decode(text, at, out size);
-                subject.Append(codePoint < 0x10000 ? (char)codePoint : PatternPreTokenizer.IsCircled(codePoint) ? 'Ⓐ' : Representative(Rune.GetUnicodeCategory(new Rune(codePoint))));
+                subject.Append(codePoint < 0x10000 ? (char)codePoint : PatternPreTokenizer.IsCircled(codePoint) ? 'Ⓐ'
+                    : Representative(Rune.GetUnicodeCategory(new Rune(codePoint))));
             }
             return subject.ToString();
         }

@@ -36,7 +36,8 @@ internal enum CharacterClass : byte
 
 /// <summary>
 /// Character classes of Unicode 16.0, read once from the pinned table <c>classes.txt</c>: the version that tiktoken and tokenizers use, whatever the
-/// runtime knows. Pre-tokenizers whose tables are of another version have classes of their own. Two stages: a page number for each 256 code points, then one byte for each code point of the distinct pages.
+/// runtime knows. Pre-tokenizers whose tables are of another version have classes of their own. Two stages: a page number for each 256 code points, then one
+/// byte for each code point of the distinct pages.
 /// </summary>
 internal static class CharacterClasses
 {

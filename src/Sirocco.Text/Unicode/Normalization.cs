@@ -15,7 +15,8 @@ internal static class Normalization
     private static readonly Lazy<Tables> Loaded = new(Load);
 
     private sealed record Tables(
-        Dictionary<int, int[]> Canonical, Dictionary<int, int[]> Compatible, Dictionary<(int, int), int> Composites, Dictionary<int, byte> Classes, HashSet<int> Marks);
+        Dictionary<int, int[]> Canonical, Dictionary<int, int[]> Compatible, Dictionary<(int, int), int> Composites,
+        Dictionary<int, byte> Classes, HashSet<int> Marks);
 
     /// <summary><c>General_Category = Mark</c> in Unicode 9.0.</summary>
     public static bool IsCombiningMark(int codePoint) => codePoint >= 0x300 && Loaded.Value.Marks.Contains(codePoint);
