@@ -4,8 +4,8 @@ using Sirocco.Formats;
 namespace Sirocco.Models;
 
 /// <summary>
-/// A LoRA or DoRA adapter of a model: small matrices beside its frozen weights. Attaching it changes what the model computes until it is detached; training gives its
-/// <see cref="Parameters"/>, and nothing else, a place in a <see cref="ParameterArena"/>.
+/// A LoRA or DoRA adapter of a model: small matrices beside its frozen weights. Attaching it changes what the model computes until it is detached; training
+/// gives its <see cref="Parameters"/>, and nothing else, a place in a <see cref="ParameterArena"/>.
 /// <code>
 /// using BiEncoder model = (BiEncoder)EncoderModel.FromPretrained("./ministral-3b");
 /// Adapter adapter = Adapter.Attach(model, new AdapterOptions { Rank = 16 });
@@ -31,8 +31,8 @@ public sealed class Adapter
     }
 
     /// <summary>
-    /// What training changes, by the names inside the library's wrapper: <c>model.layers.0.self_attn.q_proj.lora_A.weight</c>, <c>….lora_B.weight</c>, <c>….lora_magnitude</c>,
-    /// and modules saved whole.
+    /// What training changes, by the names inside the library's wrapper: <c>model.layers.0.self_attn.q_proj.lora_A.weight</c>, <c>….lora_B.weight</c>,
+    /// <c>….lora_magnitude</c>, and modules saved whole.
     /// </summary>
     public IReadOnlyList<Parameter> Parameters { get; }
 
@@ -75,12 +75,15 @@ public sealed class Adapter
         foreach (Projection projection in ModuleMatching.Select(model, options))
         {
             string module = model.ModuleName(projection);
-            if (options.UseDora && projection.Name == ModuleMatching.Embedding) throw new NotSupportedException("an embedding table cannot have a DoRA adapter here; leave it out or use LoRA");
-            var (a, b, magnitude) = AdapterStart.Create(projection, Prefix(model, projection), options.RankOf(module), AdapterInitialization.KaimingUniform, options.UseDora, seed);
+            if (options.UseDora && projection.Name == ModuleMatching.Embedding)
+                throw new NotSupportedException("an embedding table cannot have a DoRA adapter here; leave it out or use LoRA");
+            var (a, b, magnitude) = AdapterStart.Create(
+                projection, Prefix(model, projection), options.RankOf(module), AdapterInitialization.KaimingUniform, options.UseDora, seed);
             updates[projection] = Update(options, module, a, b, magnitude, (ulong)updates.Count);
         }
 
-        Dictionary<Projection, Parameter> whole = ModuleMatching.SavedWhole(model, options).ToDictionary(projection => projection, projection => Copy(projection.Weight, Prefix(model, projection)));
+        Dictionary<Projection, Parameter> whole = ModuleMatching.SavedWhole(model, options)
+            .ToDictionary(projection => projection, projection => Copy(projection.Weight, Prefix(model, projection)));
         return new Adapter(model, AdapterConfig.Of(options, model.TaskType), updates, whole);
     }
 
@@ -113,7 +116,8 @@ public sealed class Adapter
             updates[projection] = Update(config.Options, model.ModuleName(projection), a, b, magnitude, (ulong)updates.Count);
         }
 
-        Dictionary<Projection, Parameter> whole = weights.Whole.ToDictionary(entry => entry.Key, entry => AdapterWeights.Read(entry.Value, Prefix(model, entry.Key) + AdapterNames.Whole));
+        Dictionary<Projection, Parameter> whole = weights.Whole.ToDictionary(
+            entry => entry.Key, entry => AdapterWeights.Read(entry.Value, Prefix(model, entry.Key) + AdapterNames.Whole));
         return new Adapter(model, config, updates, whole) { storedType = weights.StoredType };
     }
 
@@ -123,7 +127,8 @@ public sealed class Adapter
     /// <param name="output">A new folder.</param>
     /// <param name="cancellation">Leaves things as they were.</param>
     /// <exception cref="NotSupportedException">The base is stored in a form that cannot take the update.</exception>
-    public static void Merge(string model, string adapter, string output, CancellationToken cancellation = default) => AdapterMerge.Run(model, adapter, output, cancellation);
+    public static void Merge(string model, string adapter, string output, CancellationToken cancellation = default) =>
+        AdapterMerge.Run(model, adapter, output, cancellation);
 
     /// <summary>The model itself with the adapter of a folder, where one is given; the model is disposed where that cannot be used.</summary>
     internal static T Attached<T>(T model, string? folder)
@@ -167,7 +172,10 @@ public sealed class Adapter
         return unknown;
     }
 
-    /// <summary>Writes the adapter's folder as the library does whose configuration it has: peft, or NeMo AutoModel, whose folders peft loads too. Its files appear when they are complete.</summary>
+    /// <summary>
+    /// Writes the adapter's folder as the library does whose configuration it has: peft, or NeMo AutoModel, whose folders peft loads too. Its files appear when
+    /// they are complete.
+    /// </summary>
     /// <param name="folder">The folder; missing parents are made.</param>
     /// <param name="baseModel">What to call the base model; null keeps the name that was loaded.</param>
     /// <param name="type">How values are stored; null keeps the type of the folder that was loaded, and is f32 for a new adapter.</param>
@@ -175,7 +183,8 @@ public sealed class Adapter
     public void Save(string folder, string? baseModel = null, ElementType? type = null, CancellationToken cancellation = default)
     {
         using AtomicFolder output = AtomicFolder.Create(folder);
-        IEnumerable<OutgoingTensor> tensors = Parameters.Select(parameter => ModelExport.Outgoing(AdapterNames.Key(parameter.Name), parameter, StorageTypeOf(type ?? storedType)));
+        IEnumerable<OutgoingTensor> tensors = Parameters.Select(
+            parameter => ModelExport.Outgoing(AdapterNames.Key(parameter.Name), parameter, StorageTypeOf(type ?? storedType)));
         if (!config.IsAutoModel) tensors = tensors.Concat(UntouchedTables());
         SafetensorsWriter.Write(
             output.PathOf(AdapterWeights.FileName), tensors, config.IsAutoModel ? null : new Dictionary<string, string> { ["format"] = "pt" }, cancellation);
@@ -187,12 +196,14 @@ public sealed class Adapter
     internal bool Changes(Projection projection) => projection.Update is not null || replaced.ContainsKey(projection);
 
     /// <summary>Name of a weight of the adapted model in the base model's files.</summary>
-    internal string StoredName(Parameter weight) => replaced.Where(module => module.Key.Weight == weight).Select(module => module.Value.Name).FirstOrDefault(weight.Name);
+    internal string StoredName(Parameter weight) =>
+        replaced.Where(module => module.Key.Weight == weight).Select(module => module.Value.Name).FirstOrDefault(weight.Name);
 
     /// <summary>peft stores the whole table beside the adapter of an embedding or a head.</summary>
     private IEnumerable<OutgoingTensor> UntouchedTables() => model.Projections
         .Where(projection => projection is { Update: not null, Name: ModuleMatching.Embedding or "lm_head" })
-        .Select(projection => ModelExport.Outgoing(AdapterNames.FilePrefix + Prefix(model, projection) + AdapterNames.UntouchedTable, projection.Weight, StorageTypeOf(projection.Weight.ValueType)));
+        .Select(projection => ModelExport.Outgoing(
+            AdapterNames.FilePrefix + Prefix(model, projection) + AdapterNames.UntouchedTable, projection.Weight, StorageTypeOf(projection.Weight.ValueType)));
 
     private static StorageType StorageTypeOf(ElementType type) => type switch
     {
@@ -203,12 +214,13 @@ public sealed class Adapter
 
     private static string Prefix(PretrainedModel model, Projection projection) => ModuleMatching.Wrapper + model.ModuleName(projection);
 
-    private static LowRankUpdate Update(PeftOptions options, string module, Parameter a, Parameter b, Parameter? magnitude, ulong index) => new(a, b, magnitude, options.ScaleOf(module))
-    {
-        Dropout = (float)options.Dropout,
-        DropoutPosition = DropoutPosition.Pre,
-        DropoutIndex = index,
-    };
+    private static LowRankUpdate Update(PeftOptions options, string module, Parameter a, Parameter b, Parameter? magnitude, ulong index) =>
+        new(a, b, magnitude, options.ScaleOf(module))
+        {
+            Dropout = (float)options.Dropout,
+            DropoutPosition = DropoutPosition.Pre,
+            DropoutIndex = index,
+        };
 
     private static Parameter Copy(Parameter weight, string prefix)
     {

@@ -5,20 +5,25 @@ using Sirocco.Formats;
 
 namespace Sirocco.Models;
 
-/// <summary><c>adapter_config.json</c>, and beside it <c>automodel_peft_config.json</c> where NeMo AutoModel wrote the folder: read, kept as they are, written.</summary>
+/// <summary>
+/// <c>adapter_config.json</c>, and beside it <c>automodel_peft_config.json</c> where NeMo AutoModel wrote the folder: read, kept as they are, written.
+/// </summary>
 internal sealed class AdapterConfig
 {
     public const string FileName = "adapter_config.json", AutoModelFileName = "automodel_peft_config.json";
 
-    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions Indented =
+        new() { WriteIndented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     private const int MostRank = 1 << 20;
 
     // What changes the arithmetic and is not built here must be off.
     private static readonly string[] Unsupported =
-        ["lora_bias", "layer_replication", "target_parameters", "trainable_token_indices", "alora_invocation_tokens", "arrow_config", "use_qalora", "use_bdlora", "velora_config", "monteclora_config", "kasa_config"];
+        ["lora_bias", "layer_replication", "target_parameters", "trainable_token_indices", "alora_invocation_tokens", "arrow_config", "use_qalora",
+            "use_bdlora", "velora_config", "monteclora_config", "kasa_config"];
 
-    // Starts that take their update out of the base weights: peft does so again whenever it loads such an adapter, which is then no update of the base as it is stored.
+    // Starts that take their update out of the base weights: peft does so again whenever it loads such an adapter, which is then no update of the base as it is
+    // stored.
     private static readonly string[] ChangeTheBase = ["pissa", "corda", "olora", "loftq", "lora_ga"];
 
     private readonly JsonObject json;
@@ -41,17 +46,26 @@ internal sealed class AdapterConfig
         string file = Path.Combine(folder, FileName);
         if (!File.Exists(file)) throw new FileNotFoundException($"{folder}: holds no {FileName}; is this an adapter's folder?", file);
         ConfigReader reader = ConfigReader.Load(file);
-        if (reader.Text("peft_type") is { } type && type != "LORA") throw new NotSupportedException($"{file}: peft_type is {type}; LORA (with or without DoRA) is what can be used here");
+        if (reader.Text("peft_type") is { } type && type != "LORA")
+            throw new NotSupportedException($"{file}: peft_type is {type}; LORA (with or without DoRA) is what can be used here");
         foreach (string key in Unsupported)
         {
             if (reader.Has(key) && reader.Element.GetProperty(key).ValueKind != JsonValueKind.False)
                 throw new NotSupportedException($"{file}: {key} is set; this kind of adapter cannot be used here, merge it with peft");
         }
 
-        if (IsText(reader, "init_lora_weights") && reader.Text("init_lora_weights") is { } start && ChangeTheBase.Any(name => start.StartsWith(name, StringComparison.OrdinalIgnoreCase)))
-            throw new NotSupportedException($"{file}: init_lora_weights is {Visible.Short(start)}, by which peft changes the base weights too; save it with path_initial_model_for_weight_conversion, or merge it with peft");
-        if (reader.Bool("ensure_weight_tying", false) && (IsText(reader, "target_modules") || reader.Texts("target_modules").Concat(reader.Texts("modules_to_save")).Any(IsTable)))
-            throw new NotSupportedException($"{file}: ensure_weight_tying is set for an embedding table or head; adapters of tied tables cannot be used here, merge it with peft");
+        if (IsText(reader, "init_lora_weights") && reader.Text("init_lora_weights") is { } start
+            && ChangeTheBase.Any(name => start.StartsWith(name, StringComparison.OrdinalIgnoreCase)))
+        {
+            throw new NotSupportedException($"{file}: init_lora_weights is {Visible.Short(start)}, by which peft changes the base weights too; "
+                + "save it with path_initial_model_for_weight_conversion, or merge it with peft");
+        }
+        if (reader.Bool("ensure_weight_tying", false)
+            && (IsText(reader, "target_modules") || reader.Texts("target_modules").Concat(reader.Texts("modules_to_save")).Any(IsTable)))
+        {
+            throw new NotSupportedException(
+                $"{file}: ensure_weight_tying is set for an embedding table or head; adapters of tied tables cannot be used here, merge it with peft");
+        }
 
         double alpha = reader.Number("lora_alpha", -1e9, 1e9, 8);
         PeftOptions options = new()
@@ -91,7 +105,8 @@ internal sealed class AdapterConfig
             ["inference_mode"] = true,
             ["init_lora_weights"] = true,
             ["layers_pattern"] = Names(options.LayersPattern, false),
-            ["layers_to_transform"] = options.LayersToTransform.Count == 0 ? null : new JsonArray([.. options.LayersToTransform.Select(layer => (JsonNode)layer)]),
+            ["layers_to_transform"] = options.LayersToTransform.Count == 0 ? null
+                : new JsonArray([.. options.LayersToTransform.Select(layer => (JsonNode)layer)]),
             ["lora_alpha"] = Number(options.Alpha),
             ["lora_bias"] = false,
             ["lora_dropout"] = Float(options.Dropout),
@@ -156,7 +171,8 @@ internal sealed class AdapterConfig
 
     /// <summary>Keys of the outer object are sorted; the order of patterns inside decides which counts.</summary>
     private static string Text(JsonObject json) =>
-        new JsonObject(json.OrderBy(entry => entry.Key, StringComparer.Ordinal).Select(entry => KeyValuePair.Create(entry.Key, entry.Value?.DeepClone()))).ToJsonString(Indented);
+        new JsonObject(json.OrderBy(entry => entry.Key, StringComparer.Ordinal).Select(entry => KeyValuePair.Create(entry.Key, entry.Value?.DeepClone())))
+            .ToJsonString(Indented);
 
     private static JsonObject Object(ConfigReader reader) => JsonObject.Create(reader.Element.Clone())!;
 

@@ -24,7 +24,8 @@ internal sealed record AdapterNames(string A, string B)
     ];
 
     // Vision-language checkpoints keep the text network deeper.
-    private static readonly string[] BodyPrefixes = ["model.language_model.model.", "language_model.model.", "model.language_model.", "language_model.", "model.model.", "model.", ""];
+    private static readonly string[] BodyPrefixes = [
+        "model.language_model.model.", "language_model.model.", "model.language_model.", "language_model.", "model.model.", "model.", ""];
 
     public static AdapterNames Of(bool embedding) => embedding ? new(".lora_embedding_A", ".lora_embedding_B") : new(".lora_A.weight", ".lora_B.weight");
 

@@ -20,12 +20,14 @@ public enum AdapterInitialization
     KaimingUniform,
 }
 
-/// <summary>A new adapter as NeMo AutoModel's <c>PeftConfig</c> describes it, with its rules of matching (specification of the retrieval recipes, §8).</summary>
+/// <summary>
+/// A new adapter as NeMo AutoModel's <c>PeftConfig</c> describes it, with its rules of matching (specification of the retrieval recipes, §8).
+/// </summary>
 public sealed record AdapterOptions
 {
     /// <summary>
-    /// Modules to adapt: full names (<c>model.layers.0.self_attn.q_proj</c>), patterns where <c>*</c> is any run of characters, or last components (<c>q_proj</c>). Nothing
-    /// at all means <c>*_proj</c>.
+    /// Modules to adapt: full names (<c>model.layers.0.self_attn.q_proj</c>), patterns where <c>*</c> is any run of characters, or last components
+    /// (<c>q_proj</c>). Nothing at all means <c>*_proj</c>.
     /// </summary>
     public IReadOnlyList<string> TargetModules { get; init; } = [];
 

@@ -3,7 +3,9 @@ using Sirocco.Formats;
 
 namespace Sirocco.Models;
 
-/// <summary><c>adapter_model.safetensors</c>, sorted out by the modules of the base model and checked against them: what is there, complete, and of the right shapes.</summary>
+/// <summary>
+/// <c>adapter_model.safetensors</c>, sorted out by the modules of the base model and checked against them: what is there, complete, and of the right shapes.
+/// </summary>
 internal sealed class AdapterWeights : IDisposable
 {
     public const string FileName = "adapter_model.safetensors";
@@ -57,7 +59,10 @@ internal sealed class AdapterWeights : IDisposable
     public static (Parameter A, Parameter B, Parameter? Magnitude) Read(Factors factors, string prefix)
     {
         AdapterNames names = AdapterNames.Of(factors.A.Name.Contains(".lora_embedding_", StringComparison.Ordinal));
-        return (Read(factors.A, prefix + names.A), Read(factors.B, prefix + names.B), factors.Magnitude is null ? null : Read(factors.Magnitude, prefix + AdapterNames.Magnitude));
+        return (
+            Read(factors.A, prefix + names.A),
+            Read(factors.B, prefix + names.B),
+            factors.Magnitude is null ? null : Read(factors.Magnitude, prefix + AdapterNames.Magnitude));
     }
 
     /// <summary>A stored tensor as a parameter of its own memory.</summary>
@@ -76,12 +81,23 @@ internal sealed class AdapterWeights : IDisposable
         {
             string name = AdapterNames.Canonical(tensor.Name);
             if (name.EndsWith(AdapterNames.UntouchedTable, StringComparison.Ordinal)) continue;
-            if (name.EndsWith(".bias", StringComparison.Ordinal)) throw new NotSupportedException($"{archive.Path}: tensor '{Visible.Short(tensor.Name)}' replaces a bias, which adapters cannot do here; merge it with peft");
+            if (name.EndsWith(".bias", StringComparison.Ordinal))
+            {
+                throw new NotSupportedException(
+                    $"{archive.Path}: tensor '{Visible.Short(tensor.Name)}' replaces a bias, which adapters cannot do here; merge it with peft");
+            }
             var (suffix, parts) = Part(name, a, b, magnitudes, whole) ?? throw Unusable(tensor, "is no part of a LoRA or DoRA adapter");
             Projection? module = AdapterNames.InNetwork(name[..^suffix.Length]).Select(byName.GetValueOrDefault).FirstOrDefault(found => found is not null);
             if (module is null && parts == whole && Array.Exists(Norms, norm => name.EndsWith(norm, StringComparison.Ordinal)))
-                throw new NotSupportedException($"{archive.Path}: tensor '{Visible.Short(tensor.Name)}' replaces a norm, which adapters cannot do here; merge it with peft");
-            if (module is null) throw Unusable(tensor, $"adapts a module that {model.Path} does not have{(options.BaseModel is { Length: > 0 } known ? $"; the adapter was trained on {Visible.Short(known)}" : "")}");
+            {
+                throw new NotSupportedException(
+                    $"{archive.Path}: tensor '{Visible.Short(tensor.Name)}' replaces a norm, which adapters cannot do here; merge it with peft");
+            }
+            if (module is null)
+            {
+                throw Unusable(tensor, $"adapts a module that {model.Path} does not have"
+                    + $"{(options.BaseModel is { Length: > 0 } known ? $"; the adapter was trained on {Visible.Short(known)}" : "")}");
+            }
             if (!parts.TryAdd(module, tensor)) throw Unusable(tensor, $"is a second one for {module.Name}, beside '{parts[module].Name}'");
         }
 
@@ -91,20 +107,29 @@ internal sealed class AdapterWeights : IDisposable
             if (!a.TryGetValue(module, out StoredTensor? first)) throw Incomplete(module, "A");
             if (!b.TryGetValue(module, out StoredTensor? second)) throw Incomplete(module, "B");
             bool dora = magnitudes.TryGetValue(module, out StoredTensor? magnitude);
-            if (dora != options.UseDora) throw dora ? Unusable(magnitude!, "is a magnitude, but use_dora is not set in adapter_config.json") : Incomplete(module, "magnitude (use_dora is set)");
+            if (dora != options.UseDora)
+            {
+                throw dora ? Unusable(magnitude!, "is a magnitude, but use_dora is not set in adapter_config.json")
+                    : Incomplete(module, "magnitude (use_dora is set)");
+            }
             Check(module, options.RankOf(model.ModuleName(module)), first, second, magnitude);
             updates.Add(module, new Factors(first, second, magnitude));
         }
 
-        foreach ((Projection module, StoredTensor tensor) in whole) Expect(tensor, $"the {module.Name} of {model.Path}", module.Weight.Shape[0], module.Weight.Shape[1]);
+        foreach ((Projection module, StoredTensor tensor) in whole)
+            Expect(tensor, $"the {module.Name} of {model.Path}", module.Weight.Shape[0], module.Weight.Shape[1]);
         if (updates.Count + whole.Count == 0) throw new InvalidDataException($"{archive.Path}: holds no adapter: not one tensor is called lora_A or lora_B");
         if (Array.Find(modules, module => targets.Contains(module) && !updates.ContainsKey(module) && !whole.ContainsKey(module)) is { } lacking)
-            throw new InvalidDataException($"{archive.Path}: holds nothing for {model.ModuleName(lacking)}, which target_modules of adapter_config.json name; is {model.Path} the model that it was trained on?");
+        {
+            throw new InvalidDataException($"{archive.Path}: holds nothing for {model.ModuleName(lacking)}, which target_modules of adapter_config.json name; "
+                + $"is {model.Path} the model that it was trained on?");
+        }
         (Updates, Whole) = (updates, whole);
     }
 
     private static (string Suffix, Dictionary<Projection, StoredTensor> Parts)? Part(
-        string name, Dictionary<Projection, StoredTensor> a, Dictionary<Projection, StoredTensor> b, Dictionary<Projection, StoredTensor> magnitudes, Dictionary<Projection, StoredTensor> whole)
+        string name, Dictionary<Projection, StoredTensor> a, Dictionary<Projection, StoredTensor> b, Dictionary<Projection, StoredTensor> magnitudes,
+        Dictionary<Projection, StoredTensor> whole)
     {
         AdapterNames linear = AdapterNames.Of(embedding: false), embedding = AdapterNames.Of(embedding: true);
         (string Suffix, Dictionary<Projection, StoredTensor> Parts)[] kinds =
@@ -116,8 +141,13 @@ internal sealed class AdapterWeights : IDisposable
     private void Check(Projection module, int rank, StoredTensor a, StoredTensor b, StoredTensor? magnitude)
     {
         bool embedding = module.Name == ModuleMatching.Embedding;
-        if (embedding != a.Name.Contains(".lora_embedding_", StringComparison.Ordinal)) throw Unusable(a, $"does not fit {module.Name}, which is {(embedding ? "an embedding table" : "a linear layer")}");
-        if (embedding && magnitude is not null) throw new NotSupportedException($"{archive.Path}: tensor '{Visible.Short(magnitude.Name)}' is DoRA of an embedding table, which cannot be used here; merge it with peft");
+        if (embedding != a.Name.Contains(".lora_embedding_", StringComparison.Ordinal))
+            throw Unusable(a, $"does not fit {module.Name}, which is {(embedding ? "an embedding table" : "a linear layer")}");
+        if (embedding && magnitude is not null)
+        {
+            throw new NotSupportedException(
+                $"{archive.Path}: tensor '{Visible.Short(magnitude.Name)}' is DoRA of an embedding table, which cannot be used here; merge it with peft");
+        }
         (int inputs, int outputs) = embedding ? (module.Weight.Rows, module.Weight.Columns) : (module.Weight.Columns, module.Weight.Rows);
         string expected = $"rank {rank} by adapter_config.json and a weight [{module.Weight.Rows}, {module.Weight.Columns}] in the base model";
         Expect(a, expected, rank, inputs);
@@ -130,7 +160,8 @@ internal sealed class AdapterWeights : IDisposable
         if (!tensor.Shape.SequenceEqual(shape)) throw Unusable(tensor, $"is {tensor.ShapeText}, expected [{string.Join(", ", shape.ToArray())}] for {because}");
     }
 
-    private InvalidDataException Incomplete(Projection module, string part) => new($"{archive.Path}: holds a part of an adapter for {module.Name} but not its {part}; save the adapter again");
+    private InvalidDataException Incomplete(Projection module, string part) =>
+        new($"{archive.Path}: holds a part of an adapter for {module.Name} but not its {part}; save the adapter again");
 
     private InvalidDataException Unusable(StoredTensor tensor, string why) => new($"{archive.Path}: tensor '{Visible.Short(tensor.Name)}' {why}");
 }

@@ -1,8 +1,8 @@
 namespace Sirocco.Models;
 
 /// <summary>
-/// What a recipe's <c>PeftConfig</c> says beside an adapter's mathematics: fields that choose kernels and storage of the original, and how the others were spelled.
-/// <c>automodel_peft_config.json</c> repeats them as they were written.
+/// What a recipe's <c>PeftConfig</c> says beside an adapter's mathematics: fields that choose kernels and storage of the original, and how the others were
+/// spelled. <c>automodel_peft_config.json</c> repeats them as they were written.
 /// </summary>
 public sealed record AutoModelAdapterFields
 {

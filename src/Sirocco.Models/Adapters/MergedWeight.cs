@@ -33,23 +33,24 @@ internal sealed class MergedWeight
     }
 
     /// <summary>The weight on its way into a file, rounded once from f32.</summary>
-    public OutgoingTensor Outgoing(string name, StorageType type, CancellationToken cancellation) => new(name, type, [.. weight.Shape.Select(extent => (long)extent)], stream =>
-    {
-        float[] values = new float[RowsAtOnce * weight.Columns];
-        byte[] bytes = new byte[values.Length * type.BlockBytes];
-        for (int first = 0; first < weight.Rows; first += RowsAtOnce)
+    public OutgoingTensor Outgoing(string name, StorageType type, CancellationToken cancellation) =>
+        new(name, type, [.. weight.Shape.Select(extent => (long)extent)], stream =>
         {
-            cancellation.ThrowIfCancellationRequested();
-            int start = first, count = Math.Min(RowsAtOnce, weight.Rows - first), columns = weight.Columns;
-            Parallel.For(0, count, i =>
+            float[] values = new float[RowsAtOnce * weight.Columns];
+            byte[] bytes = new byte[values.Length * type.BlockBytes];
+            for (int first = 0; first < weight.Rows; first += RowsAtOnce)
             {
-                Span<float> row = values.AsSpan(i * columns, columns);
-                Row(start + i, row);
-                ElementConversion.FromSingle(type, row, bytes.AsSpan(i * columns * type.BlockBytes, columns * type.BlockBytes));
-            });
-            stream.Write(bytes.AsSpan(0, count * columns * type.BlockBytes));
-        }
-    });
+                cancellation.ThrowIfCancellationRequested();
+                int start = first, count = Math.Min(RowsAtOnce, weight.Rows - first), columns = weight.Columns;
+                Parallel.For(0, count, i =>
+                {
+                    Span<float> row = values.AsSpan(i * columns, columns);
+                    Row(start + i, row);
+                    ElementConversion.FromSingle(type, row, bytes.AsSpan(i * columns * type.BlockBytes, columns * type.BlockBytes));
+                });
+                stream.Write(bytes.AsSpan(0, count * columns * type.BlockBytes));
+            }
+        });
 
     private void Row(int index, Span<float> row)
     {

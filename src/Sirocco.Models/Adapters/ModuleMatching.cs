@@ -4,25 +4,31 @@ namespace Sirocco.Models;
 internal static class ModuleMatching
 {
     /// <summary>
-    /// NeMo AutoModel's rules over names with the wrapper's <c>model.</c>: a name equals a target, or matches it as <c>^target$</c> with <c>*</c> for any characters; beyond
-    /// them a target that is a bare last component matches too, which the library's own example recipes mean.
+    /// NeMo AutoModel's rules over names with the wrapper's <c>model.</c>: a name equals a target, or matches it as <c>^target$</c> with <c>*</c> for any
+    /// characters; beyond them a target that is a bare last component matches too, which the library's own example recipes mean.
     /// </summary>
     /// <exception cref="ArgumentException">Nothing matches, or a target is no regular expression.</exception>
     public static List<Projection> Select(PretrainedModel model, AdapterOptions options)
     {
         options.Validate();
-        IReadOnlyList<string> names = options.TargetModules.Count > 0 ? options.TargetModules : options.ExcludeModules.Count > 0 ? options.ExcludeModules : ["*_proj"];
+        IReadOnlyList<string> names = options.TargetModules.Count > 0 ? options.TargetModules
+            : options.ExcludeModules.Count > 0 ? options.ExcludeModules : ["*_proj"];
         bool wanted = options.TargetModules.Count > 0 || options.ExcludeModules.Count == 0;
         ModulePattern[] patterns = [.. names.Select(name => ModulePattern.Of(name.Replace("*", ".*", StringComparison.Ordinal)))];
         List<Projection> selected = [];
         foreach (Projection projection in model.Projections.Where(projection => projection.Name != Embedding))
         {
             string name = Wrapper + model.ModuleName(projection), last = name[(name.LastIndexOf('.') + 1)..];
-            if (options.MatchAllLinear || wanted == (names.Contains(name) || (wanted && names.Contains(last)) || Array.Exists(patterns, pattern => pattern.IsMatch(name)))) selected.Add(projection);
+            if (options.MatchAllLinear
+                || wanted == (names.Contains(name) || (wanted && names.Contains(last)) || Array.Exists(patterns, pattern => pattern.IsMatch(name))))
+            {
+                selected.Add(projection);
+            }
         }
 
         return selected.Count > 0 ? selected : throw new ArgumentException(
-            $"peft: {(wanted ? "target_modules" : "exclude_modules")} [{string.Join(", ", names)}] {(wanted ? "match" : "leave")} no linear layer of {model.Path}; its names are like {Wrapper}{model.ModuleName(model.Projections.ElementAt(1))}");
+            $"peft: {(wanted ? "target_modules" : "exclude_modules")} [{string.Join(", ", names)}] {(wanted ? "match" : "leave")} no linear layer of "
+                + $"{model.Path}; its names are like {Wrapper}{model.ModuleName(model.Projections.ElementAt(1))}");
     }
 
     /// <summary>peft's rules over the names that the model's modules have in transformers.</summary>
@@ -31,14 +37,16 @@ internal static class ModuleMatching
     {
         List<Projection> selected = [.. Matches(model, options)];
         return selected.Count > 0 ? selected : throw new ArgumentException(
-            $"target_modules [{string.Join(", ", options.TargetModules)}] match no module of {model.Path}; its names are like {model.ModuleName(model.Projections.ElementAt(1))}");
+            $"target_modules [{string.Join(", ", options.TargetModules)}] match no module of {model.Path}; "
+                + $"its names are like {model.ModuleName(model.Projections.ElementAt(1))}");
     }
 
     /// <summary>As <see cref="Select(PretrainedModel, PeftOptions)"/>; possibly none.</summary>
     public static IEnumerable<Projection> Matches(PretrainedModel model, PeftOptions options)
     {
         bool all = options is { TargetIsPattern: true, TargetModules: [var targets] } && targets.Equals("all-linear", StringComparison.OrdinalIgnoreCase);
-        Func<string, bool> target = all ? _ => true : Matcher(options.TargetModules, options.TargetIsPattern), excluded = Matcher(options.ExcludeModules, options.ExcludeIsPattern);
+        Func<string, bool> target = all ? _ => true : Matcher(options.TargetModules, options.TargetIsPattern),
+            excluded = Matcher(options.ExcludeModules, options.ExcludeIsPattern);
         ModulePattern[] saved = [.. options.ModulesToSave.Select(name => ModulePattern.Of($@"(|.*\.){name}($|\..*)"))];
         ModulePattern[] layers = [.. options.LayersToTransform.SelectMany(layer => (options.LayersPattern.Count > 0 ? options.LayersPattern : [@"[^.]*"])
             .Select(list => ModulePattern.Of($@"(.*\.)?{list}\.{layer}\..*")))];

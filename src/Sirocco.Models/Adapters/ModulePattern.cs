@@ -3,8 +3,8 @@ using System.Text.RegularExpressions;
 namespace Sirocco.Models;
 
 /// <summary>
-/// A regular expression of whole module names, as Python's <c>re.fullmatch</c> takes it. It comes from a file: where its syntax allows, it runs in time linear in the
-/// name, otherwise (look-around, back-references) for a second at most.
+/// A regular expression of whole module names, as Python's <c>re.fullmatch</c> takes it. It comes from a file: where its syntax allows, it runs in time linear
+/// in the name, otherwise (look-around, back-references) for a second at most.
 /// </summary>
 internal sealed class ModulePattern
 {

@@ -1,11 +1,13 @@
 namespace Sirocco.Models;
 
-/// <summary>A new adapter as peft's <c>LoraConfig</c> describes it, with peft's rules of matching; also what the <c>adapter_config.json</c> of a folder says.</summary>
+/// <summary>
+/// A new adapter as peft's <c>LoraConfig</c> describes it, with peft's rules of matching; also what the <c>adapter_config.json</c> of a folder says.
+/// </summary>
 public sealed record PeftOptions
 {
     /// <summary>
-    /// Modules to adapt: names that match whole or as a suffix after a dot (<c>q_proj</c>). A single entry with <see cref="TargetIsPattern"/> is a regular expression of
-    /// whole names, or <c>all-linear</c>: every linear layer but the output head.
+    /// Modules to adapt: names that match whole or as a suffix after a dot (<c>q_proj</c>). A single entry with <see cref="TargetIsPattern"/> is a regular
+    /// expression of whole names, or <c>all-linear</c>: every linear layer but the output head.
     /// </summary>
     public IReadOnlyList<string> TargetModules { get; init; } = [];
 

@@ -65,7 +65,10 @@ internal static class ProjectionOperations
         return table.Update is { } update ? update.Apply(f, table.Weight, y, f.EmbeddingColumns(update.A, ids, paddingId), null) : y;
     }
 
-    /// <summary>Cross-entropy of the head's logits; for an adapted head in pieces whose logits are computed again for the backward pass, so that no matrix of all logits exists.</summary>
+    /// <summary>
+    /// Cross-entropy of the head's logits; for an adapted head in pieces whose logits are computed again for the backward pass, so that no matrix of all logits
+    /// exists.
+    /// </summary>
     public static Tensor HeadCrossEntropy(this Scope f, Tensor hidden, Projection head, ReadOnlySpan<int> labels, float normalizer)
     {
         if (head.Update is null && head.Bias is null) return f.HeadCrossEntropy(hidden, head.Weight, labels, normalizer);
@@ -76,7 +79,8 @@ internal static class ProjectionOperations
         Tensor? loss = null;
         foreach (int[] piece in rows.Chunk(Math.Max(1, Logits / head.Weight.Rows)).DefaultIfEmpty([]))
         {
-            Tensor Piece(Scope g, Tensor x) => g.Scale(g.CrossEntropy(g.Linear(g.GatherRows(x, piece), head), Array.ConvertAll(piece, row => all[row])), piece.Length / normalizer);
+            Tensor Piece(Scope g, Tensor x) => g.Scale(
+                g.CrossEntropy(g.Linear(g.GatherRows(x, piece), head), Array.ConvertAll(piece, row => all[row])), piece.Length / normalizer);
             Tensor part = inner.Recomputed(hidden, Piece);                              // [1, 1]
             loss = loss is null ? part : inner.Add(loss, part);
         }
@@ -102,7 +106,8 @@ internal static class ProjectionOperations
             if (f.Precision == Precision.Int8 || projection.Update?.DropsInput(f) == true)
             {
                 Tensor[] apart = new Tensor[group.Length];
-                for (int i = 0; i < apart.Length; i++) apart[i] = group[i].Update is null ? f.Linear(x, group[i].Weight) : f.Adapted(x, group[i], residual: null);
+                for (int i = 0; i < apart.Length; i++)
+                    apart[i] = group[i].Update is null ? f.Linear(x, group[i].Weight) : f.Adapted(x, group[i], residual: null);
                 return apart;
             }
         }

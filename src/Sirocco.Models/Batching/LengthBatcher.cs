@@ -107,7 +107,8 @@ public sealed class LengthBatcher<TText, TResult>
         int[][] ids = new int[texts.Count][];
         try
         {
-            Parallel.For(0, ids.Length, new ParallelOptions { CancellationToken = cancellation, MaxDegreeOfParallelism = Threads }, i => ids[i] = Tokenize(texts[i]));
+            Parallel.For(
+                0, ids.Length, new ParallelOptions { CancellationToken = cancellation, MaxDegreeOfParallelism = Threads }, i => ids[i] = Tokenize(texts[i]));
         }
         catch (AggregateException e)
         {

@@ -15,7 +15,9 @@ public sealed class EncoderBenchmark : IDisposable
     private readonly int[] ids;
     private readonly Segments segments;
 
-    /// <summary>Makes the weights: bf16 where <paramref name="precision"/> is not f32, as published; of linear layers in int8 only the int8 form stays.</summary>
+    /// <summary>
+    /// Makes the weights: bf16 where <paramref name="precision"/> is not f32, as published; of linear layers in int8 only the int8 form stays.
+    /// </summary>
     /// <param name="config">The shape, such as <see cref="ModelShapes.Find"/> gives.</param>
     /// <param name="tokens">Tokens of one sequence.</param>
     /// <param name="sequences">Sequences that are encoded together.</param>
@@ -28,7 +30,8 @@ public sealed class EncoderBenchmark : IDisposable
         if (tokens > config.MaxPositions) throw new ArgumentException($"{tokens} tokens are more than the context of {config.MaxPositions}", nameof(tokens));
         this.precision = precision;
         context = new ComputeContext(options);
-        Decoder decoder = new(config, new UniformParameters(precision == Precision.F32 ? ElementType.F32 : ElementType.BF16, precision == Precision.Int8 ? context : null));
+        Decoder decoder = new(
+            config, new UniformParameters(precision == Precision.F32 ? ElementType.F32 : ElementType.BF16, precision == Precision.Int8 ? context : null));
         encoder = new BiEncoder(decoder, new EncoderSettings { Poolings = [Pooling.Average], Normalize = true });
         segments = Segments.FromLengths(Enumerable.Repeat(tokens, sequences).ToArray());
         Random random = new(1);

@@ -48,7 +48,8 @@ internal sealed unsafe class UniformParameters(ElementType type, ComputeContext?
                 values[i] = (state & bits.Random) | bits.Exponent;
             }
         });
-        if (int8 is null || !name.EndsWith("_proj.weight", StringComparison.Ordinal)) return Parameter.FromMemory(name, shape, type, block.Pointer, block, axis);
+        if (int8 is null || !name.EndsWith("_proj.weight", StringComparison.Ordinal))
+            return Parameter.FromMemory(name, shape, type, block.Pointer, block, axis);
         return Parameter.FromQuantized(int8.Backend, name, shape, type, block, axis);
     }
 }

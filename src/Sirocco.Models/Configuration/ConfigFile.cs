@@ -13,7 +13,11 @@ internal static class ConfigFile
     private const int MostLayers = 1 << 12;
     private const int MostPositions = 1 << 30;
 
-    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions Indented = new()
+    {
+        WriteIndented = true,
+        Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    };
 
     // model_type of the text network → family, defaults of its configuration class where config.json is silent, whether the type means bidirectional attention.
     private static readonly Dictionary<string, (ModelFamily Family, Defaults Defaults, bool Bidirectional)> Types = new(StringComparer.Ordinal)
@@ -30,21 +34,29 @@ internal static class ConfigFile
     public static ModelConfig Read(ConfigReader file)
     {
         string outer = file.Text("model_type") ?? throw file.Missing("model_type", "one of " + string.Join(", ", Types.Keys) + ", mistral3");
-        ConfigReader text = outer is "mistral3" or "mistral3_bidirec" ? file.Object("text_config") ?? throw file.Missing("text_config", "the text network's settings") : file;
+        ConfigReader text = outer is "mistral3" or "mistral3_bidirec" ? file.Object("text_config")
+            ?? throw file.Missing("text_config", "the text network's settings") : file;
         string type = ReferenceEquals(text, file) ? outer : text.Text("model_type") ?? "mistral";
         if (!Types.TryGetValue(type, out var known))
-            throw new NotSupportedException($"{file.File}: model_type '{Visible.Short(type)}' is not supported; supported are {string.Join(", ", Types.Keys)} and mistral3");
-        if (text.Text("hidden_act") is { } activation and not "silu") throw new NotSupportedException($"{file.File}: hidden_act '{Visible.Short(activation)}' is not supported; these networks use silu");
+        {
+            throw new NotSupportedException(
+                $"{file.File}: model_type '{Visible.Short(type)}' is not supported; supported are {string.Join(", ", Types.Keys)} and mistral3");
+        }
+        if (text.Text("hidden_act") is { } activation and not "silu")
+            throw new NotSupportedException($"{file.File}: hidden_act '{Visible.Short(activation)}' is not supported; these networks use silu");
         if (text.Has("num_local_experts") || text.Has("moe")) throw new NotSupportedException($"{file.File}: mixtures of experts are not supported");
 
         Defaults defaults = known.Defaults;
         int hidden = text.Int("hidden_size", 1, MostFeatures);
         int heads = text.Int("num_attention_heads", 1, MostFeatures);
-        int silent = text.Mentions("num_key_value_heads") ? heads : defaults.KeyValueHeads ?? heads; // null means one for each head; no key means the class's default
+        // null means one for each head; no key means the class's default
+        int silent = text.Mentions("num_key_value_heads") ? heads : defaults.KeyValueHeads ?? heads;
         int keyValueHeads = text.Int("num_key_value_heads", 1, heads, Math.Min(silent, heads));
         if (heads % keyValueHeads != 0) throw text.Wrong("num_key_value_heads", $"a divisor of num_attention_heads, {heads}");
-        int? defaultHeadSize = text.Mentions("head_dim") ? null : defaults.HeadSize; // null means a head's share of the hidden size; no key means the class's default
-        if (!text.Has("head_dim") && defaultHeadSize is null && hidden % heads != 0) throw text.Wrong("hidden_size", $"a multiple of num_attention_heads, {heads}, where head_dim is not given");
+        // null means a head's share of the hidden size; no key means the class's default
+        int? defaultHeadSize = text.Mentions("head_dim") ? null : defaults.HeadSize;
+        if (!text.Has("head_dim") && defaultHeadSize is null && hidden % heads != 0)
+            throw text.Wrong("hidden_size", $"a multiple of num_attention_heads, {heads}, where head_dim is not given");
         int headSize = text.Int("head_dim", 2, 1 << 16, defaultHeadSize ?? hidden / heads);
         if (headSize % 2 != 0 || headSize < 2) throw text.Wrong("head_dim", "an even number");
         if ((long)heads * headSize > MostFeatures) throw text.Wrong("num_attention_heads", $"at most {MostFeatures / headSize} heads of {headSize}");
@@ -72,7 +84,8 @@ internal static class ConfigFile
             Temperature = Temperature(text.Has("temperature") ? text : file),
             Labels = Labels(file),
             Architectures = file.Texts("architectures"),
-            PaddingId = text.Has("pad_token_id") ? text.Ids("pad_token_id") is [var id] && id >= 0 ? id : null : known.Family == ModelFamily.Ministral3 && !text.Mentions("pad_token_id") ? 11 : null,
+            PaddingId = text.Has("pad_token_id") ? text.Ids("pad_token_id") is [var id] && id >= 0 ? id : null
+                : known.Family == ModelFamily.Ministral3 && !text.Mentions("pad_token_id") ? 11 : null,
             StartId = text.Ids("bos_token_id").Cast<int?>().FirstOrDefault(),
             EndIds = text.Ids("eos_token_id"),
             StoredType = text.Text("dtype") ?? text.Text("torch_dtype") ?? file.Text("dtype") ?? file.Text("torch_dtype"),
@@ -87,7 +100,8 @@ internal static class ConfigFile
     /// </summary>
     public static string Text(JsonObject json)
     {
-        JsonObject sorted = new(json.OrderBy(entry => entry.Key, StringComparer.Ordinal).Select(entry => KeyValuePair.Create(entry.Key, entry.Value?.DeepClone())));
+        JsonObject sorted = new(
+            json.OrderBy(entry => entry.Key, StringComparer.Ordinal).Select(entry => KeyValuePair.Create(entry.Key, entry.Value?.DeepClone())));
         return sorted.ToJsonString(Indented) + "\n";
     }
 
@@ -123,24 +137,29 @@ internal static class ConfigFile
         if (config.Temperature != 1 || json.ContainsKey("temperature")) json["temperature"] = Number(config.Temperature);
         if (config.Labels.Count > 0)
         {
-            json["id2label"] = new JsonObject(config.Labels.Select((label, i) => KeyValuePair.Create(i.ToString(CultureInfo.InvariantCulture), (JsonNode?)label)));
-            json["label2id"] = new JsonObject(config.Labels.Distinct().Select(label => KeyValuePair.Create(label, (JsonNode?)config.Labels.ToList().IndexOf(label))));
+            json["id2label"] = new JsonObject(
+                config.Labels.Select((label, i) => KeyValuePair.Create(i.ToString(CultureInfo.InvariantCulture), (JsonNode?)label)));
+            json["label2id"] = new JsonObject(
+                config.Labels.Distinct().Select(label => KeyValuePair.Create(label, (JsonNode?)config.Labels.ToList().IndexOf(label))));
         }
 
         json["pad_token_id"] = config.PaddingId;
         json["bos_token_id"] = config.StartId;
-        json["eos_token_id"] = config.EndIds.Count switch { 0 => null, 1 => config.EndIds[0], _ => new JsonArray([.. config.EndIds.Select(id => (JsonNode)id)]) };
+        json["eos_token_id"] =
+            config.EndIds.Count switch { 0 => null, 1 => config.EndIds[0], _ => new JsonArray([.. config.EndIds.Select(id => (JsonNode)id)]) };
         if (config.StoredType is { } type) json["dtype"] = type;
         return json;
     }
 
     /// <summary>A float as the shortest decimal that reads back equal (1e-05, not 9.999999747378752E-06).</summary>
-    internal static JsonNode Number(float value) => JsonValue.Create(double.Parse(value.ToString("R", CultureInfo.InvariantCulture), CultureInfo.InvariantCulture));
+    internal static JsonNode Number(float value) =>
+        JsonValue.Create(double.Parse(value.ToString("R", CultureInfo.InvariantCulture), CultureInfo.InvariantCulture));
 
     private static RopeParameters Rope(ConfigReader text, ModelFamily family, int positions, int headSize)
     {
         RopeParameters rope = RopeFile.Read(text, family, positions);
-        return rope.Divisors is null || rope.Divisors.Count == headSize / 2 ? rope : throw text.Wrong("head_dim", $"twice the {rope.Divisors.Count} frequency divisors");
+        return rope.Divisors is null || rope.Divisors.Count == headSize / 2 ? rope
+            : throw text.Wrong("head_dim", $"twice the {rope.Divisors.Count} frequency divisors");
     }
 
     private static int? Window(ConfigReader text, Defaults defaults)
@@ -159,7 +178,8 @@ internal static class ConfigFile
     private static float Temperature(ConfigReader file)
     {
         double temperature = file.Number("temperature", 0, 1e6, 1);
-        return (float)temperature > 0 && float.IsFinite(1 / (float)temperature) ? (float)temperature : throw file.Wrong("temperature", "a number above 0 within the range of float32");
+        return (float)temperature > 0 && float.IsFinite(1 / (float)temperature) ? (float)temperature
+            : throw file.Wrong("temperature", "a number above 0 within the range of float32");
     }
 
     private static string[] Labels(ConfigReader file)

@@ -31,7 +31,8 @@ internal sealed class ConfigReader
     public static ConfigReader Load(string file)
     {
         JsonElement root = LoadElement(file);
-        return root.ValueKind == JsonValueKind.Object ? new ConfigReader(file, root, "") : throw new InvalidDataException($"{file}: is a JSON {Kind(root)}, not an object");
+        return root.ValueKind == JsonValueKind.Object ? new ConfigReader(file, root, "")
+            : throw new InvalidDataException($"{file}: is a JSON {Kind(root)}, not an object");
     }
 
     /// <summary>Reads a file that must hold one JSON document.</summary>
@@ -40,7 +41,8 @@ internal sealed class ConfigReader
         FileInfo found = new(file);
         if (Directory.Exists(file)) throw new InvalidDataException($"{file}: is a folder, not a file");
         if (!found.Exists) throw new FileNotFoundException($"{file}: no such file", file);
-        if (found.Length == 0) throw new InvalidDataException($"{file}: is empty or no regular file, expected a JSON document"); // opening a pipe would wait for its writer
+        // opening a pipe would wait for its writer
+        if (found.Length == 0) throw new InvalidDataException($"{file}: is empty or no regular file, expected a JSON document");
         if (found.Length > LongestFile) throw new InvalidDataException($"{file}: {found.Length} bytes are too many for a configuration");
         byte[] bytes = System.IO.File.ReadAllBytes(file);
         return Parse(file, bytes);
@@ -50,7 +52,8 @@ internal sealed class ConfigReader
     public static ConfigReader FromBytes(string file, ReadOnlyMemory<byte> bytes)
     {
         JsonElement root = Parse(file, bytes);
-        return root.ValueKind == JsonValueKind.Object ? new ConfigReader(file, root, "") : throw new InvalidDataException($"{file}: is a JSON {Kind(root)}, not an object");
+        return root.ValueKind == JsonValueKind.Object ? new ConfigReader(file, root, "")
+            : throw new InvalidDataException($"{file}: is a JSON {Kind(root)}, not an object");
     }
 
     /// <summary>An object that stands for what a file of another form says: its keys are those of config.json, its messages name the file.</summary>
@@ -58,7 +61,8 @@ internal sealed class ConfigReader
 
     /// <summary>An object inside an array of the file, named in messages by <paramref name="prefix"/>.</summary>
     public static ConfigReader FromElement(string file, JsonElement element, string prefix) =>
-        element.ValueKind == JsonValueKind.Object ? new ConfigReader(file, element, prefix) : throw new InvalidDataException($"{file}: {prefix} is a JSON {Kind(element)}, not an object");
+        element.ValueKind == JsonValueKind.Object ? new ConfigReader(file, element, prefix)
+            : throw new InvalidDataException($"{file}: {prefix} is a JSON {Kind(element)}, not an object");
 
     /// <summary>Whether the key is there and not null.</summary>
     public bool Has(string key) => element.TryGetProperty(key, out JsonElement value) && value.ValueKind != JsonValueKind.Null;
@@ -74,7 +78,8 @@ internal sealed class ConfigReader
     {
         if (!Has(key)) return fallback;
         JsonElement value = element.GetProperty(key);
-        if (value.ValueKind != JsonValueKind.Number || !value.TryGetDouble(out double number) || number != Math.Floor(number)) throw Wrong(key, "a whole number");
+        if (value.ValueKind != JsonValueKind.Number || !value.TryGetDouble(out double number) || number != Math.Floor(number))
+            throw Wrong(key, "a whole number");
         if (number < least || number > most) throw Wrong(key, string.Create(CultureInfo.InvariantCulture, $"a whole number from {least} to {most}"));
         return (int)number;
     }
@@ -118,7 +123,8 @@ internal sealed class ConfigReader
         if (!Has(key)) return [];
         JsonElement value = element.GetProperty(key);
         if (value.ValueKind == JsonValueKind.String) return [value.GetString()!];
-        if (value.ValueKind != JsonValueKind.Array || value.EnumerateArray().Any(item => item.ValueKind != JsonValueKind.String)) throw Wrong(key, "a list of strings");
+        if (value.ValueKind != JsonValueKind.Array || value.EnumerateArray().Any(item => item.ValueKind != JsonValueKind.String))
+            throw Wrong(key, "a list of strings");
         return [.. value.EnumerateArray().Select(item => item.GetString()!)];
     }
 
@@ -188,7 +194,8 @@ internal sealed class ConfigReader
         catch (JsonException e)
         {
             // A key that comes twice has no position, but the runtime's message names it.
-            string what = e.LineNumber is { } line ? $"is not valid JSON at line {line + 1}, byte {e.BytePositionInLine + 1}" : $"is not usable JSON: {e.Message}";
+            string what = e.LineNumber is { } line ? $"is not valid JSON at line {line + 1}, byte {e.BytePositionInLine + 1}"
+                : $"is not usable JSON: {e.Message}";
             throw new InvalidDataException($"{file}: {what}", e);
         }
     }
@@ -203,7 +210,10 @@ internal sealed class ConfigReader
         _ => "truth value",
     };
 
-    /// <summary>JSON may escape unpaired surrogates, which no string can be made of: better refused here than wherever one is first looked at. The parser bounds the depth.</summary>
+    /// <summary>
+    /// JSON may escape unpaired surrogates, which no string can be made of: better refused here than wherever one is first looked at. The parser bounds the
+    /// depth.
+    /// </summary>
     private static void CheckStrings(JsonElement element)
     {
         switch (element.ValueKind)

@@ -67,7 +67,10 @@ public sealed record ModelConfig
     /// <summary>What the file says of the head; a checkpoint with <c>lm_head.weight</c> is untied whatever this says.</summary>
     public bool TieWordEmbeddings { get; init; }
 
-    /// <summary>Whether the file says that attention is causal (<c>is_causal</c>, <c>use_bidirectional_attention</c>, a <c>*_bidirec</c> type); null where it says nothing.</summary>
+    /// <summary>
+    /// Whether the file says that attention is causal (<c>is_causal</c>, <c>use_bidirectional_attention</c>, a <c>*_bidirec</c> type); null where it says
+    /// nothing.
+    /// </summary>
     public bool? IsCausal { get; init; }
 
     /// <summary>The pooling that the file names (<c>avg</c>, <c>cls</c>, <c>last</c>, <c>weighted_avg</c>, …), or null.</summary>
@@ -105,10 +108,12 @@ public sealed record ModelConfig
     /// <exception cref="FileNotFoundException">There is none.</exception>
     /// <exception cref="InvalidDataException">A key is missing, mistyped or absurd; the message names it.</exception>
     /// <exception cref="NotSupportedException">The file describes a network that is not built here; the message names it.</exception>
-    public static ModelConfig Load(string folder) => ConfigFile.Read(ConfigReader.Load(Directory.Exists(folder) ? Path.Combine(folder, "config.json") : folder));
+    public static ModelConfig Load(string folder) =>
+        ConfigFile.Read(ConfigReader.Load(Directory.Exists(folder) ? Path.Combine(folder, "config.json") : folder));
 
     /// <summary>
-    /// The keys a query may see. transformers counts a window w in two ways (masking_utils.py): causal queries i see i − j &lt; w, bidirectional ones |i − j| ≤ w.
+    /// The keys a query may see. transformers counts a window w in two ways (masking_utils.py): causal queries i see i − j &lt; w, bidirectional ones |i − j| ≤
+    /// w.
     /// </summary>
     public AttentionMask Mask(bool causal) => new(causal, causal || SlidingWindow is int.MaxValue ? SlidingWindow : SlidingWindow + 1);
 
@@ -117,7 +122,8 @@ public sealed record ModelConfig
     {
         get
         {
-            long layer = (2L * HiddenSize * Heads * HeadSize) + (2L * HiddenSize * KeyValueHeads * HeadSize) + (3L * HiddenSize * IntermediateSize) + (2L * HiddenSize);
+            long layer = (2L * HiddenSize * Heads * HeadSize) + (2L * HiddenSize * KeyValueHeads * HeadSize)
+                + (3L * HiddenSize * IntermediateSize) + (2L * HiddenSize);
             return ((long)VocabularySize * HiddenSize) + (Layers * layer) + HiddenSize;
         }
     }

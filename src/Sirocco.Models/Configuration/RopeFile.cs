@@ -59,7 +59,8 @@ internal static class RopeFile
                     LowFrequencyFactor = rope.Number("low_freq_factor", 1e-6, 1e6, 0),
                     HighFrequencyFactor = rope.Number("high_freq_factor", 1e-6, 1e6, 0),
                 };
-                return parameters.HighFrequencyFactor > parameters.LowFrequencyFactor ? parameters : throw rope.Wrong("high_freq_factor", "a number above low_freq_factor");
+                return parameters.HighFrequencyFactor > parameters.LowFrequencyFactor ? parameters
+                    : throw rope.Wrong("high_freq_factor", "a number above low_freq_factor");
             case "yarn":
                 if (parameters.Theta <= 1) throw rope.Wrong("rope_theta", "a number above 1, because rope_type is yarn");
                 return parameters with
@@ -109,13 +110,16 @@ internal static class RopeFile
         }
 
         if (rope.QueryScaleBeta != 0) json["llama_4_scaling_beta"] = rope.QueryScaleBeta;
-        return new JsonObject(json.OrderBy(entry => entry.Key, StringComparer.Ordinal).Select(entry => KeyValuePair.Create(entry.Key, entry.Value?.DeepClone())));
+        return new JsonObject(
+            json.OrderBy(entry => entry.Key, StringComparer.Ordinal).Select(entry => KeyValuePair.Create(entry.Key, entry.Value?.DeepClone())));
     }
 
     private static float[] Divisors(ConfigReader rope)
     {
-        if (!rope.Element.TryGetProperty("frequency_divisors", out JsonElement list) || list.ValueKind != JsonValueKind.Array) throw rope.Missing("frequency_divisors", "a list of numbers");
-        return [.. list.EnumerateArray().Select(item => item.ValueKind == JsonValueKind.Number && item.TryGetSingle(out float divisor) && divisor > 0 && float.IsFinite(divisor)
+        if (!rope.Element.TryGetProperty("frequency_divisors", out JsonElement list) || list.ValueKind != JsonValueKind.Array)
+            throw rope.Missing("frequency_divisors", "a list of numbers");
+        return [.. list.EnumerateArray()
+            .Select(item => item.ValueKind == JsonValueKind.Number && item.TryGetSingle(out float divisor) && divisor > 0 && float.IsFinite(divisor)
             ? divisor
             : throw rope.Wrong("frequency_divisors", "numbers above 0"))];
     }

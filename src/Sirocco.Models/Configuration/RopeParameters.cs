@@ -57,7 +57,9 @@ public sealed record RopeParameters
     /// <summary>β of Ministral's position-dependent query scale; 0 means none.</summary>
     public double QueryScaleBeta { get; init; }
 
-    /// <summary>[headSize / 2] divisors of the frequencies that a GGUF carries as <c>rope_freqs.weight</c>; they take the place of <see cref="Scaling"/>.</summary>
+    /// <summary>
+    /// [headSize / 2] divisors of the frequencies that a GGUF carries as <c>rope_freqs.weight</c>; they take the place of <see cref="Scaling"/>.
+    /// </summary>
     public IReadOnlyList<float>? Divisors { get; init; }
 
     /// <summary>The embedding that operations take.</summary>
@@ -75,8 +77,8 @@ public sealed record RopeParameters
     }
 
     /// <summary>
-    /// The same frequencies by a formula that a config.json can name: divisors are taken for those that llama.cpp's converter makes of Llama 3.1's scaling with low 1 and high 4, whose largest
-    /// is the factor and whose blended ones tell the original positions. Null where the formula does not give these divisors.
+    /// The same frequencies by a formula that a config.json can name: divisors are taken for those that llama.cpp's converter makes of Llama 3.1's scaling with
+    /// low 1 and high 4, whose largest is the factor and whose blended ones tell the original positions. Null where the formula does not give these divisors.
     /// </summary>
     /// <param name="headSize">d: features of one head.</param>
     public RopeParameters? WithoutDivisors(int headSize)
@@ -87,7 +89,14 @@ public sealed record RopeParameters
         const double Rounding = 1e-6; // the converter computes in f32
         RopeParameters plain = this with { Divisors = null, Scaling = RopeScaling.None };
         float[] frequencies = plain.Frequencies(headSize);
-        RopeParameters scaled = plain with { Scaling = RopeScaling.Llama3, Factor = divisors.Max(), LowFrequencyFactor = 1, HighFrequencyFactor = 4, OriginalMaxPositions = Published };
+        RopeParameters scaled = plain with
+        {
+            Scaling = RopeScaling.Llama3,
+            Factor = divisors.Max(),
+            LowFrequencyFactor = 1,
+            HighFrequencyFactor = 4,
+            OriginalMaxPositions = Published,
+        };
         int blended = Array.FindIndex([.. divisors], divisor => divisor > 1 && divisor < scaled.Factor);
         if (blended >= 0)
         {
@@ -170,7 +179,9 @@ public sealed record RopeParameters
         return frequencies;
     }
 
-    /// <summary>m, which multiplies cosine and sine: given, or g(mscale)/g(mscale_all_dim) where both are, else g(1); g(k) = 0.1 · k · ln(factor) + 1.</summary>
+    /// <summary>
+    /// m, which multiplies cosine and sine: given, or g(mscale)/g(mscale_all_dim) where both are, else g(1); g(k) = 0.1 · k · ln(factor) + 1.
+    /// </summary>
     private double YarnAttentionFactor()
     {
         if (AttentionFactor is { } given) return given;

@@ -30,14 +30,15 @@ internal static partial class AutoModelExport
         Default(config, "id2label", new JsonObject { ["0"] = "LABEL_0", ["1"] = "LABEL_1" });
         Default(config, "label2id", new JsonObject { ["LABEL_0"] = 0, ["LABEL_1"] = 1 });
         if (model.Family == ModelFamily.Llama) Default(config, "pretraining_tp", 1);
-        if (model.Family == ModelFamily.Ministral3 && config["rope_parameters"] is JsonObject rope) Default(rope, "max_position_embeddings", model.MaxPositions);
+        if (model.Family == ModelFamily.Ministral3 && config["rope_parameters"] is JsonObject rope)
+            Default(rope, "max_position_embeddings", model.MaxPositions);
         if (registered) Default(config, "temperature", 1.0);
         else config.Remove("temperature");
     }
 
     /// <summary>
-    /// Spreads weights over files as the source's index does: a weight that the source has stays in the file of its number, all others go into the last of these. Without a source on
-    /// this machine files are filled one after the other.
+    /// Spreads weights over files as the source's index does: a weight that the source has stays in the file of its number, all others go into the last of
+    /// these. Without a source on this machine files are filled one after the other.
     /// </summary>
     public static IReadOnlyList<IReadOnlyList<OutgoingTensor>> Files(IReadOnlyList<OutgoingTensor> tensors, string? folder)
     {
@@ -47,12 +48,14 @@ internal static partial class AutoModelExport
         {
             foreach (StoredTensor tensor in archive.Tensors)
             {
-                if (Numbered().Match(Path.GetFileName(tensor.FilePath)) is { Success: true } match) numbers[tensor.Name] = int.Parse(match.Groups[1].ValueSpan, CultureInfo.InvariantCulture);
+                if (Numbered().Match(Path.GetFileName(tensor.FilePath)) is { Success: true } match)
+                    numbers[tensor.Name] = int.Parse(match.Groups[1].ValueSpan, CultureInfo.InvariantCulture);
             }
         }
 
         int last = tensors.Max(tensor => numbers.GetValueOrDefault(tensor.Name, 1));
-        return [.. Enumerable.Range(1, last).Select(number => (OutgoingTensor[])[.. tensors.Where(tensor => numbers.GetValueOrDefault(tensor.Name, last) == number)])];
+        return [.. Enumerable.Range(1, last)
+            .Select(number => (OutgoingTensor[])[.. tensors.Where(tensor => numbers.GetValueOrDefault(tensor.Name, last) == number)])];
     }
 
     /// <summary>tokenizer_config.json with the recipe's side of padding and the token that pads.</summary>
@@ -69,7 +72,9 @@ internal static partial class AutoModelExport
     }
 
     /// <summary>sentence-transformers' files of a cross-encoder whose pairs are one text by a template.</summary>
-    /// <returns>False where its template language cannot say how the tokenizer frames a text, or where the pair would not end in a field that may be cut.</returns>
+    /// <returns>
+    /// False where its template language cannot say how the tokenizer frames a text, or where the pair would not end in a field that may be cut.
+    /// </returns>
     public static bool WriteReranker(AtomicFolder output, string template, string tokenizerSource)
     {
         if (!(template.EndsWith("{query}", StringComparison.Ordinal) || template.EndsWith("{passage}", StringComparison.Ordinal))) return false;
@@ -81,7 +86,8 @@ internal static partial class AutoModelExport
             return method;
         }
 
-        ModelExport.WriteJson(output.PathOf("modules.json"), new JsonArray(new JsonObject { ["idx"] = 0, ["name"] = "0", ["path"] = "", ["type"] = "sentence_transformers.base.modules.transformer.Transformer" }));
+        ModelExport.WriteJson(output.PathOf("modules.json"), new JsonArray(
+            new JsonObject { ["idx"] = 0, ["name"] = "0", ["path"] = "", ["type"] = "sentence_transformers.base.modules.transformer.Transformer" }));
         ModelExport.WriteJson(output.PathOf("config_sentence_transformers.json"), new JsonObject
         {
             ["model_type"] = "CrossEncoder",
@@ -100,7 +106,8 @@ internal static partial class AutoModelExport
         AtomicFile.WriteAllText(output.PathOf("additional_chat_templates/reranking.jinja"),
             "{%- if messages | length != 2 or messages[0]['role'] != 'query' or messages[1]['role'] != 'document' -%}"
             + "{{- raise_exception('Reranking requires a query followed by a document') -}}{%- endif -%}"
-            + $"{{{{- {Quoted(frame.Before)} + {Quoted(template)}.format(query=messages[0]['content'], passage=messages[1]['content']) + {Quoted(frame.After)} -}}}}");
+            + $"{{{{- {Quoted(frame.Before)} + {Quoted(template)}.format(query=messages[0]['content'], passage=messages[1]['content']) "
+            + $"+ {Quoted(frame.After)} -}}}}");
         return true;
     }
 

@@ -82,7 +82,8 @@ public sealed class BiEncoder : EncoderModel
     {
         options ??= new BackboneOptions();
         ModelFolder folder = ModelFolder.Open(path);
-        BiEncoder model = Load(folder, new ModelOptions { Precision = options.Precision, IsCausal = options.IsCausal ?? folder.Config.IsCausal ?? false }, options.Pooling);
+        BiEncoder model = Load(
+            folder, new ModelOptions { Precision = options.Precision, IsCausal = options.IsCausal ?? folder.Config.IsCausal ?? false }, options.Pooling);
         model.Adjust(options.Pooling, options.Normalize);
         return model;
     }
@@ -91,11 +92,12 @@ public sealed class BiEncoder : EncoderModel
     /// <param name="folder">The folder; missing parents are made.</param>
     /// <param name="options">Tokenizer, element type, prompts, length.</param>
     /// <param name="cancellation">Leaves things as they were.</param>
-    public void Save(string folder, ExportOptions? options = null, CancellationToken cancellation = default) => ModelExport.Write(this, folder, options ?? new ExportOptions(), cancellation);
+    public void Save(string folder, ExportOptions? options = null, CancellationToken cancellation = default) =>
+        ModelExport.Write(this, folder, options ?? new ExportOptions(), cancellation);
 
     /// <summary>
-    /// Puts the caller's pooling and unit length in place of the folder's; null keeps what the folder says. A choice of unit length takes the place of Normalize modules at the end, too:
-    /// those come before a cut of the vectors, <see cref="EncoderSettings.Normalize"/> holds behind it.
+    /// Puts the caller's pooling and unit length in place of the folder's; null keeps what the folder says. A choice of unit length takes the place of
+    /// Normalize modules at the end, too: those come before a cut of the vectors, <see cref="EncoderSettings.Normalize"/> holds behind it.
     /// </summary>
     internal void Adjust(Pooling? pooling, bool? normalize)
     {
@@ -144,8 +146,8 @@ public sealed class BiEncoder : EncoderModel
     }
 
     /// <summary>
-    /// Σ (i + 1) h_i / Σ (i + 1) over the m tokens i after a prompt of k tokens, which count. Of W, their mean weighted by places from the prompt's end, and A, their plain mean, that is
-    /// ((m + 1)/2 · W + k · A) / ((m + 1)/2 + k).
+    /// Σ (i + 1) h_i / Σ (i + 1) over the m tokens i after a prompt of k tokens, which count. Of W, their mean weighted by places from the prompt's end, and A,
+    /// their plain mean, that is ((m + 1)/2 · W + k · A) / ((m + 1)/2 + k).
     /// </summary>
     private static Tensor PooledByPosition(Scope f, Tensor hidden, ReadOnlySpan<int> first, ReadOnlySpan<int> ends, ReadOnlySpan<int> skip)
     {

@@ -64,7 +64,8 @@ public sealed class CrossEncoder : EncoderModel
             int labels = config.Labels.Count > 0 ? config.Labels.Count : Math.Max(checkpoint.ScoreLabels, 1);
             Parameter score = checkpoint.Take("score.weight", [labels, config.HiddenSize], ShardAxis.None);
             Pooling pooling = chosen ?? (registered ? PoolingOf(config) : Pooling.Last);
-            return new CrossEncoder(decoder, checkpoint, score, pooling, !registered && pooling == Pooling.Last, options?.IsCausal ?? config.IsCausal ?? !registered);
+            return new CrossEncoder(
+                decoder, checkpoint, score, pooling, !registered && pooling == Pooling.Last, options?.IsCausal ?? config.IsCausal ?? !registered);
         }
         catch
         {
@@ -74,8 +75,8 @@ public sealed class CrossEncoder : EncoderModel
     }
 
     /// <summary>
-    /// Takes a checkpoint of any kind as the reranker that a retrieval recipe trains, with a new head where it has none. Llama becomes NeMo's bidirectional reranker; other families
-    /// the stock classifier of transformers, which is causal, reads the last token and has neither pooling nor temperature.
+    /// Takes a checkpoint of any kind as the reranker that a retrieval recipe trains, with a new head where it has none. Llama becomes NeMo's bidirectional
+    /// reranker; other families the stock classifier of transformers, which is causal, reads the last token and has neither pooling nor temperature.
     /// </summary>
     /// <param name="path">A model folder, a GGUF file or a hub id.</param>
     /// <param name="options">What the recipe says.</param>
@@ -99,8 +100,10 @@ public sealed class CrossEncoder : EncoderModel
         try
         {
             int[] shape = [labels, config.HiddenSize];
-            Parameter score = checkpoint.HasScore ? checkpoint.Take("score.weight", shape, ShardAxis.None) : new RandomParameters(config, options.Seed).Take("score.weight", shape, ShardAxis.None);
-            return new CrossEncoder(decoder, checkpoint, score, registered ? PoolingOf(config) : Pooling.Last, !registered, options.IsCausal ?? config.IsCausal ?? !registered);
+            Parameter score = checkpoint.HasScore ? checkpoint.Take("score.weight", shape, ShardAxis.None)
+                : new RandomParameters(config, options.Seed).Take("score.weight", shape, ShardAxis.None);
+            return new CrossEncoder(
+                decoder, checkpoint, score, registered ? PoolingOf(config) : Pooling.Last, !registered, options.IsCausal ?? config.IsCausal ?? !registered);
         }
         catch
         {
@@ -110,7 +113,8 @@ public sealed class CrossEncoder : EncoderModel
     }
 
     /// <summary>NeMo's own rule: a pooling that it does not know means cls.</summary>
-    private static Pooling PoolingOf(ModelConfig config) => (config.Pooling ?? "avg") switch { "avg" or "mean" => Pooling.Average, "last" => Pooling.Last, _ => Pooling.First };
+    private static Pooling PoolingOf(ModelConfig config) =>
+        (config.Pooling ?? "avg") switch { "avg" or "mean" => Pooling.Average, "last" => Pooling.Last, _ => Pooling.First };
 
     /// <summary>Raw scores of sequences.</summary>
     /// <param name="f">Where tensors are made.</param>
@@ -143,11 +147,14 @@ public sealed class CrossEncoder : EncoderModel
         return ReadsLastToken || Config.Temperature == 1 ? scores : f.Scale(scores, 1 / Config.Temperature);
     }
 
-    /// <summary>Writes the model as a folder that this library, transformers (stock classifiers) and NeMo AutoModel load. It appears when it is complete.</summary>
+    /// <summary>
+    /// Writes the model as a folder that this library, transformers (stock classifiers) and NeMo AutoModel load. It appears when it is complete.
+    /// </summary>
     /// <param name="folder">The folder; missing parents are made.</param>
     /// <param name="options">Tokenizer, element type.</param>
     /// <param name="cancellation">Leaves things as they were.</param>
-    public void Save(string folder, ExportOptions? options = null, CancellationToken cancellation = default) => ModelExport.Write(this, folder, options ?? new ExportOptions(), cancellation);
+    public void Save(string folder, ExportOptions? options = null, CancellationToken cancellation = default) =>
+        ModelExport.Write(this, folder, options ?? new ExportOptions(), cancellation);
 
     /// <summary>Ends of the sequences without trailing padding ids, which a batch without a mask may hold.</summary>
     private int[] WithoutPadding(ReadOnlySpan<int> ids, Segments segments)

@@ -1,6 +1,8 @@
 namespace Sirocco.Models;
 
-/// <summary>What a cross-encoder folder does to its scores: the function it names, else the sigmoid for one label of a sentence-transformers folder, else nothing.</summary>
+/// <summary>
+/// What a cross-encoder folder does to its scores: the function it names, else the sigmoid for one label of a sentence-transformers folder, else nothing.
+/// </summary>
 internal static class CrossEncoderActivation
 {
     public static TorchActivation Of(ModelFolder folder, CrossEncoder encoder)

@@ -40,9 +40,9 @@ public abstract class EncoderModel : PretrainedModel
     }
 
     /// <summary>
-    /// First pooled row of each sequence: the one behind its prompt. Where nothing follows the prompt, the first token stands for the sequence under <see cref="Pooling.First"/>, and zeros
-    /// do otherwise, as in sentence-transformers. NeMo's cls reads column 0 of a padded batch, and zeros where that is padding: where positions count columns, a sequence that has no token
-    /// at position 0 pools nothing.
+    /// First pooled row of each sequence: the one behind its prompt. Where nothing follows the prompt, the first token stands for the sequence under
+    /// <see cref="Pooling.First"/>, and zeros do otherwise, as in sentence-transformers. NeMo's cls reads column 0 of a padded batch, and zeros where that is
+    /// padding: where positions count columns, a sequence that has no token at position 0 pools nothing.
     /// </summary>
     /// <param name="segments">One sequence for each text.</param>
     /// <param name="mode">What pools.</param>

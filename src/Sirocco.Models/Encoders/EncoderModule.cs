@@ -57,7 +57,8 @@ internal sealed class DenseModule : EncoderModule
     public override IEnumerable<Parameter> Parameters => new[] { weight, bias, residual }.OfType<Parameter>();
 
     /// <inheritdoc/>
-    public override int Output(int input) => input == weight.Columns ? weight.Rows : throw new InvalidDataException($"tensor '{weight.Name}' takes {weight.Columns} features, but the module before it gives {input}");
+    public override int Output(int input) => input == weight.Columns ? weight.Rows
+        : throw new InvalidDataException($"tensor '{weight.Name}' takes {weight.Columns} features, but the module before it gives {input}");
 
     /// <inheritdoc/>
     public override Tensor Apply(Scope f, Tensor x)
@@ -83,7 +84,10 @@ internal sealed class DenseModule : EncoderModule
         {
             StoredTensor tensor = archive[name];
             if (!tensor.Shape.SequenceEqual(Array.ConvertAll(shape, extent => (long)extent)))
-                throw new InvalidDataException($"{tensor.FilePath}: tensor '{name}' is {tensor.ShapeText}, but config.json asks for [{string.Join(", ", shape)}]");
+            {
+                throw new InvalidDataException(
+                    $"{tensor.FilePath}: tensor '{name}' is {tensor.ShapeText}, but config.json asks for [{string.Join(", ", shape)}]");
+            }
             return Parameter.FromValues(name, shape, tensor.ToSingleArray());
         }
 

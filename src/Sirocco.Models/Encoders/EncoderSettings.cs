@@ -15,8 +15,8 @@ public sealed record EncoderSettings
     public bool IncludePrompt { get; init; } = true;
 
     /// <summary>
-    /// Whether vectors are made of unit length last of all, behind the cut to <see cref="Dimensions"/>. In a sentence-transformers folder a module does so before the cut
-    /// (<see cref="NormalizeModule"/>), and this is false.
+    /// Whether vectors are made of unit length last of all, behind the cut to <see cref="Dimensions"/>. In a sentence-transformers folder a module does so
+    /// before the cut (<see cref="NormalizeModule"/>), and this is false.
     /// </summary>
     public bool Normalize { get; init; } = true;
 
@@ -47,7 +47,8 @@ public sealed record EncoderSettings
         if (text is not null) return text;
         if ((name ?? DefaultPromptName) is not { } wanted) return "";
         return Prompts.TryGetValue(wanted, out string? prompt) ? prompt
-            : throw new ArgumentException($"the model has no prompt named '{wanted}'; it has {(Prompts.Count == 0 ? "none" : string.Join(", ", Prompts.Keys))}", nameof(name));
+            : throw new ArgumentException(
+                $"the model has no prompt named '{wanted}'; it has {(Prompts.Count == 0 ? "none" : string.Join(", ", Prompts.Keys))}", nameof(name));
     }
 
     /// <summary>The first of the named prompts that says something, else nothing where one of them is there, else the default prompt.</summary>

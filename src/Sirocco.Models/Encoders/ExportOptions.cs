@@ -21,8 +21,8 @@ public sealed record ExportOptions
     public AutoModelLayout? AutoModel { get; init; }
 
     /// <summary>
-    /// Put before the name of every weight of a bi-encoder, such as <c>student.model.</c> for what a distillation trains; sentence-transformers cannot read such a folder and gets no
-    /// files in it.
+    /// Put before the name of every weight of a bi-encoder, such as <c>student.model.</c> for what a distillation trains; sentence-transformers cannot read
+    /// such a folder and gets no files in it.
     /// </summary>
     public string WeightPrefix { get; init; } = "";
 

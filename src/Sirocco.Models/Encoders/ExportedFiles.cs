@@ -5,8 +5,8 @@ using Sirocco.Text;
 namespace Sirocco.Models;
 
 /// <summary>
-/// The files that saving a model makes, by their names: what an earlier model in the same folder had and a new one has not (more shards, a Dense module, another
-/// tokenizer) would be read as the new one's. All other files are their owner's and stay.
+/// The files that saving a model makes, by their names: what an earlier model in the same folder had and a new one has not (more shards, a Dense module,
+/// another tokenizer) would be read as the new one's. All other files are their owner's and stay.
 /// </summary>
 public static partial class ExportedFiles
 {
@@ -28,7 +28,8 @@ public static partial class ExportedFiles
     public static void CopyTokenizer(string source, string folder, TextSide? padding = null)
     {
         if (!Directory.Exists(source)) return;
-        foreach (string name in Tokenizer.Where(name => File.Exists(Path.Combine(source, name)))) File.Copy(Path.Combine(source, name), Path.Combine(folder, name), overwrite: true);
+        foreach (string name in Tokenizer.Where(name => File.Exists(Path.Combine(source, name))))
+            File.Copy(Path.Combine(source, name), Path.Combine(folder, name), overwrite: true);
         AutoModelExport.AdjustTokenizer(folder, source, padding);
     }
 
@@ -38,6 +39,8 @@ public static partial class ExportedFiles
     [GeneratedRegex(@"^model(-\d{5}-of-\d{5})?\.safetensors(\.index\.json)?$", RegexOptions.CultureInvariant)]
     private static partial Regex Weights();
 
-    [GeneratedRegex(@"^(modules|sentence_bert_config|config_sentence_transformers)\.json$|^\d+_(Pooling|Dense|Normalize)/(config\.json|model\.safetensors)$", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(
+        @"^(modules|sentence_bert_config|config_sentence_transformers)\.json$|^\d+_(Pooling|Dense|Normalize)/(config\.json|model\.safetensors)$",
+        RegexOptions.CultureInvariant)]
     private static partial Regex Modules();
 }

@@ -15,7 +15,9 @@ internal static class ModelExport
 {
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    /// <summary>A bi-encoder: bare weight names, attention and pooling in config.json, and sentence-transformers' files where that library knows the pooling.</summary>
+    /// <summary>
+    /// A bi-encoder: bare weight names, attention and pooling in config.json, and sentence-transformers' files where that library knows the pooling.
+    /// </summary>
     public static void Write(BiEncoder encoder, string folder, ExportOptions options, CancellationToken cancellation)
     {
         using SharedReads.Reading reading = encoder.BeginReading();
@@ -23,7 +25,8 @@ internal static class ModelExport
         using AtomicFolder output = AtomicFolder.Create(folder);
         EncoderSettings settings = encoder.Settings;
         string? multiVector = options.AutoModel?.MultiVector;
-        bool modules = multiVector is null && !settings.Poolings.Contains(Pooling.Sum) && options.WeightPrefix.Length == 0 && options.AutoModel is null or { HasModules: true };
+        bool modules = multiVector is null && !settings.Poolings.Contains(Pooling.Sum) && options.WeightPrefix.Length == 0
+            && options.AutoModel is null or { HasModules: true };
         if (multiVector is not null) config = config with { Pooling = multiVector };
         else if (settings.Poolings.Count == 1 && settings.Poolings[0] is Pooling.Average or Pooling.First or Pooling.Last or Pooling.Sum)
             config = config with { Pooling = PoolingNames.ConfigName(settings.Poolings[0]) };
@@ -31,13 +34,15 @@ internal static class ModelExport
         string family = config.Family.ToString();
         string type = config.Family.ToString().ToLowerInvariant();
 
-        // Only the training library's own type has a place for a pooling that sentence-transformers lacks. It keeps that type where it writes no sentence-transformers files, but has
-        // none for Ministral3.
-        bool own = options.AutoModel is null ? settings.Poolings.Contains(Pooling.Sum) && config.Family != ModelFamily.Mistral : !modules && config.Family == ModelFamily.Llama;
+        // Only the training library's own type has a place for a pooling that sentence-transformers lacks. It keeps that type where it writes no
+        // sentence-transformers files, but has none for Ministral3.
+        bool own = options.AutoModel is null ? settings.Poolings.Contains(Pooling.Sum) && config.Family != ModelFamily.Mistral
+            : !modules && config.Family == ModelFamily.Llama;
         WriteConfig(output, encoder, config, own ? type + "_bidirec" : type, own ? family + "BidirectionalModel" : family + "Model", options);
         WriteWeights(output, encoder, options.WeightPrefix, options, cancellation);
         int length = options.MaxLength ?? Math.Min(config.MaxPositions, settings.MaxLength ?? TokenizerLimit(options) ?? int.MaxValue);
-        if (length < 1 || length > config.MaxPositions) throw new ArgumentException($"a maximum length of {length} tokens is outside the context of {config.MaxPositions}", nameof(options));
+        if (length < 1 || length > config.MaxPositions)
+            throw new ArgumentException($"a maximum length of {length} tokens is outside the context of {config.MaxPositions}", nameof(options));
         WriteTokenizer(output, config, options, length);
         if (options.AutoModel is not null) settings = settings with { Similarity = null };
         if (modules) WriteModules(output, encoder, settings with { MaxLength = length, Prompts = options.Prompts ?? settings.Prompts });
@@ -68,18 +73,27 @@ internal static class ModelExport
         ModelConfig config = Exportable(model);
         using AtomicFolder output = AtomicFolder.Create(folder);
         string family = config.Family.ToString();
-        WriteConfig(output, model, config with { TieWordEmbeddings = model.Head == model.Decoder.EmbeddingTable }, family.ToLowerInvariant(), family + "ForCausalLM", options);
+        WriteConfig(
+            output,
+            model,
+            config with { TieWordEmbeddings = model.Head == model.Decoder.EmbeddingTable },
+            family.ToLowerInvariant(),
+            family + "ForCausalLM",
+            options);
         WriteWeights(output, model, "model.", options, cancellation);
         WriteTokenizer(output, model.Config, options, options.MaxLength ?? TokenizerLimit(options) ?? model.Config.MaxPositions);
         ExportedFiles.Commit(output);
     }
 
-    /// <summary>The settings in a form that transformers loads; what has none, and weights that cannot be read, are refused before anything is written.</summary>
+    /// <summary>
+    /// The settings in a form that transformers loads; what has none, and weights that cannot be read, are refused before anything is written.
+    /// </summary>
     private static ModelConfig Exportable(PretrainedModel model)
     {
         model.RequireValues("save the model");
         RopeParameters rope = model.Config.Rope.WithoutDivisors(model.Config.HeadSize)
-            ?? throw new NotSupportedException($"{model.Path}: its rope_freqs.weight are divisors that no rope_type of transformers gives, so a saved model could not be loaded there; save from the model that the GGUF was made of");
+            ?? throw new NotSupportedException($"{model.Path}: its rope_freqs.weight are divisors that no rope_type of transformers gives, "
+                + "so a saved model could not be loaded there; save from the model that the GGUF was made of");
         return model.Config with { Rope = rope };
     }
 
@@ -98,7 +112,8 @@ internal static class ModelExport
         AtomicFile.WriteAllText(output.PathOf(file), ConfigFile.Text(json));
     }
 
-    private static StorageType TypeOf(Parameter parameter, ExportOptions options) => TypeOf(options.Type ?? (parameter.Trainable ? ElementType.F32 : parameter.ValueType));
+    private static StorageType TypeOf(Parameter parameter, ExportOptions options) =>
+        TypeOf(options.Type ?? (parameter.Trainable ? ElementType.F32 : parameter.ValueType));
 
     private static StorageType TypeOf(ElementType type) => type switch
     {
@@ -109,18 +124,27 @@ internal static class ModelExport
 
     private static void WriteWeights(AtomicFolder output, PretrainedModel model, string prefix, ExportOptions options, CancellationToken cancellation)
     {
-        Dictionary<Parameter, Projection> adapted = model.Projections.Where(projection => projection.Update is not null).ToDictionary(projection => projection.Weight);
+        Dictionary<Parameter, Projection> adapted = model.Projections.Where(projection => projection.Update is not null)
+            .ToDictionary(projection => projection.Weight);
         if (model is CausalModel { IsTied: true } && adapted.ContainsKey(model.Decoder.EmbeddingTable))
-            throw new NotSupportedException($"{model.Path} has one table for embedding and head, and merging an adapter of either would change both; save the adapter instead");
+        {
+            throw new NotSupportedException(
+                $"{model.Path} has one table for embedding and head, and merging an adapter of either would change both; save the adapter instead");
+        }
         string old = model.Decoder.FinalNorm.Name[..^"norm.weight".Length];
-        IEnumerable<Parameter> heads = model switch { CausalModel causal when causal.Head != causal.Decoder.EmbeddingTable => [causal.Head], CrossEncoder cross => [cross.Head], _ => [] };
+        IEnumerable<Parameter> heads =
+            model switch { CausalModel causal when causal.Head != causal.Decoder.EmbeddingTable => [causal.Head], CrossEncoder cross => [cross.Head], _ => [] };
         OutgoingTensor[] tensors =
         [
             .. model.Decoder.Parameters.Select(parameter => Tensor(prefix + (model.Adapter?.StoredName(parameter) ?? parameter.Name)[old.Length..], parameter)),
             .. heads.Select(parameter => Tensor(model is CausalModel ? "lm_head.weight" : "score.weight", parameter)),
             .. options.FurtherWeights.Select(parameter => Tensor(parameter.Name, parameter)),
         ];
-        if (options.AutoModel is { } layout) SafetensorsWriter.WriteShards(output.TemporaryFolder, AutoModelExport.Files(tensors, layout.SourceFolder), null, layout.NumbersLoneFile, cancellation);
+        if (options.AutoModel is { } layout)
+        {
+            SafetensorsWriter.WriteShards(
+                output.TemporaryFolder, AutoModelExport.Files(tensors, layout.SourceFolder), null, layout.NumbersLoneFile, cancellation);
+        }
         else SafetensorsWriter.WriteModel(output.TemporaryFolder, tensors, null, cancellation: cancellation);
 
         // An adapted model is written as what it computes: with the update in its weights.
@@ -129,7 +153,8 @@ internal static class ModelExport
             // NeMo AutoModel gives a weight that the source has under the same name the source's type again.
             bool asStored = options.AutoModel is not null && name == parameter.Name;
             StorageType type = asStored ? TypeOf(parameter.ValueType) : TypeOf(parameter, options);
-            return adapted.TryGetValue(parameter, out Projection? projection) ? new MergedWeight(projection).Outgoing(name, type, cancellation) : Outgoing(name, parameter, type);
+            return adapted.TryGetValue(parameter, out Projection? projection) ? new MergedWeight(projection).Outgoing(name, type, cancellation)
+                : Outgoing(name, parameter, type);
         }
     }
 
@@ -147,7 +172,8 @@ internal static class ModelExport
             }
         });
 
-    private static int? TokenizerLimit(ExportOptions options) => options.Tokenizer is { } source && Directory.Exists(source) ? TokenizerSettings.Read(source).MaxLength : null;
+    private static int? TokenizerLimit(ExportOptions options) =>
+        options.Tokenizer is { } source && Directory.Exists(source) ? TokenizerSettings.Read(source).MaxLength : null;
 
     private static void WriteTokenizer(AtomicFolder output, ModelConfig config, ExportOptions options, int length)
     {
@@ -169,7 +195,12 @@ internal static class ModelExport
         Tokenizer tokenizer = Tokenizer.Load(source);
         File.Copy(source, output.PathOf("tokenizer.json"));
         JsonObject settings = new() { ["tokenizer_class"] = "PreTrainedTokenizerFast", ["model_max_length"] = length, ["padding_side"] = "right" };
-        foreach (var (key, id) in new[] { ("bos_token", config.StartId), ("eos_token", config.EndIds.Cast<int?>().FirstOrDefault()), ("pad_token", config.PaddingId) })
+        foreach (var (key, id) in new[]
+        {
+            ("bos_token", config.StartId),
+            ("eos_token", config.EndIds.Cast<int?>().FirstOrDefault()),
+            ("pad_token", config.PaddingId),
+        })
         {
             if (id is { } known && tokenizer.IdToToken(known) is { } name) settings[key] = name;
         }

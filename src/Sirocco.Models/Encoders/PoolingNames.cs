@@ -41,7 +41,11 @@ public static class PoolingNames
     public static Pooling Parse(string name)
     {
         if (Find(name) is { } pooling) return pooling;
-        if (MultiVector.Contains(name)) throw new NotSupportedException($"pooling '{name}' keeps a vector for each token, so a text has no single one; only recipes train it, elsewhere choose one of {string.Join(", ", All)}");
+        if (MultiVector.Contains(name))
+        {
+            throw new NotSupportedException($"pooling '{name}' keeps a vector for each token, so a text has no single one; "
+                + $"only recipes train it, elsewhere choose one of {string.Join(", ", All)}");
+        }
         throw new NotSupportedException($"pooling '{Visible.Short(name)}' is not supported; supported are {string.Join(", ", All)}");
     }
 

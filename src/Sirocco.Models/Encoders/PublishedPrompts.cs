@@ -24,9 +24,12 @@ internal static class PublishedPrompts
     }
 
     // Model cards and recipes say passage where sentence-transformers says document.
-    private static Dictionary<string, string> Both(string query, string document) => new() { ["query"] = query, ["document"] = document, ["passage"] = document };
+    private static Dictionary<string, string> Both(string query, string document) =>
+        new() { ["query"] = query, ["document"] = document, ["passage"] = document };
 
-    /// <summary>The last component of a path or hub id; of a hub cache (<c>models--org--name/snapshots/COMMIT</c>) the component with the model's name.</summary>
+    /// <summary>
+    /// The last component of a path or hub id; of a hub cache (<c>models--org--name/snapshots/COMMIT</c>) the component with the model's name.
+    /// </summary>
     private static string NameIn(string path)
     {
         string[] parts = path.Split(['/', '\\'], StringSplitOptions.RemoveEmptyEntries);

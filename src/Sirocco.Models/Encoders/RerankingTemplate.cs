@@ -17,7 +17,9 @@ internal static partial class RerankingTemplate
         FileInfo file = new(Path.Combine(folder.Directory, "additional_chat_templates", "reranking.jinja"));
         if (!file.Exists || file.Length is 0 or > LongestFile) return null;
         Match match = Prompt().Match(File.ReadAllText(file.FullName));
-        return match.Success ? Escape().Replace(match.Groups["prompt"].Value, escape => escape.Value[1] switch { 'n' => "\n", 't' => "\t", char other => other.ToString() }) : null;
+        return match.Success
+            ? Escape().Replace(match.Groups["prompt"].Value, escape => escape.Value[1] switch { 'n' => "\n", 't' => "\t", char other => other.ToString() })
+            : null;
     }
 
     [GeneratedRegex("""

@@ -36,7 +36,8 @@ internal sealed class SentenceTransformersFolder
         foreach (var (type, path) in list)
         {
             string place = Path.Combine(folder, path), name = ClassName(type);
-            if (path.Length == 0 && name is "Pooling" or "Dense") throw new InvalidDataException($"{index}: module {name} has no path, expected the folder with its config.json, such as 1_{name}");
+            if (path.Length == 0 && name is "Pooling" or "Dense")
+                throw new InvalidDataException($"{index}: module {name} has no path, expected the folder with its config.json, such as 1_{name}");
             switch (name)
             {
                 case "Transformer":
@@ -60,7 +61,8 @@ internal sealed class SentenceTransformersFolder
                 case "Dropout":
                     break; // the identity outside training
                 default:
-                    throw new NotSupportedException($"{index}: module type '{Visible.Short(type)}' is not supported; supported are Transformer, Pooling, Dense, Normalize and Dropout");
+                    throw new NotSupportedException(
+                        $"{index}: module type '{Visible.Short(type)}' is not supported; supported are Transformer, Pooling, Dense, Normalize and Dropout");
             }
         }
 
@@ -73,16 +75,19 @@ internal sealed class SentenceTransformersFolder
     private static void RequireOrder(string index, string[] names)
     {
         if (names.Length == 0) throw new InvalidDataException($"{index}: lists no modules, expected a Transformer and a Pooling");
-        if (names[0] != "Transformer") throw new NotSupportedException($"{index}: begins with module {Visible.Short(names[0])}; only models that begin with a Transformer are supported");
+        if (names[0] != "Transformer")
+            throw new NotSupportedException($"{index}: begins with module {Visible.Short(names[0])}; only models that begin with a Transformer are supported");
         foreach (string once in (string[])["Transformer", "Pooling"])
         {
             int count = names.Count(name => name == once);
             if (count > 1) throw new InvalidDataException($"{index}: lists {count} {once} modules, expected one");
         }
 
-        if (!names.Contains("Pooling")) throw new NotSupportedException($"{index}: has no Pooling module; models that give a vector for each token are not supported");
+        if (!names.Contains("Pooling"))
+            throw new NotSupportedException($"{index}: has no Pooling module; models that give a vector for each token are not supported");
         int early = Array.FindIndex(names, name => name is "Dense" or "Normalize");
-        if (early >= 0 && early < Array.IndexOf(names, "Pooling")) throw new InvalidDataException($"{index}: module {names[early]} comes before Pooling, expected after it");
+        if (early >= 0 && early < Array.IndexOf(names, "Pooling"))
+            throw new InvalidDataException($"{index}: module {names[early]} comes before Pooling, expected after it");
     }
 
     private static void RequireFeatures(ConfigReader pooling, string key, int hiddenSize)
@@ -164,7 +169,8 @@ internal sealed class SentenceTransformersFolder
     private static int? Length(ConfigReader config)
     {
         ConfigReader? arguments = config.Object("tokenizer_args") ?? config.Object("processor_kwargs");
-        if (arguments?.Has("model_max_length") is true) return (int)Math.Min(arguments.Number("model_max_length", 1, double.MaxValue, 0), int.MaxValue); // 10^30 means no limit
+        // 10^30 means no limit
+        if (arguments?.Has("model_max_length") is true) return (int)Math.Min(arguments.Number("model_max_length", 1, double.MaxValue, 0), int.MaxValue);
         return config.Has("max_seq_length") ? config.Int("max_seq_length", 1, int.MaxValue) : null;
     }
 }

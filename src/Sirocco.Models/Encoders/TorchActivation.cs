@@ -4,8 +4,8 @@ using Sirocco.Formats;
 namespace Sirocco.Models;
 
 /// <summary>
-/// An activation module of torch.nn with its default settings, by the class path that a sentence-transformers folder keeps: what a Dense module ends with, and what a cross-encoder
-/// does to its scores.
+/// An activation module of torch.nn with its default settings, by the class path that a sentence-transformers folder keeps: what a Dense module ends with, and
+/// what a cross-encoder does to its scores.
 /// </summary>
 internal sealed class TorchActivation
 {
@@ -56,24 +56,30 @@ internal sealed class TorchActivation
     /// <summary>The class path, such as <c>torch.nn.modules.activation.Tanh</c>.</summary>
     public string Path { get; }
 
-    /// <summary>The activation under a key of a folder's file; null where the file names none, or one outside torch, which the library does not run but replaces by its default.</summary>
+    /// <summary>
+    /// The activation under a key of a folder's file; null where the file names none, or one outside torch, which the library does not run but replaces by its
+    /// default.
+    /// </summary>
     /// <exception cref="NotSupportedException">It is torch's, but none of those here.</exception>
     public static TorchActivation? Read(ConfigReader? file, string key)
     {
         if (file?.Text(key) is not { } path || !path.StartsWith("torch.", StringComparison.Ordinal)) return null;
-        return Of(path) ?? throw new NotSupportedException($"{file.File}: {key} '{Visible.Short(path)}' is not supported; supported are {string.Join(", ", Table.Keys)}");
+        return Of(path)
+            ?? throw new NotSupportedException($"{file.File}: {key} '{Visible.Short(path)}' is not supported; supported are {string.Join(", ", Table.Keys)}");
     }
 
     /// <summary>y = activation(x), element by element.</summary>
     /// <exception cref="NotSupportedException">Under a tape, for those without a gradient here.</exception>
     public Tensor Apply(Scope f, Tensor x) => apply(f, x);
 
-    private static TorchActivation? Of(string path) => Table.TryGetValue(path[(path.LastIndexOf('.') + 1)..], out Func<Scope, Tensor, Tensor>? apply) ? new TorchActivation(path, apply) : null;
+    private static TorchActivation? Of(string path) =>
+        Table.TryGetValue(path[(path.LastIndexOf('.') + 1)..], out Func<Scope, Tensor, Tensor>? apply) ? new TorchActivation(path, apply) : null;
 
     /// <summary>Rare ones are computed number by number in f64: a vector has a few thousand features.</summary>
     private static Func<Scope, Tensor, Tensor> Elementwise(Func<double, double> function) => (f, x) =>
     {
-        if (f.Tape is not null) throw new NotSupportedException("this activation of a Dense module cannot be trained; Identity, Tanh, Sigmoid, ReLU, GELU and SiLU can");
+        if (f.Tape is not null)
+            throw new NotSupportedException("this activation of a Dense module cannot be trained; Identity, Tanh, Sigmoid, ReLU, GELU and SiLU can");
         return f.Upload(Array.ConvertAll(x.ToArray(), value => (float)function(value)), x.Rows, x.Columns);
     };
 

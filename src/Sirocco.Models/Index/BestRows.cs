@@ -4,7 +4,8 @@ namespace Sirocco.Models;
 /// <param name="capacity">Rows kept, at least 1.</param>
 public sealed class BestRows(int capacity)
 {
-    private static readonly Comparer<(float Score, int Row)> Worse = Comparer<(float Score, int Row)>.Create((a, b) => a.Score != b.Score ? a.Score.CompareTo(b.Score) : b.Row.CompareTo(a.Row));
+    private static readonly Comparer<(float Score, int Row)> Worse = Comparer<(float Score, int Row)>.Create(
+        (a, b) => a.Score != b.Score ? a.Score.CompareTo(b.Score) : b.Row.CompareTo(a.Row));
     private readonly PriorityQueue<int, (float Score, int Row)> heap = new(capacity + 1, Worse);
     private float least = float.NegativeInfinity; // score that a row must reach to enter
 

@@ -38,7 +38,8 @@ public sealed record IndexDescription
     internal static IndexDescription Read(string folder)
     {
         string path = Path.Combine(folder, FileName);
-        if (!File.Exists(path)) throw new FileNotFoundException($"{folder}: holds no {FileName}; make an index with `sirocco index MODEL CORPUS {folder}`", path);
+        if (!File.Exists(path))
+            throw new FileNotFoundException($"{folder}: holds no {FileName}; make an index with `sirocco index MODEL CORPUS {folder}`", path);
         ConfigReader file = ConfigReader.Load(path);
         if (file.Int("version", 1, int.MaxValue) != Version) throw file.Wrong("version", $"{Version}; make the index again");
         string store = file.Text("store") ?? throw file.Missing("store", "f32, int8 or binary");
@@ -46,7 +47,13 @@ public sealed record IndexDescription
         {
             Count = file.Int("count", 0, int.MaxValue),
             Dimensions = file.Int("dimensions", 1, 1 << 24),
-            Store = store switch { "f32" => VectorStore.F32, "int8" => VectorStore.Int8, "binary" => VectorStore.Binary, _ => throw file.Wrong("store", "f32, int8 or binary") },
+            Store = store switch
+            {
+                "f32" => VectorStore.F32,
+                "int8" => VectorStore.Int8,
+                "binary" => VectorStore.Binary,
+                _ => throw file.Wrong("store", "f32, int8 or binary"),
+            },
             Model = file.Text("model") ?? "",
             Fingerprint = file.Text("fingerprint") ?? "",
             QueryPrompt = file.Text("query_prompt") ?? "",

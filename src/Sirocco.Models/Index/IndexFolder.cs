@@ -16,7 +16,14 @@ namespace Sirocco.Models;
 internal sealed class IndexFolder
 {
     // index.json first: an index that is being removed loses it at once, so its rest is never taken for an index.
-    private static readonly string[] Files = [IndexDescription.FileName, VectorFiles.F32, VectorFiles.Int8, VectorFiles.Scales, VectorFiles.Signs, .. TextColumn.FilesOf("ids"), .. TextColumn.FilesOf("texts")];
+    private static readonly string[] Files = [
+        IndexDescription.FileName,
+        VectorFiles.F32,
+        VectorFiles.Int8,
+        VectorFiles.Scales,
+        VectorFiles.Signs,
+        .. TextColumn.FilesOf("ids"),
+        .. TextColumn.FilesOf("texts")];
     private readonly string parent;
     private readonly string name;
 
@@ -40,7 +47,9 @@ internal sealed class IndexFolder
     /// <summary>The earlier index while it is being exchanged.</summary>
     public string Old => Aside("old");
 
-    /// <summary>Where the index can be read now: under its name, or where an exchange has put it for a moment or was killed; null where there is none.</summary>
+    /// <summary>
+    /// Where the index can be read now: under its name, or where an exchange has put it for a moment or was killed; null where there is none.
+    /// </summary>
     public string? Readable
     {
         get
@@ -57,7 +66,8 @@ internal sealed class IndexFolder
     /// <exception cref="IOException">Another one does, or the place cannot be written.</exception>
     public IndexLock Lock()
     {
-        if (!Directory.Exists(parent)) throw new DirectoryNotFoundException($"{Path}: cannot be written because the folder {parent} does not exist; create it first");
+        if (!Directory.Exists(parent))
+            throw new DirectoryNotFoundException($"{Path}: cannot be written because the folder {parent} does not exist; create it first");
         return IndexLock.Take(Aside("lock"), Path);
     }
 
@@ -116,7 +126,11 @@ internal sealed class IndexFolder
     {
         if (File.Exists(aside)) throw new IOException($"{aside}: is a file where a folder of the index is kept while it is built; move it away");
         if (!Directory.Exists(aside)) return;
-        if (Foreign(aside) is { } foreign) throw new IOException($"{aside}: holds '{foreign}', which is no part of an index; move that folder away, its name is needed while the index is built");
+        if (Foreign(aside) is { } foreign)
+        {
+            throw new IOException(
+                $"{aside}: holds '{foreign}', which is no part of an index; move that folder away, its name is needed while the index is built");
+        }
         Change(() =>
         {
             foreach (string file in Files) File.Delete(System.IO.Path.Combine(aside, file));

@@ -17,11 +17,18 @@ internal sealed class IndexLock : IDisposable
     {
         for (int attempt = 0; attempt < Attempts; attempt++)
         {
-            if (new FileInfo(file) is { Exists: true, Length: > 0 }) throw new IOException($"{file}: is not empty, so no build of an index made it; move it away, its name is needed while {guarded} is built");
+            if (new FileInfo(file) is { Exists: true, Length: > 0 })
+                throw new IOException($"{file}: is not empty, so no build of an index made it; move it away, its name is needed while {guarded} is built");
             FileStream stream;
             try
             {
-                stream = new FileStream(file, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, 1, OperatingSystem.IsWindows() ? FileOptions.DeleteOnClose : FileOptions.None);
+                stream = new FileStream(
+                    file,
+                    FileMode.OpenOrCreate,
+                    FileAccess.ReadWrite,
+                    FileShare.None,
+                    1,
+                    OperatingSystem.IsWindows() ? FileOptions.DeleteOnClose : FileOptions.None);
             }
             catch (IOException e) when (File.Exists(file))
             {
@@ -51,8 +58,8 @@ internal sealed class IndexLock : IDisposable
     }
 
     /// <summary>
-    /// Unix opens and locks in two steps. If the holder before us removed the file between them we have locked a file without a name, and somebody else may hold a new
-    /// one of that name: a time drawn by lot tells the two apart.
+    /// Unix opens and locks in two steps. If the holder before us removed the file between them we have locked a file without a name, and somebody else may
+    /// hold a new one of that name: a time drawn by lot tells the two apart.
     /// </summary>
     private static bool HasName(FileStream stream, string file)
     {

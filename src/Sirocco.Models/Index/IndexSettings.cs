@@ -29,11 +29,14 @@ internal static class IndexSettings
     public static EmbedderOptions Read(IReadOnlyDictionary<string, string> settings, string folder)
     {
         string? Value(string name) => settings.GetValueOrDefault(name);
-        InvalidDataException Wrong(string name) => new($"{Path.Combine(folder, IndexDescription.FileName)}: settings.{name} is '{Value(name)}', which is no such setting; make the index again");
+        InvalidDataException Wrong(string name) => new(
+            $"{Path.Combine(folder, IndexDescription.FileName)}: settings.{name} is '{Value(name)}', which is no such setting; make the index again");
         bool? Flag(string name) => Value(name) is not { } text ? null : bool.TryParse(text, out bool flag) ? flag : throw Wrong(name);
-        int? Number(string name) => Value(name) is not { } text ? null : int.TryParse(text, CultureInfo.InvariantCulture, out int number) && number > 0 ? number : throw Wrong(name);
+        int? Number(string name) => Value(name) is not { } text ? null
+            : int.TryParse(text, CultureInfo.InvariantCulture, out int number) && number > 0 ? number : throw Wrong(name);
         Pooling? pooling = Value("pooling") is not { } name ? null : PoolingNames.Find(name) ?? throw Wrong("pooling");
-        Precision? precision = Value("precision") is not { } kept ? null : Enum.TryParse(kept, ignoreCase: true, out Precision known) && Enum.IsDefined(known) ? known : throw Wrong("precision");
+        Precision? precision = Value("precision") is not { } kept ? null
+            : Enum.TryParse(kept, ignoreCase: true, out Precision known) && Enum.IsDefined(known) ? known : throw Wrong("precision");
         return new EmbedderOptions
         {
             Precision = precision,

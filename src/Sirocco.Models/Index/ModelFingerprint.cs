@@ -5,13 +5,15 @@ using System.Text;
 namespace Sirocco.Models;
 
 /// <summary>
-/// A digest by which vectors know their model again: SHA-256 over the settings and tokenizer files, and over names, sizes, and first and last 64 KB of the weight
-/// files that are loaded (whole weights take seconds to read, which is worth it only where encoding takes much longer). Other forms of the weights may come and go.
+/// A digest by which vectors know their model again: SHA-256 over the settings and tokenizer files, and over names, sizes, and first and last 64 KB of the
+/// weight files that are loaded (whole weights take seconds to read, which is worth it only where encoding takes much longer). Other forms of the weights may
+/// come and go.
 /// </summary>
 public static class ModelFingerprint
 {
     private const int Sample = 1 << 16;
-    private static readonly string[] Settings = ["config.json", "tokenizer.json", "tokenizer_config.json", "tekken.json", "modules.json", "sentence_bert_config.json", "adapter_config.json"];
+    private static readonly string[] Settings = [
+        "config.json", "tokenizer.json", "tokenizer_config.json", "tekken.json", "modules.json", "sentence_bert_config.json", "adapter_config.json"];
 
     /// <summary>The digest of a model folder or file, and of the folder of its adapter where there is one, in lower-case hexadecimal.</summary>
     /// <param name="path">The model.</param>
@@ -20,7 +22,11 @@ public static class ModelFingerprint
     public static string Of(string path, string? adapter = null, bool whole = false)
     {
         using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        if (adapter is not null) foreach (string file in SettingsOf(adapter).Append(Path.Combine(adapter, AdapterWeights.FileName)).Order(StringComparer.Ordinal)) Append(hash, "adapter/" + Path.GetFileName(file), file, whole);
+        if (adapter is not null)
+        {
+            foreach (string file in SettingsOf(adapter).Append(Path.Combine(adapter, AdapterWeights.FileName)).Order(StringComparer.Ordinal))
+                Append(hash, "adapter/" + Path.GetFileName(file), file, whole);
+        }
         if (!Directory.Exists(path)) Append(hash, Path.GetFileName(path), path, whole);
         else foreach (string file in Files(path).Order(StringComparer.Ordinal)) Append(hash, Path.GetRelativePath(path, file).Replace('\\', '/'), file, whole);
         return Convert.ToHexStringLower(hash.GetHashAndReset());

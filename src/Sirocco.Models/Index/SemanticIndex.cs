@@ -28,7 +28,9 @@ public sealed class SemanticIndex : IDisposable
     /// <summary>The model that embeds queries.</summary>
     public Embedder Embedder => embedder;
 
-    /// <summary>Embeds a corpus and writes its index; nothing of the corpus is held in memory. An earlier index of that name is replaced when the new one is complete.</summary>
+    /// <summary>
+    /// Embeds a corpus and writes its index; nothing of the corpus is held in memory. An earlier index of that name is replaced when the new one is complete.
+    /// </summary>
     /// <param name="embedder">The model; its document prompt is put before each text.</param>
     /// <param name="model">The folder or hub id by which searches find the model again.</param>
     /// <param name="records">The corpus.</param>
@@ -48,7 +50,8 @@ public sealed class SemanticIndex : IDisposable
         CancellationToken cancellation = default)
     {
         options ??= new IndexOptions();
-        if (embedder.Options.Adapter is { } adapter) throw new NotSupportedException($"an index does not keep the adapter {adapter}; merge it into a model (sirocco adapter merge) and index with that");
+        if (embedder.Options.Adapter is { } adapter)
+            throw new NotSupportedException($"an index does not keep the adapter {adapter}; merge it into a model (sirocco adapter merge) and index with that");
         IndexDescription description = new()
         {
             Dimensions = embedder.Dimensions,
@@ -61,7 +64,8 @@ public sealed class SemanticIndex : IDisposable
         };
         using VectorIndexBuilder builder = new(folder, description);
         int count = 0;
-        foreach ((IndexRecord record, float[] vector) in embedder.Embed(records, record => record.Text, prompt: description.DocumentPrompt, progress: progress, cancellation: cancellation))
+        foreach ((IndexRecord record, float[] vector) in embedder.Embed(
+            records, record => record.Text, prompt: description.DocumentPrompt, progress: progress, cancellation: cancellation))
         {
             builder.Add(record.Id, record.Text, vector);
             count++;
@@ -74,7 +78,8 @@ public sealed class SemanticIndex : IDisposable
     /// <summary>As the other, where searches find the model under the name that the embedder was loaded by.</summary>
     /// <inheritdoc cref="Build(Embedder, string, IEnumerable{IndexRecord}, string, IndexOptions?, IProgress{int}?, CancellationToken)"/>
     public static IndexBuild Build(
-        Embedder embedder, IEnumerable<IndexRecord> records, string folder, IndexOptions? options = null, IProgress<int>? progress = null, CancellationToken cancellation = default) =>
+        Embedder embedder, IEnumerable<IndexRecord> records, string folder, IndexOptions? options = null, IProgress<int>? progress = null,
+        CancellationToken cancellation = default) =>
         Build(embedder, embedder.Model, records, folder, options, progress, cancellation);
 
     /// <summary>Opens an index and the model that made it.</summary>
@@ -92,13 +97,22 @@ public sealed class SemanticIndex : IDisposable
         {
             IndexDescription description = index.Description;
             string model = options.Model ?? ModelReference.Read(description.Model, folder);
-            if (model.Length == 0) throw new InvalidDataException($"{folder}: index.json names no model, so the index cannot be asked in words; say which made it with --model");
+            if (model.Length == 0)
+                throw new InvalidDataException($"{folder}: index.json names no model, so the index cannot be asked in words; say which made it with --model");
             model = options.Locate?.Invoke(model) ?? model;
-            EmbedderOptions settings = IndexSettings.Read(description.Settings, folder) with { Threads = options.Threads, Deterministic = options.Deterministic };
+            EmbedderOptions settings = IndexSettings.Read(description.Settings, folder) with
+            {
+                Threads = options.Threads,
+                Deterministic = options.Deterministic,
+            };
             embedder = Embedder.FromPretrained(model, options.Precision is { } precision ? settings with { Precision = precision } : settings);
             if (description.Fingerprint.Length > 0 && description.Fingerprint != embedder.Fingerprint)
-                throw new InvalidDataException($"{folder}: was made with another model than {model} is now; make the index again or name its model with --model");
-            if (embedder.Dimensions != index.Dimensions) throw new InvalidDataException($"{folder}: holds vectors of {index.Dimensions}, but {model} gives {embedder.Dimensions}; make the index again");
+            {
+                throw new InvalidDataException(
+                    $"{folder}: was made with another model than {model} is now; make the index again or name its model with --model");
+            }
+            if (embedder.Dimensions != index.Dimensions)
+                throw new InvalidDataException($"{folder}: holds vectors of {index.Dimensions}, but {model} gives {embedder.Dimensions}; make the index again");
             return new SemanticIndex(index, embedder, options.Threads);
         }
         catch
@@ -116,7 +130,8 @@ public sealed class SemanticIndex : IDisposable
     /// <param name="candidates">Candidates that the reranker reads for each query; null takes 50, or more where more are wanted.</param>
     /// <param name="cancellation">Stops between layers and blocks.</param>
     /// <returns>For each query its hits, best first; scores are the reranker's where there is one.</returns>
-    public IReadOnlyList<IReadOnlyList<SearchHit>> Search(IReadOnlyList<string> queries, int top = 10, Reranker? reranker = null, int? candidates = null, CancellationToken cancellation = default)
+    public IReadOnlyList<IReadOnlyList<SearchHit>> Search(
+        IReadOnlyList<string> queries, int top = 10, Reranker? reranker = null, int? candidates = null, CancellationToken cancellation = default)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(top, 1);
         if (candidates is { } few) ArgumentOutOfRangeException.ThrowIfLessThan(few, 1, nameof(candidates));
@@ -128,7 +143,8 @@ public sealed class SemanticIndex : IDisposable
         [
             .. queries.Select((query, q) => (IReadOnlyList<SearchHit>)
             [
-                .. reranker.Rank(query, [.. found[q].Select(hit => hit.Text)], top, cancellation).Select(ranked => found[q][ranked.Index] with { Score = ranked.Score }),
+                .. reranker.Rank(query, [.. found[q].Select(hit => hit.Text)], top, cancellation)
+                    .Select(ranked => found[q][ranked.Index] with { Score = ranked.Score }),
             ]),
         ];
     }
@@ -136,7 +152,8 @@ public sealed class SemanticIndex : IDisposable
     /// <summary>The best records for one query.</summary>
     /// <inheritdoc cref="Search(IReadOnlyList{string}, int, Reranker?, int?, CancellationToken)"/>
     /// <returns>Its hits, best first.</returns>
-    public IReadOnlyList<SearchHit> Search(string query, int top = 10, Reranker? reranker = null, int? candidates = null, CancellationToken cancellation = default) =>
+    public IReadOnlyList<SearchHit> Search(
+        string query, int top = 10, Reranker? reranker = null, int? candidates = null, CancellationToken cancellation = default) =>
         Search([query], top, reranker, candidates, cancellation)[0];
 
     /// <inheritdoc/>

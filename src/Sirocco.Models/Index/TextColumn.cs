@@ -26,9 +26,11 @@ internal sealed class TextColumn : IDisposable
         try
         {
             ends = MappedFile.Open(Path.Combine(folder, name + ".ends"));
-            if (ends.Length != (long)count * sizeof(long)) throw new InvalidDataException($"{ends.Path}: has {ends.Length} bytes, expected {(long)count * sizeof(long)}; make the index again");
+            if (ends.Length != (long)count * sizeof(long))
+                throw new InvalidDataException($"{ends.Path}: has {ends.Length} bytes, expected {(long)count * sizeof(long)}; make the index again");
             TextColumn column = new(bytes, ends);
-            if (column.End(count - 1) != bytes.Length) throw new InvalidDataException($"{bytes.Path}: has {bytes.Length} bytes, expected {column.End(count - 1)}; make the index again");
+            if (column.End(count - 1) != bytes.Length)
+                throw new InvalidDataException($"{bytes.Path}: has {bytes.Length} bytes, expected {column.End(count - 1)}; make the index again");
             return column;
         }
         catch
@@ -44,7 +46,8 @@ internal sealed class TextColumn : IDisposable
         get
         {
             long start = End(row - 1), length = End(row) - start;
-            if (start < 0 || length < 0 || length > int.MaxValue || start + length > bytes.Length) throw new InvalidDataException($"{ends.Path}: entry {row} is outside {bytes.Path}; make the index again");
+            if (start < 0 || length < 0 || length > int.MaxValue || start + length > bytes.Length)
+                throw new InvalidDataException($"{ends.Path}: entry {row} is outside {bytes.Path}; make the index again");
             return Encoding.UTF8.GetString(bytes.Span(start, (int)length));
         }
     }

@@ -12,7 +12,8 @@ public sealed record SearchHit(int Row, string Id, float Score, string Text);
 
 /// <summary>
 /// An index of vectors on disk, memory-mapped: opening reads a few bytes, several processes share one copy. Every vector is scored against every query
-/// (see <see cref="VectorStore"/> for what each store keeps). Safe to use from several threads; a search that runs while the index is disposed comes to its end.
+/// (see <see cref="VectorStore"/> for what each store keeps). Safe to use from several threads; a search that runs while the index is disposed comes to its
+/// end.
 /// </summary>
 public sealed class VectorIndex : IDisposable
 {
@@ -113,7 +114,8 @@ public sealed class VectorIndex : IDisposable
     {
         using SharedReads.Reading reading = reads.Begin();
         if (plain is null) throw new NotSupportedException($"{Folder}: keeps no f32 vectors; make the index with --store f32");
-        MemoryMarshal.Cast<byte, float>(plain.Span(Checked(row) * VectorFiles.BytesPerRow(VectorFiles.F32, Dimensions), Dimensions * sizeof(float))).CopyTo(destination);
+        ReadOnlySpan<byte> vector = plain.Span(Checked(row) * VectorFiles.BytesPerRow(VectorFiles.F32, Dimensions), Dimensions * sizeof(float));
+        MemoryMarshal.Cast<byte, float>(vector).CopyTo(destination);
     }
 
     /// <summary>The best records for each query.</summary>
@@ -125,11 +127,13 @@ public sealed class VectorIndex : IDisposable
     public IReadOnlyList<IReadOnlyList<SearchHit>> Search(ReadOnlyMemory<float> queries, int top, int threads = 0, CancellationToken cancellation = default)
     {
         using SharedReads.Reading reading = reads.Begin();
-        return [.. Ranked(queries, top, threads, cancellation).Select(ranked => (IReadOnlyList<SearchHit>)[.. ranked.Select(hit => new SearchHit(hit.Row, ids[hit.Row], hit.Score, texts[hit.Row]))])];
+        return [.. Ranked(queries, top, threads, cancellation)
+            .Select(ranked => (IReadOnlyList<SearchHit>)[.. ranked.Select(hit => new SearchHit(hit.Row, ids[hit.Row], hit.Score, texts[hit.Row]))])];
     }
 
     /// <summary>As <see cref="Search"/>, without reading ids and texts.</summary>
-    public IReadOnlyList<IReadOnlyList<(int Row, float Score)>> SearchRows(ReadOnlyMemory<float> queries, int top, int threads = 0, CancellationToken cancellation = default)
+    public IReadOnlyList<IReadOnlyList<(int Row, float Score)>> SearchRows(
+        ReadOnlyMemory<float> queries, int top, int threads = 0, CancellationToken cancellation = default)
     {
         using SharedReads.Reading reading = reads.Begin();
         return Ranked(queries, top, threads, cancellation);
@@ -138,7 +142,8 @@ public sealed class VectorIndex : IDisposable
     private IReadOnlyList<(int Row, float Score)>[] Ranked(ReadOnlyMemory<float> queries, int top, int threads, CancellationToken cancellation)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(top, 1);
-        if (queries.Length % Dimensions != 0) throw new ArgumentException($"queries of {queries.Length} features are no multiple of the index's {Dimensions}", nameof(queries));
+        if (queries.Length % Dimensions != 0)
+            throw new ArgumentException($"queries of {queries.Length} features are no multiple of the index's {Dimensions}", nameof(queries));
         int count = queries.Length / Dimensions;
         top = Math.Max(1, Math.Min(top, Count));
         if (Description.Store != VectorStore.Binary) return Collect(count, Rank(count, top, Scan(queries), threads, cancellation));

@@ -8,9 +8,9 @@ using Sirocco.Formats;
 namespace Sirocco.Models;
 
 /// <summary>
-/// Writes an index vector by vector; of a record nothing is held in memory but a digest of its id. The index appears under its name, replacing an earlier one, when
-/// <see cref="Commit"/> has written all of it; searches that run meanwhile keep the files they opened. One process at a time may build an index of a name. Only an
-/// index is ever replaced: a folder that holds anything else is refused.
+/// Writes an index vector by vector; of a record nothing is held in memory but a digest of its id. The index appears under its name, replacing an earlier one,
+/// when <see cref="Commit"/> has written all of it; searches that run meanwhile keep the files they opened. One process at a time may build an index of a name.
+/// Only an index is ever replaced: a folder that holds anything else is refused.
 /// </summary>
 public sealed class VectorIndexBuilder : IDisposable
 {
@@ -41,7 +41,8 @@ public sealed class VectorIndexBuilder : IDisposable
         {
             place.Recover();
             folder = AtomicFolder.Create(place.Path, place.New);
-            foreach (string name in (string[])[.. VectorFiles.Of(description.Store), .. TextColumn.FilesOf("ids"), .. TextColumn.FilesOf("texts")]) files[name] = Start(name);
+            foreach (string name in (string[])[.. VectorFiles.Of(description.Store), .. TextColumn.FilesOf("ids"), .. TextColumn.FilesOf("texts")])
+                files[name] = Start(name);
             ids = new TextColumn.Writer(files, "ids");
             texts = new TextColumn.Writer(files, "texts");
         }
@@ -67,7 +68,8 @@ public sealed class VectorIndexBuilder : IDisposable
     {
         ArgumentNullException.ThrowIfNull(id);
         ArgumentNullException.ThrowIfNull(text);
-        if (vector.Length != description.Dimensions) throw new ArgumentException($"a vector of {vector.Length} features for an index of {description.Dimensions}", nameof(vector));
+        if (vector.Length != description.Dimensions)
+            throw new ArgumentException($"a vector of {vector.Length} features for an index of {description.Dimensions}", nameof(vector));
         if (!TensorPrimitives.IsFiniteAll(vector)) throw new InvalidDataException($"the vector of record '{id}' holds values that are not finite numbers");
         try
         {

@@ -10,8 +10,8 @@ public enum VectorStore
     Int8,
 
     /// <summary>
-    /// One bit a feature beside the int8 copy: the Hamming distance of signs picks candidates, which are then scored as <see cref="Int8"/> does. Reads an eighth
-    /// of the memory; a best vector whose signs agree badly can be missed.
+    /// One bit a feature beside the int8 copy: the Hamming distance of signs picks candidates, which are then scored as <see cref="Int8"/> does. Reads an
+    /// eighth of the memory; a best vector whose signs agree badly can be missed.
     /// </summary>
     Binary,
 }

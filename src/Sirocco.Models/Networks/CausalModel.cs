@@ -2,7 +2,9 @@ using Sirocco.Compute;
 
 namespace Sirocco.Models;
 
-/// <summary>A language model: the decoder under causal attention and a head for next-token logits, which is the embedding where the checkpoint has none.</summary>
+/// <summary>
+/// A language model: the decoder under causal attention and a head for next-token logits, which is the embedding where the checkpoint has none.
+/// </summary>
 public sealed class CausalModel : PretrainedModel
 {
     private readonly Projection head;
@@ -39,7 +41,9 @@ public sealed class CausalModel : PretrainedModel
         var (decoder, checkpoint) = folder.LoadNetwork(precision);
         try
         {
-            Parameter? head = checkpoint.HasHead ? checkpoint.Take("lm_head.weight", [folder.Config.VocabularySize, folder.Config.HiddenSize], ShardAxis.Rows) : null;
+            Parameter? head = checkpoint.HasHead
+                ? checkpoint.Take("lm_head.weight", [folder.Config.VocabularySize, folder.Config.HiddenSize], ShardAxis.Rows)
+                : null;
             return new CausalModel(decoder, head, checkpoint);
         }
         catch
@@ -53,7 +57,8 @@ public sealed class CausalModel : PretrainedModel
     /// <param name="folder">The folder; missing parents are made.</param>
     /// <param name="options">Tokenizer, element type.</param>
     /// <param name="cancellation">Leaves things as they were.</param>
-    public void Save(string folder, ExportOptions? options = null, CancellationToken cancellation = default) => ModelExport.Write(this, folder, options ?? new ExportOptions(), cancellation);
+    public void Save(string folder, ExportOptions? options = null, CancellationToken cancellation = default) =>
+        ModelExport.Write(this, folder, options ?? new ExportOptions(), cancellation);
 
     /// <summary>Next-token logits.</summary>
     /// <param name="f">Where tensors are made.</param>

@@ -6,9 +6,9 @@ using Sirocco.Formats;
 namespace Sirocco.Models;
 
 /// <summary>
-/// The weights of a model folder or file, as a network asks for them. Tensors in f32, bf16, f16, and FP8 with one scale are used where they lie in the mapped file; FP8 with
-/// a scale for each row or block and GGUF's blocks are converted one tensor after the other, in parallel over its rows, so no more than the converted copy is ever held; where
-/// products are to be in int8, that copy is the int8 operand itself.
+/// The weights of a model folder or file, as a network asks for them. Tensors in f32, bf16, f16, and FP8 with one scale are used where they lie in the mapped
+/// file; FP8 with a scale for each row or block and GGUF's blocks are converted one tensor after the other, in parallel over its rows, so no more than the
+/// converted copy is ever held; where products are to be in int8, that copy is the int8 operand itself.
 /// </summary>
 public sealed unsafe class Checkpoint : IParameterSource, IDisposable
 {
@@ -30,8 +30,8 @@ public sealed unsafe class Checkpoint : IParameterSource, IDisposable
     /// <summary>Opens the weights of a model; reads headers only.</summary>
     /// <param name="path">A folder with safetensors or GGUF, or a file.</param>
     /// <param name="precision">
-    /// Of the products to come, which says what GGUF's quantised blocks become: bf16, or f32, which keeps every bit of their scales; for int8 the weights of projections are held
-    /// in int8 only, everything else in bf16.
+    /// Of the products to come, which says what GGUF's quantised blocks become: bf16, or f32, which keeps every bit of their scales; for int8 the weights of
+    /// projections are held in int8 only, everything else in bf16.
     /// </param>
     /// <param name="headSize">Features of a head, by which rows of q and k of Mistral's own files are put in order.</param>
     /// <exception cref="FileNotFoundException">The folder holds no weights, or a shard is missing.</exception>
@@ -66,7 +66,8 @@ public sealed unsafe class Checkpoint : IParameterSource, IDisposable
     public int ScoreLabels => archive.TryGet(CheckpointLayout.Score, out StoredTensor? score) ? checked((int)score.Rows) : 0;
 
     /// <summary>The precision of products that keeps what the file stores: f32 for f32, bf16 for everything narrower.</summary>
-    public Precision NaturalPrecision => archive[layout.NameOf("layers.0.mlp.down_proj.weight")].Type is StorageType.F32 or StorageType.F64 ? Precision.F32 : Precision.BF16;
+    public Precision NaturalPrecision =>
+        archive[layout.NameOf("layers.0.mlp.down_proj.weight")].Type is StorageType.F32 or StorageType.F64 ? Precision.F32 : Precision.BF16;
 
     /// <summary>Where the network's shape is written, for messages.</summary>
     private string Settings => archive is GgufCheckpoint ? "the file's metadata" : layout.IsNative ? "params.json" : "config.json";
@@ -76,7 +77,10 @@ public sealed unsafe class Checkpoint : IParameterSource, IDisposable
     {
         string stored = layout.NameOf(name);
         if (!archive.TryGet(stored, out StoredTensor? tensor))
-            throw new InvalidDataException($"{archive.Path}: tensor '{stored}' is missing, expected [{string.Join(", ", shape)}]; the checkpoint is incomplete or {Settings} is another model's");
+        {
+            throw new InvalidDataException($"{archive.Path}: tensor '{stored}' is missing, expected [{string.Join(", ", shape)}]; "
+                + $"the checkpoint is incomplete or {Settings} is another model's");
+        }
         if (!tensor.Shape.SequenceEqual(Array.ConvertAll(shape, extent => (long)extent)))
             throw new InvalidDataException($"{tensor.FilePath}: tensor '{stored}' is {tensor.ShapeText}, but {Settings} asks for [{string.Join(", ", shape)}]");
         taken.Add(stored);
@@ -101,7 +105,8 @@ public sealed unsafe class Checkpoint : IParameterSource, IDisposable
             StorageType.BF16 or StorageType.F8_E4M3 or StorageType.F8_E5M2 => ElementType.BF16,
             StorageType.F16 => ElementType.F16,
             _ when tensor.Type.IsQuantised => precision == Precision.F32 || int8 ? ElementType.F32 : ElementType.BF16,
-            _ => throw new InvalidDataException($"{tensor.FilePath}: tensor '{stored}' is stored as {tensor.Type.Name}, expected F32, F16, BF16, F8_E4M3 or a GGUF block type"),
+            _ => throw new InvalidDataException(
+                $"{tensor.FilePath}: tensor '{stored}' is stored as {tensor.Type.Name}, expected F32, F16, BF16, F8_E4M3 or a GGUF block type"),
         };
         NativeBlock block = new(checked(tensor.ElementCount * type.Size()), zeroed: false);
         Convert(tensor, order, scale, type, block);
@@ -122,7 +127,10 @@ public sealed unsafe class Checkpoint : IParameterSource, IDisposable
         foreach (StoredTensor tensor in archive.Tensors)
         {
             if (layout.IsOfNetwork(tensor.Name) && !taken.Contains(tensor.Name))
-                throw new InvalidDataException($"{tensor.FilePath}: tensor '{Visible.Short(tensor.Name)}' is no part of the network that {Settings} describes; the checkpoint is another model's, or {Settings} is");
+            {
+                throw new InvalidDataException($"{tensor.FilePath}: tensor '{Visible.Short(tensor.Name)}' is no part of the network that {Settings} describes; "
+                    + $"the checkpoint is another model's, or {Settings} is");
+            }
         }
     }
 

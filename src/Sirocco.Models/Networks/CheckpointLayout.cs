@@ -46,7 +46,8 @@ internal sealed partial record CheckpointLayout(string Body, string Head, bool I
 
     public static CheckpointLayout Of(TensorArchive archive) =>
         Array.Find(Known, layout => archive.Contains(layout.NameOf(Probe)))
-        ?? throw new InvalidDataException($"{archive.Path}: holds no {Probe} under any known prefix ({string.Join(", ", Known.Select(layout => layout.Body).Where(body => body.Length > 0))}); is this a Llama or Ministral checkpoint?");
+        ?? throw new InvalidDataException($"{archive.Path}: holds no {Probe} under any known prefix "
+            + $"({string.Join(", ", Known.Select(layout => layout.Body).Where(body => body.Length > 0))}); is this a Llama or Ministral checkpoint?");
 
     /// <summary>The name in the file of a parameter of the network.</summary>
     public string NameOf(string parameter)
@@ -72,7 +73,9 @@ internal sealed partial record CheckpointLayout(string Body, string Head, bool I
 
     /// <summary>How rows of a parameter lie in the file.</summary>
     public RowOrder RowsOf(string parameter, int headSize) =>
-        IsNative && (parameter.Contains(".q_proj.", StringComparison.Ordinal) || parameter.Contains(".k_proj.", StringComparison.Ordinal)) ? new RowOrder(headSize) : default;
+        IsNative && (parameter.Contains(".q_proj.", StringComparison.Ordinal) || parameter.Contains(".k_proj.", StringComparison.Ordinal))
+            ? new RowOrder(headSize)
+            : default;
 
     [GeneratedRegex(@"^(?<layer>layers\.[0-9]+\.)?(?<module>.+)(?<kind>\.[a-z]+)$", RegexOptions.CultureInvariant)]
     private static partial Regex Parts();

@@ -80,13 +80,18 @@ public sealed class Decoder
     /// <param name="ids">[tokens]</param>
     /// <param name="segments">Sequences and positions of the tokens.</param>
     /// <param name="mask">Which keys a query sees; see <see cref="ModelConfig.Mask"/>.</param>
-    /// <param name="cache">Keys and values of earlier tokens, which these continue (<see cref="KeyValueCache.Continue"/> makes the segments); null for whole sequences.</param>
+    /// <param name="cache">
+    /// Keys and values of earlier tokens, which these continue (<see cref="KeyValueCache.Continue"/> makes the segments); null for whole sequences.
+    /// </param>
     /// <param name="observe">Called with (0, embeddings), then (l, output of layer l − 1), then (L, result); the tensor is valid during the call only.</param>
-    /// <param name="afterLayer">Called with (l, output of layer l), of the last layer too before the final norm; the tensor is valid during the call only.</param>
+    /// <param name="afterLayer">
+    /// Called with (l, output of layer l), of the last layer too before the final norm; the tensor is valid during the call only.
+    /// </param>
     /// <returns>[tokens, hidden]</returns>
     /// <exception cref="ArgumentException">An id is outside the vocabulary, or a position outside the context.</exception>
     public Tensor Forward(
-        Scope f, ReadOnlySpan<int> ids, Segments segments, AttentionMask mask, KeyValueCache? cache = null, Action<int, Tensor>? observe = null, Action<int, Tensor>? afterLayer = null)
+        Scope f, ReadOnlySpan<int> ids, Segments segments, AttentionMask mask, KeyValueCache? cache = null, Action<int, Tensor>? observe = null,
+        Action<int, Tensor>? afterLayer = null)
     {
         CheckIds(ids);
         using Scope inner = f.BeginScope();
@@ -104,7 +109,8 @@ public sealed class Decoder
     /// <param name="afterLayer">See the other overload.</param>
     /// <returns>[tokens, hidden]</returns>
     public Tensor Forward(
-        Scope f, Tensor embeddings, Segments segments, AttentionMask mask, KeyValueCache? cache = null, Action<int, Tensor>? observe = null, Action<int, Tensor>? afterLayer = null)
+        Scope f, Tensor embeddings, Segments segments, AttentionMask mask, KeyValueCache? cache = null, Action<int, Tensor>? observe = null,
+        Action<int, Tensor>? afterLayer = null)
     {
         CheckSegments(embeddings.Rows, segments);
         using Scope inner = f.BeginScope();
@@ -142,7 +148,8 @@ public sealed class Decoder
     {
         for (int i = 0; i < ids.Length; i++)
         {
-            if ((uint)ids[i] >= (uint)Config.VocabularySize) throw new ArgumentException($"token id {ids[i]} at place {i} is outside the vocabulary of {Config.VocabularySize}", nameof(ids));
+            if ((uint)ids[i] >= (uint)Config.VocabularySize)
+                throw new ArgumentException($"token id {ids[i]} at place {i} is outside the vocabulary of {Config.VocabularySize}", nameof(ids));
         }
     }
 
@@ -152,7 +159,10 @@ public sealed class Decoder
         int last = -1;
         foreach (int position in segments.Positions) last = Math.Max(last, position);
         if (last >= Config.MaxPositions)
-            throw new ArgumentException($"a token at position {last} is outside the context of {Config.MaxPositions} positions; give a shorter sequence", nameof(segments));
+        {
+            throw new ArgumentException(
+                $"a token at position {last} is outside the context of {Config.MaxPositions} positions; give a shorter sequence", nameof(segments));
+        }
     }
 
     private sealed class Layer
@@ -178,6 +188,7 @@ public sealed class Decoder
         public IEnumerable<Projection> Projections => [Q, K, V, O, Gate, Up, Down];
 
         public IEnumerable<Parameter> Parameters =>
-            [InputNorm, .. ((Projection[])[Q, K, V, O]).SelectMany(projection => projection.Parameters), PostNorm, .. ((Projection[])[Gate, Up, Down]).SelectMany(projection => projection.Parameters)];
+            [InputNorm, .. ((Projection[])[Q, K, V, O]).SelectMany(projection => projection.Parameters), PostNorm,
+                .. ((Projection[])[Gate, Up, Down]).SelectMany(projection => projection.Parameters)];
     }
 }

@@ -27,12 +27,15 @@ internal sealed class Fp8Scale
 
     public static Fp8Scale Of(TensorArchive archive, StoredTensor weight, string name)
     {
-        string? key = new[] { name + "_scale_inv", name + "_scale", name.Replace(".weight", ".qscale_weight", StringComparison.Ordinal) }.FirstOrDefault(archive.Contains);
-        if (key is null) throw new InvalidDataException($"{weight.FilePath}: tensor '{name}' is {weight.Type.Name} but its scale '{name}_scale_inv' is missing");
+        string[] keys = [name + "_scale_inv", name + "_scale", name.Replace(".weight", ".qscale_weight", StringComparison.Ordinal)];
+        string? key = Array.Find(keys, archive.Contains);
+        if (key is null)
+            throw new InvalidDataException($"{weight.FilePath}: tensor '{name}' is {weight.Type.Name} but its scale '{name}_scale_inv' is missing");
         StoredTensor scale = archive[key];
         int rows = checked((int)weight.Rows), columns = checked((int)weight.Columns);
         if (scale.ElementCount == 1) return new Fp8Scale(scale.ToSingleArray(), rows, columns, 1);
-        if (scale.Shape.Length == 1 && scale.Columns == rows || scale.Shape is [_, 1] && scale.Rows == rows) return new Fp8Scale(scale.ToSingleArray(), 1, columns, 1);
+        if (scale.Shape.Length == 1 && scale.Columns == rows || scale.Shape is [_, 1] && scale.Rows == rows)
+            return new Fp8Scale(scale.ToSingleArray(), 1, columns, 1);
         if (scale.Shape.Length == 2 && scale.ElementCount > 0)
         {
             // Blocks are powers of two (128 in every published file); the last of a row or column may be cut by the edge.

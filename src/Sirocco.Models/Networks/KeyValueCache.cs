@@ -34,7 +34,8 @@ public sealed class KeyValueCache : IDisposable
     /// <param name="newLengths">New tokens of each sequence.</param>
     public Segments Continue(ReadOnlySpan<int> newLengths)
     {
-        if (newLengths.Length != lengths.Length) throw new ArgumentException($"{newLengths.Length} lengths for a cache of {lengths.Length} sequences", nameof(newLengths));
+        if (newLengths.Length != lengths.Length)
+            throw new ArgumentException($"{newLengths.Length} lengths for a cache of {lengths.Length} sequences", nameof(newLengths));
         List<int> positions = [];
         for (int s = 0; s < newLengths.Length; s++) positions.AddRange(Enumerable.Range(nextPositions[s], newLengths[s]));
         return Segments.Continuing(newLengths, lengths, [.. positions]);
@@ -48,7 +49,10 @@ public sealed class KeyValueCache : IDisposable
     internal (Tensor Keys, Tensor Values) Extend(int layer, Tensor keys, Tensor values, Segments segments)
     {
         if (segments.Count != lengths.Length || segments.KeyTokens != lengths.Sum() + segments.Tokens)
-            throw new ArgumentException($"segments of {segments.Count} sequences and {segments.KeyTokens} keys do not continue a cache of {lengths.Length} sequences and {lengths.Sum()} keys; make them with Continue");
+        {
+            throw new ArgumentException($"segments of {segments.Count} sequences and {segments.KeyTokens} keys do not continue a cache of {lengths.Length} "
+                + $"sequences and {lengths.Sum()} keys; make them with Continue");
+        }
         Rows? held = layers[layer];
         int[] order = Interleave(held, segments);
         using Scope work = scope.BeginScope();

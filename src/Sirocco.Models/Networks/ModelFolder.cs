@@ -36,7 +36,8 @@ internal sealed class ModelFolder
     public static async Task<string> LocateAsync(string path, IProgress<HubProgress>? progress, CancellationToken cancellation)
     {
         if (HubModel.FindLocal(path) is { } local) return local;
-        return !HubModelId.TryParse(path, out _) ? path : await HubModel.ResolveAsync(path, HubOptions.FromEnvironment(), progress, cancellation).ConfigureAwait(false);
+        return !HubModelId.TryParse(path, out _) ? path
+            : await HubModel.ResolveAsync(path, HubOptions.FromEnvironment(), progress, cancellation).ConfigureAwait(false);
     }
 
     /// <param name="path">A model folder, a GGUF file or a hub id.</param>
@@ -56,18 +57,22 @@ internal sealed class ModelFolder
             if (Native(path) is (string weights, string parameters)) return new ModelFolder(weights, path, NativeConfig.Read(parameters));
             string[] gguf = Gguf(path);
             if (gguf.Length == 1) return new ModelFolder(gguf[0], path, GgufConfig.Read(gguf[0]));
-            throw new FileNotFoundException($"{path}: holds no config.json, no params.json with consolidated.safetensors and no single .gguf file; is this a model folder?", config);
+            throw new FileNotFoundException(
+                $"{path}: holds no config.json, no params.json with consolidated.safetensors and no single .gguf file; is this a model folder?", config);
         }
 
         if (!File.Exists(path)) throw new FileNotFoundException($"{path}: no such folder or file; give a model folder, a .gguf file or a hub id", path);
         return new ModelFolder(path, null, GgufConfig.Read(path));
     }
 
-    /// <summary>The files that weights are read from, and the settings that only go with them; nothing where there are no weights, as in a tokenizer's folder.</summary>
+    /// <summary>
+    /// The files that weights are read from, and the settings that only go with them; nothing where there are no weights, as in a tokenizer's folder.
+    /// </summary>
     /// <param name="folder">A model's folder, or a module's in it.</param>
     public static IReadOnlyList<string> WeightFiles(string folder)
     {
-        if (!File.Exists(System.IO.Path.Combine(folder, "config.json"))) return Native(folder) is (string weights, string parameters) ? [weights, parameters] : Gguf(folder);
+        if (!File.Exists(System.IO.Path.Combine(folder, "config.json")))
+            return Native(folder) is (string weights, string parameters) ? [weights, parameters] : Gguf(folder);
         try
         {
             return CheckpointFolder.WeightFiles(folder);
@@ -85,7 +90,8 @@ internal sealed class ModelFolder
         return File.Exists(weights) && File.Exists(parameters) ? (weights, parameters) : null;
     }
 
-    private static string[] Gguf(string folder) => [.. System.IO.Directory.EnumerateFiles(folder, "*.gguf").Where(name => !name.Contains("mmproj", StringComparison.OrdinalIgnoreCase))];
+    private static string[] Gguf(string folder) =>
+        [.. System.IO.Directory.EnumerateFiles(folder, "*.gguf").Where(name => !name.Contains("mmproj", StringComparison.OrdinalIgnoreCase))];
 
     /// <summary>What the folder is for, or, where attention is chosen by the caller, what that makes of it.</summary>
     public ModelTask Task(bool? causal)

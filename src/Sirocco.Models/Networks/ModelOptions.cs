@@ -21,7 +21,8 @@ public sealed record ModelOptions
     public string? Adapter { get; init; }
 
     /// <summary>
-    /// What weights are converted for where the file's own type cannot be multiplied. An adapter may have to read the weights that it is added to, which int8 does not keep.
+    /// What weights are converted for where the file's own type cannot be multiplied. An adapter may have to read the weights that it is added to, which int8
+    /// does not keep.
     /// </summary>
     internal Precision Held => Precision switch
     {

@@ -7,8 +7,8 @@ namespace Sirocco.Models;
 public static class ModelTokenizer
 {
     /// <summary>
-    /// Loads the tokenizer; a folder's tokenizer.json comes before its tekken.json, and both before what a GGUF carries. Of a lone GGUF file its own tokenizer is taken, and where that cannot
-    /// be used a tokenizer file beside it.
+    /// Loads the tokenizer; a folder's tokenizer.json comes before its tekken.json, and both before what a GGUF carries. Of a lone GGUF file its own tokenizer
+    /// is taken, and where that cannot be used a tokenizer file beside it.
     /// </summary>
     /// <param name="path">A tokenizer.json or tekken.json of any name, a .gguf file, or a folder.</param>
     /// <exception cref="FileNotFoundException">There is none.</exception>
@@ -16,7 +16,8 @@ public static class ModelTokenizer
     public static Tokenizer Load(string path)
     {
         if (!Directory.Exists(path)) return ContentSniffer.Identify(path) == ContentKind.Gguf ? FromLoneGguf(path) : Tokenizer.Load(path);
-        return !HasFile(path) && Directory.EnumerateFiles(path, "*.gguf").Order(StringComparer.Ordinal).FirstOrDefault() is { } gguf ? FromGguf(gguf) : Tokenizer.Load(path);
+        return !HasFile(path) && Directory.EnumerateFiles(path, "*.gguf").Order(StringComparer.Ordinal).FirstOrDefault() is { } gguf ? FromGguf(gguf)
+            : Tokenizer.Load(path);
     }
 
     private static bool HasFile(string folder) => File.Exists(Path.Combine(folder, "tokenizer.json")) || File.Exists(Path.Combine(folder, "tekken.json"));
@@ -37,10 +38,15 @@ public static class ModelTokenizer
     private static Tokenizer FromGguf(string path)
     {
         using TensorArchive archive = TensorArchive.Open(path);
-        if (archive is not GgufCheckpoint { Tokenizer: { } stored }) throw new InvalidDataException($"{path}: carries no tokenizer; put the model's tokenizer.json beside it");
+        if (archive is not GgufCheckpoint { Tokenizer: { } stored })
+            throw new InvalidDataException($"{path}: carries no tokenizer; put the model's tokenizer.json beside it");
         if (stored.Model != "gpt2")
-            throw new InvalidDataException($"{path}: key 'tokenizer.ggml.model' is '{stored.Model}', but only byte-level BPE ('gpt2') is read; put the model's tokenizer.json beside it");
-        if (stored.Merges.Count == 0) throw new InvalidDataException($"{path}: key 'tokenizer.ggml.merges' is missing; convert the model again, or put its tokenizer.json beside it");
+        {
+            throw new InvalidDataException(
+                $"{path}: key 'tokenizer.ggml.model' is '{stored.Model}', but only byte-level BPE ('gpt2') is read; put the model's tokenizer.json beside it");
+        }
+        if (stored.Merges.Count == 0)
+            throw new InvalidDataException($"{path}: key 'tokenizer.ggml.merges' is missing; convert the model again, or put its tokenizer.json beside it");
         try
         {
             return Tokenizer.FromVocabulary(new TokenizerVocabulary

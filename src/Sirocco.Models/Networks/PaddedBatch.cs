@@ -55,7 +55,8 @@ public sealed class PaddedBatch
     {
         int size = checked(rows * columns);
         if (!mask.IsEmpty && mask.Length != size) throw new InvalidDataException($"attention_mask has {mask.Length} values for {rows} x {columns} tokens");
-        if (!positionIds.IsEmpty && positionIds.Length != size) throw new InvalidDataException($"position_ids has {positionIds.Length} values for {rows} x {columns} tokens");
+        if (!positionIds.IsEmpty && positionIds.Length != size)
+            throw new InvalidDataException($"position_ids has {positionIds.Length} values for {rows} x {columns} tokens");
         int[] lengths = new int[rows];
         List<int> cells = [], places = [], positions = [];
         for (int row = 0; row < rows; row++)
@@ -68,13 +69,18 @@ public sealed class PaddedBatch
                 {
                     if (mask[cell] == 0) continue;
                     if (mask[cell] != 1) throw new InvalidDataException($"attention_mask[{row}, {column}] is {mask[cell]}, expected 0 or 1");
-                    if (last >= 0 && last != column - 1) throw new InvalidDataException($"attention_mask[{row}] has a hole before column {column}; padding may only be on the left or on the right");
+                    if (last >= 0 && last != column - 1)
+                    {
+                        throw new InvalidDataException(
+                            $"attention_mask[{row}] has a hole before column {column}; padding may only be on the left or on the right");
+                    }
                 }
 
                 last = column;
                 int place = count == PositionCount.Columns ? column : lengths[row];
                 long position = positionIds.IsEmpty ? place : positionIds[cell];
-                if (position is < 0 or > int.MaxValue) throw new InvalidDataException($"position_ids[{row}, {column}] is {position}, expected a position from 0");
+                if (position is < 0 or > int.MaxValue)
+                    throw new InvalidDataException($"position_ids[{row}, {column}] is {position}, expected a position from 0");
                 places.Add(place);
                 positions.Add((int)position);
                 cells.Add(cell);
@@ -96,7 +102,8 @@ public sealed class PaddedBatch
         for (int i = 0; i < values.Length; i++)
         {
             long value = padded[cells[i]];
-            values[i] = value is >= int.MinValue and <= int.MaxValue ? (int)value : throw new InvalidDataException($"{name}[{cells[i] / Columns}, {cells[i] % Columns}] is {value}, which is no token id");
+            values[i] = value is >= int.MinValue and <= int.MaxValue ? (int)value
+                : throw new InvalidDataException($"{name}[{cells[i] / Columns}, {cells[i] % Columns}] is {value}, which is no token id");
         }
 
         return values;

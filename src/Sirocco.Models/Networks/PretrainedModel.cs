@@ -17,8 +17,8 @@ internal enum ModelTask
 
 /// <summary>A decoder with its weights, loaded from a folder or file, and whatever head its task needs. Disposing it closes the files.</summary>
 /// <remarks>
-/// A pass of the model itself (<see cref="BiEncoder.Encode"/>, <see cref="CrossEncoder"/>'s scores, logits, saving) that runs on another thread while it is disposed ends
-/// first; one that comes later throws <see cref="ObjectDisposedException"/>. Passes of its <see cref="Decoder"/> are the caller's to end before.
+/// A pass of the model itself (<see cref="BiEncoder.Encode"/>, <see cref="CrossEncoder"/>'s scores, logits, saving) that runs on another thread while it is
+/// disposed ends first; one that comes later throws <see cref="ObjectDisposedException"/>. Passes of its <see cref="Decoder"/> are the caller's to end before.
 /// </remarks>
 public abstract class PretrainedModel : IDisposable
 {
@@ -66,10 +66,13 @@ public abstract class PretrainedModel : IDisposable
     public static PretrainedModel Open(string path, ModelOptions? options = null)
     {
         ModelFolder folder = ModelFolder.Open(path);
-        return folder.Task(options?.IsCausal) == ModelTask.Causal ? Adapter.Attached(CausalModel.Load(folder), options?.Adapter) : EncoderModel.Load(folder, options);
+        return folder.Task(options?.IsCausal) == ModelTask.Causal ? Adapter.Attached(CausalModel.Load(folder), options?.Adapter)
+            : EncoderModel.Load(folder, options);
     }
 
-    /// <summary>The first weight that is not a finite number, for messages when a result is not; null where all are finite. Weights held in int8 only are left out.</summary>
+    /// <summary>
+    /// The first weight that is not a finite number, for messages when a result is not; null where all are finite. Weights held in int8 only are left out.
+    /// </summary>
     public Parameter? FirstDamagedParameter()
     {
         using SharedReads.Reading reading = BeginReading();
@@ -101,7 +104,10 @@ public abstract class PretrainedModel : IDisposable
     internal void RequireValues(string purpose)
     {
         if (Parameters.FirstOrDefault(parameter => !parameter.HasValues) is { } held)
-            throw new NotSupportedException($"{Path}: tensor '{held.Name}' is held in int8 only, but its values are needed to {purpose}; load it with --precision bf16 or f32");
+        {
+            throw new NotSupportedException(
+                $"{Path}: tensor '{held.Name}' is held in int8 only, but its values are needed to {purpose}; load it with --precision bf16 or f32");
+        }
     }
 
     /// <summary>Keeps the weights mapped until the result is disposed.</summary>

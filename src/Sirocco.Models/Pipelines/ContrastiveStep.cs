@@ -9,7 +9,8 @@ public static class ContrastiveStep
     /// <summary>Runs the step.</summary>
     /// <param name="model">A model folder or GGUF file.</param>
     /// <param name="input">
-    /// <c>q_input_ids</c>, <c>q_mask</c> [B, S] and <c>p_input_ids</c>, <c>p_mask</c> [B·N, S']: the N passages of each query follow each other, the positive first.
+    /// <c>q_input_ids</c>, <c>q_mask</c> [B, S] and <c>p_input_ids</c>, <c>p_mask</c> [B·N, S']: the N passages of each query follow each other, the positive
+    /// first.
     /// </param>
     /// <param name="temperature">Scores are divided by it.</param>
     /// <param name="inBatchNegatives">Whether a query is scored against all passages rather than its own N.</param>
@@ -33,7 +34,10 @@ public static class ContrastiveStep
         PaddedInput passages = PaddedInput.Read(input, "p_input_ids", "p_mask", encoder.Config, options.Positions);
         int count = queries.Shape.Rows;
         if (count == 0 || passages.Shape.Rows == 0 || passages.Shape.Rows % count != 0)
-            throw new InvalidDataException($"{input.Path}: tensor 'p_input_ids' has {passages.Shape.Rows} passages, expected a multiple of the {count} queries");
+        {
+            throw new InvalidDataException(
+                $"{input.Path}: tensor 'p_input_ids' has {passages.Shape.Rows} passages, expected a multiple of the {count} queries");
+        }
 
         encoder.RequireValues("compute gradients");
         ParameterArena arena = new(encoder.Parameters);
@@ -45,7 +49,11 @@ public static class ContrastiveStep
         encoder.RequireFinite(q.ToArray(), "the embedding of a query");
         encoder.RequireFinite(p.ToArray(), "the embedding of a passage");
         var (scores, labels) = ContrastiveScores(f, q, p, 1 / temperature, inBatchNegatives);
-        if (!System.Numerics.Tensors.TensorPrimitives.IsFiniteAll<float>(scores.ToArray())) throw new ArgumentOutOfRangeException(nameof(temperature), temperature, "divided by this temperature a score is too large for float32; give a larger one");
+        if (!System.Numerics.Tensors.TensorPrimitives.IsFiniteAll<float>(scores.ToArray()))
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(temperature), temperature, "divided by this temperature a score is too large for float32; give a larger one");
+        }
         Tensor loss = f.CrossEntropy(scores, labels);
         return [ForwardPass.Matrix("scores", scores), ForwardPass.Scalar("loss", loss), .. ForwardPass.Gradients(tape, loss, arena, cancellation)];
     }

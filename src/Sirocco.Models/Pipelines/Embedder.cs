@@ -14,8 +14,8 @@ namespace Sirocco.Models;
 /// </code>
 /// </summary>
 /// <remarks>
-/// Safe to use from several threads; computations take turns. Beyond rounding, a vector depends on its text only, never on what it was batched with. Texts longer
-/// than <see cref="MaxLength"/> are cut, which <see cref="TextsCut"/> counts.
+/// Safe to use from several threads; computations take turns. Beyond rounding, a vector depends on its text only, never on what it was batched with. Texts
+/// longer than <see cref="MaxLength"/> are cut, which <see cref="TextsCut"/> counts.
 /// </remarks>
 public sealed class Embedder : IDisposable
 {
@@ -59,7 +59,9 @@ public sealed class Embedder : IDisposable
     /// <summary>The prompt that this model puts before queries: the one named <c>query</c>, else its default, else nothing.</summary>
     public string QueryPrompt => Settings.PromptOf("query");
 
-    /// <summary>The prompt that this model puts before documents: the one named <c>document</c>, <c>passage</c> or <c>corpus</c>, else its default, else nothing.</summary>
+    /// <summary>
+    /// The prompt that this model puts before documents: the one named <c>document</c>, <c>passage</c> or <c>corpus</c>, else its default, else nothing.
+    /// </summary>
     public string DocumentPrompt => Settings.PromptOf("document", "passage", "corpus");
 
     /// <summary>A remark for the user on how the model's folder was taken, or null.</summary>
@@ -93,14 +95,18 @@ public sealed class Embedder : IDisposable
     /// <exception cref="FileNotFoundException">There is no such model, or its folder lacks a file.</exception>
     /// <exception cref="InvalidDataException">A file is damaged; the message names it.</exception>
     /// <exception cref="NotSupportedException">The model is of a kind that is not built here, or is a reranker.</exception>
-    public static Embedder FromPretrained(string model, EmbedderOptions? options = null) => Load(model, ModelFolder.Locate(model), options ?? new EmbedderOptions());
+    public static Embedder FromPretrained(string model, EmbedderOptions? options = null) =>
+        Load(model, ModelFolder.Locate(model), options ?? new EmbedderOptions());
 
-    /// <summary>As <see cref="FromPretrained"/>, on a thread of the pool; a download tells how far it is and can be stopped, to go on from there the next time.</summary>
+    /// <summary>
+    /// As <see cref="FromPretrained"/>, on a thread of the pool; a download tells how far it is and can be stopped, to go on from there the next time.
+    /// </summary>
     /// <param name="model">As <see cref="FromPretrained"/> takes it.</param>
     /// <param name="options">Null does what the folder says.</param>
     /// <param name="progress">Told about downloads.</param>
     /// <param name="cancellation">Stops a download.</param>
-    public static async Task<Embedder> FromPretrainedAsync(string model, EmbedderOptions? options = null, IProgress<HubProgress>? progress = null, CancellationToken cancellation = default)
+    public static async Task<Embedder> FromPretrainedAsync(
+        string model, EmbedderOptions? options = null, IProgress<HubProgress>? progress = null, CancellationToken cancellation = default)
     {
         string place = await ModelFolder.LocateAsync(model, progress, cancellation).ConfigureAwait(false);
         return await Task.Run(() => Load(model, place, options ?? new EmbedderOptions()), cancellation).ConfigureAwait(false);
@@ -132,7 +138,10 @@ public sealed class Embedder : IDisposable
             EncoderSettings settings = encoder.Settings;
             // Sentence-transformers' cut takes what there is.
             if (options.Dimensions is { } wanted && (wanted < 1 || (wanted > encoder.Features && !settings.IsSentenceTransformers)))
-                throw new ArgumentException($"{wanted} dimensions are asked for, but {model} gives vectors of {encoder.Features}; ask for at most that many", nameof(options));
+            {
+                throw new ArgumentException(
+                    $"{wanted} dimensions are asked for, but {model} gives vectors of {encoder.Features}; ask for at most that many", nameof(options));
+            }
             TextEncoder texts = new(folder, settings, options.MaxLength);
             if (options.MaxLength is not null) texts.RequireRoom(pair: false);
             settings.Prompt(options.PromptName, options.Prompt);
@@ -155,7 +164,12 @@ public sealed class Embedder : IDisposable
     /// <param name="cancellation">Stops between layers.</param>
     /// <returns>For each text its vector, [<see cref="Dimensions"/>].</returns>
     /// <exception cref="ArgumentException">The model has no prompt of that name.</exception>
-    public float[][] Embed(IReadOnlyList<string> inputs, string? promptName = null, string? prompt = null, IProgress<int>? progress = null, CancellationToken cancellation = default)
+    public float[][] Embed(
+        IReadOnlyList<string> inputs,
+        string? promptName = null,
+        string? prompt = null,
+        IProgress<int>? progress = null,
+        CancellationToken cancellation = default)
     {
         float[][] vectors = new float[inputs.Count][];
         int next = 0;
@@ -163,7 +177,9 @@ public sealed class Embedder : IDisposable
         return vectors;
     }
 
-    /// <summary>Embeds a stream of texts as its vectors are asked for, without holding more than a few thousand; texts are read and tokenized while others are computed.</summary>
+    /// <summary>
+    /// Embeds a stream of texts as its vectors are asked for, without holding more than a few thousand; texts are read and tokenized while others are computed.
+    /// </summary>
     /// <param name="items">What has texts, such as records of a corpus; read by one thread at a time, not always the caller's.</param>
     /// <param name="text">The text of an item; called by several threads.</param>
     /// <param name="promptName">Name of the prompt put before each; null takes the one of the options, or the model's default.</param>
@@ -173,20 +189,29 @@ public sealed class Embedder : IDisposable
     /// <returns>The items in their order, each with its vector, [<see cref="Dimensions"/>].</returns>
     /// <exception cref="ArgumentException">The model has no prompt of that name.</exception>
     public IEnumerable<(T Item, float[] Vector)> Embed<T>(
-        IEnumerable<T> items, Func<T, string> text, string? promptName = null, string? prompt = null, IProgress<int>? progress = null, CancellationToken cancellation = default) =>
+        IEnumerable<T> items, Func<T, string> text, string? promptName = null, string? prompt = null, IProgress<int>? progress = null,
+        CancellationToken cancellation = default) =>
         Batcher(text, Prompt(promptName, prompt)).Run(items, progress is null ? null : progress.Report, cancellation);
 
     /// <summary>Embeds one text.</summary>
-    public float[] Embed(string text, string? promptName = null, string? prompt = null, CancellationToken cancellation = default) => Embed([text], promptName, prompt, null, cancellation)[0];
+    public float[] Embed(string text, string? promptName = null, string? prompt = null, CancellationToken cancellation = default) =>
+        Embed([text], promptName, prompt, null, cancellation)[0];
 
     /// <summary>As <see cref="Embed(IReadOnlyList{string}, string?, string?, IProgress{int}?, CancellationToken)"/>, on a thread of the pool.</summary>
-    public Task<float[][]> EmbedAsync(IReadOnlyList<string> inputs, string? promptName = null, string? prompt = null, IProgress<int>? progress = null, CancellationToken cancellation = default) =>
+    public Task<float[][]> EmbedAsync(
+        IReadOnlyList<string> inputs,
+        string? promptName = null,
+        string? prompt = null,
+        IProgress<int>? progress = null,
+        CancellationToken cancellation = default) =>
         Task.Run(() => Embed(inputs, promptName, prompt, progress, cancellation), cancellation);
 
     /// <summary>Embeds a stream of texts without holding more than a few thousand; vectors come in the order of the texts.</summary>
-    public async IAsyncEnumerable<float[]> EmbedAsync(IAsyncEnumerable<string> inputs, string? promptName = null, string? prompt = null, [EnumeratorCancellation] CancellationToken cancellation = default)
+    public async IAsyncEnumerable<float[]> EmbedAsync(
+        IAsyncEnumerable<string> inputs, string? promptName = null, string? prompt = null, [EnumeratorCancellation] CancellationToken cancellation = default)
     {
-        await foreach ((string Text, float[] Vector) pair in Batcher<string>(text => text, Prompt(promptName, prompt)).RunAsync(inputs, null, cancellation).ConfigureAwait(false)) yield return pair.Vector;
+        await foreach ((string Text, float[] Vector) pair in Batcher<string>(text => text, Prompt(promptName, prompt)).RunAsync(inputs, null, cancellation)
+            .ConfigureAwait(false)) yield return pair.Vector;
     }
 
     /// <inheritdoc/>

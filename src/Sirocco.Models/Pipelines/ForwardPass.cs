@@ -10,16 +10,18 @@ public sealed record ForwardPassOptions
     public ModelOptions Model { get; init; } = new();
 
     /// <summary>
-    /// Of <c>logits</c>, <c>hidden_states</c>, <c>last_hidden_state</c>, <c>embedding</c>, <c>score</c>, <c>loss</c>, <c>grads</c>; empty takes what suits the model:
-    /// logits of causal models, the last hidden state and embedding of encoders, the score of rerankers. A causal checkpoint gives logits and embedding from one pass, under causal
-    /// attention unless <see cref="Model"/> says otherwise; an embedding alone is bidirectional.
+    /// Of <c>logits</c>, <c>hidden_states</c>, <c>last_hidden_state</c>, <c>embedding</c>, <c>score</c>, <c>loss</c>, <c>grads</c>; empty takes what suits the
+    /// model: logits of causal models, the last hidden state and embedding of encoders, the score of rerankers. A causal checkpoint gives logits and embedding
+    /// from one pass, under causal attention unless <see cref="Model"/> says otherwise; an embedding alone is bidirectional.
     /// </summary>
     public IReadOnlyList<string> Outputs { get; init; } = [];
 
     /// <summary>How tokens become one embedding, or what a reranker's head reads, in place of the folder's.</summary>
     public Pooling? Pooling { get; init; }
 
-    /// <summary>Whether embeddings are made of unit length; null: not in <see cref="ForwardPass"/>, as the folder says in <see cref="ContrastiveStep"/>.</summary>
+    /// <summary>
+    /// Whether embeddings are made of unit length; null: not in <see cref="ForwardPass"/>, as the folder says in <see cref="ContrastiveStep"/>.
+    /// </summary>
     public bool? Normalize { get; init; }
 
     /// <summary>What positions count where the input gives none.</summary>
@@ -42,16 +44,21 @@ public static class ForwardPass
     /// </param>
     /// <param name="options">What to compute.</param>
     /// <param name="cancellation">Stops between layers.</param>
-    /// <returns>The outputs by name: <c>hidden.0</c> … for hidden states, <c>grad.</c> and the name in the checkpoint for gradients, which are the adapter's where there is one.</returns>
+    /// <returns>
+    /// The outputs by name: <c>hidden.0</c> … for hidden states, <c>grad.</c> and the name in the checkpoint for gradients, which are the adapter's where there
+    /// is one.
+    /// </returns>
     /// <exception cref="InvalidDataException">The input or the model is not usable; the message names file and tensor.</exception>
     public static IReadOnlyList<OutgoingTensor> Run(string model, TensorArchive input, ForwardPassOptions options, CancellationToken cancellation = default)
     {
         foreach (string name in options.Outputs)
         {
-            if (!OutputNames.Contains(name)) throw new ArgumentException($"there is no output '{name}'; there are {string.Join(", ", OutputNames)}", nameof(options));
+            if (!OutputNames.Contains(name))
+                throw new ArgumentException($"there is no output '{name}'; there are {string.Join(", ", OutputNames)}", nameof(options));
         }
 
-        if (input.Contains("pixel_values")) throw new NotSupportedException($"{input.Path}: tensor 'pixel_values': images are not supported yet; leave it out to run the text network");
+        if (input.Contains("pixel_values"))
+            throw new NotSupportedException($"{input.Path}: tensor 'pixel_values': images are not supported yet; leave it out to run the text network");
         using PretrainedModel network = Adapter.Attached(OpenModel(model, options), options.Model.Adapter);
         PaddedInput batch = PaddedInput.Read(input, network.Config, options.Positions);
         IReadOnlyList<string> outputs = options.Outputs.Count > 0 ? options.Outputs : network switch
@@ -104,7 +111,8 @@ public static class ForwardPass
                     break;
                 case "loss" or "grads" when loss is null:
                     CausalModel causal = As<CausalModel>(network, output);
-                    loss = causal.Loss(f, hidden, batch.Labels ?? throw new InvalidDataException($"{input.Path}: tensor 'labels' is missing, expected [{batch.Shape.Rows}, {batch.Shape.Columns}], because {output} is asked for"));
+                    loss = causal.Loss(f, hidden, batch.Labels ?? throw new InvalidDataException(
+                        $"{input.Path}: tensor 'labels' is missing, expected [{batch.Shape.Rows}, {batch.Shape.Columns}], because {output} is asked for"));
                     break;
             }
         }
@@ -137,7 +145,8 @@ public static class ForwardPass
         ModelFolder folder = ModelFolder.Open(path);
         ModelTask task = folder.Task(model.IsCausal);
         if (task == ModelTask.Classification) return CrossEncoder.Load(folder, model, options.Pooling);
-        bool wantsHead = options.Outputs.Any(output => output is "logits" or "loss" or "grads"), hasHead = task == ModelTask.Causal || folder.Task(null) == ModelTask.Causal;
+        bool wantsHead = options.Outputs.Any(output => output is "logits" or "loss" or "grads"),
+            hasHead = task == ModelTask.Causal || folder.Task(null) == ModelTask.Causal;
         bool wantsEmbedding = options.Outputs.Contains("embedding") || options.Pooling is not null;
         if (wantsHead ? hasHead : task == ModelTask.Causal && !wantsEmbedding)
             return CausalModel.Load(folder, model.Held);

@@ -22,7 +22,10 @@ internal sealed class PaddedInput
         if (input.TryGet("inputs_embeds", out StoredTensor? embeddings) && !input.Contains("input_ids"))
         {
             if (embeddings.Shape.Length != 3 || embeddings.Shape[2] != config.HiddenSize)
-                throw new InvalidDataException($"{input.Path}: tensor 'inputs_embeds' is {embeddings.ShapeText}, expected [sequences, tokens, {config.HiddenSize}]");
+            {
+                throw new InvalidDataException(
+                    $"{input.Path}: tensor 'inputs_embeds' is {embeddings.ShapeText}, expected [sequences, tokens, {config.HiddenSize}]");
+            }
             PaddedBatch shape = Batch(input, "inputs_embeds", embeddings.Shape[0], embeddings.Shape[1], "attention_mask", positions);
             float[] rows = shape.TokenRows(embeddings.ToSingleArray(), config.HiddenSize);
             RequireFinite(input, rows, shape, config.HiddenSize);
@@ -36,14 +39,18 @@ internal sealed class PaddedInput
 
     public static PaddedInput Read(TensorArchive input, string ids, string mask, ModelConfig config, PositionCount positions)
     {
-        if (!input.TryGet(ids, out StoredTensor? tensor)) throw new InvalidDataException($"{input.Path}: tensor '{ids}' is missing, expected token ids [sequences, tokens]");
+        if (!input.TryGet(ids, out StoredTensor? tensor))
+            throw new InvalidDataException($"{input.Path}: tensor '{ids}' is missing, expected token ids [sequences, tokens]");
         if (tensor.Shape.Length != 2) throw new InvalidDataException($"{input.Path}: tensor '{ids}' is {tensor.ShapeText}, expected [sequences, tokens]");
         PaddedBatch shape = Batch(input, ids, tensor.Shape[0], tensor.Shape[1], mask, positions);
         long[] values = tensor.ToInt64Array();
         foreach (int cell in shape.Cells)
         {
             if ((ulong)values[cell] >= (ulong)config.VocabularySize)
-                throw new InvalidDataException($"{input.Path}: tensor '{ids}' has token id {values[cell]} at [{cell / shape.Columns}, {cell % shape.Columns}], outside the vocabulary of {config.VocabularySize}");
+            {
+                throw new InvalidDataException($"{input.Path}: tensor '{ids}' has token id {values[cell]} at [{cell / shape.Columns}, {cell % shape.Columns}], "
+                    + $"outside the vocabulary of {config.VocabularySize}");
+            }
         }
 
         return new PaddedInput { Shape = shape, Ids = shape.Tokens(values, ids) };
@@ -51,18 +58,22 @@ internal sealed class PaddedInput
 
     private static PaddedBatch Batch(TensorArchive input, string name, long rows, long columns, string mask, PositionCount positions)
     {
-        if (rows > int.MaxValue || columns > int.MaxValue || rows * columns > Array.MaxLength) throw new InvalidDataException($"{input.Path}: a batch of {rows} x {columns} tokens is too large");
-        if (rows == 0 || columns == 0) throw new InvalidDataException($"{input.Path}: tensor '{name}' holds no token ([{rows}, {columns}]); give at least one sequence of one token");
+        if (rows > int.MaxValue || columns > int.MaxValue || rows * columns > Array.MaxLength)
+            throw new InvalidDataException($"{input.Path}: a batch of {rows} x {columns} tokens is too large");
+        if (rows == 0 || columns == 0)
+            throw new InvalidDataException($"{input.Path}: tensor '{name}' holds no token ([{rows}, {columns}]); give at least one sequence of one token");
         long[] Integers(string key)
         {
             if (!input.TryGet(key, out StoredTensor? tensor)) return [];
-            return tensor.Shape is [var r, var c] && r == rows && c == columns ? tensor.ToInt64Array() : throw new InvalidDataException($"{input.Path}: tensor '{key}' is {tensor.ShapeText}, expected [{rows}, {columns}]");
+            return tensor.Shape is [var r, var c] && r == rows && c == columns ? tensor.ToInt64Array()
+                : throw new InvalidDataException($"{input.Path}: tensor '{key}' is {tensor.ShapeText}, expected [{rows}, {columns}]");
         }
 
         try
         {
             PaddedBatch batch = PaddedBatch.Create((int)rows, (int)columns, Integers(mask), positions, Integers("position_ids"));
-            return batch.Segments.Tokens > 0 ? batch : throw new InvalidDataException($"{input.Path}: tensor '{mask}' is 0 everywhere, so there is no token; mark tokens with 1");
+            return batch.Segments.Tokens > 0 ? batch
+                : throw new InvalidDataException($"{input.Path}: tensor '{mask}' is 0 everywhere, so there is no token; mark tokens with 1");
         }
         catch (InvalidDataException e) when (!e.Message.StartsWith(input.Path, StringComparison.Ordinal))
         {
@@ -76,7 +87,8 @@ internal sealed class PaddedInput
         {
             if (TensorPrimitives.IsFiniteAll(rows.Slice(token * features, features))) continue;
             int cell = shape.Cells[token];
-            throw new InvalidDataException($"{input.Path}: tensor 'inputs_embeds' holds a value that is not a finite number at [{cell / shape.Columns}, {cell % shape.Columns}]");
+            throw new InvalidDataException(
+                $"{input.Path}: tensor 'inputs_embeds' holds a value that is not a finite number at [{cell / shape.Columns}, {cell % shape.Columns}]");
         }
     }
 

@@ -19,8 +19,8 @@ public sealed record RerankerOptions
     public int? MaxLength { get; init; }
 
     /// <summary>
-    /// The text of a pair for models that read it as one text, with <c>{query}</c> and <c>{passage}</c>; null takes the folder's kind: two texts for cross-encoders,
-    /// <see cref="Reranker.NemotronTemplate"/> for NeMo's rerankers.
+    /// The text of a pair for models that read it as one text, with <c>{query}</c> and <c>{passage}</c>; null takes the folder's kind: two texts for
+    /// cross-encoders, <see cref="Reranker.NemotronTemplate"/> for NeMo's rerankers.
     /// </summary>
     public string? Template { get; init; }
 
@@ -71,7 +71,8 @@ public sealed class Reranker : IDisposable
     private long pairsCut;
     private bool disposed;
 
-    private Reranker(CrossEncoder encoder, TextEncoder texts, ComputeContext context, string? template, TorchActivation activation, string prompt, RerankerOptions options)
+    private Reranker(
+        CrossEncoder encoder, TextEncoder texts, ComputeContext context, string? template, TorchActivation activation, string prompt, RerankerOptions options)
     {
         this.encoder = encoder;
         this.texts = texts;
@@ -96,14 +97,18 @@ public sealed class Reranker : IDisposable
     /// <param name="model">A folder of a sequence classifier (NeMo, transformers, sentence-transformers), or a hub id.</param>
     /// <param name="options">Null does what the folder says.</param>
     /// <exception cref="NotSupportedException">The model has no score head.</exception>
-    public static Reranker FromPretrained(string model, RerankerOptions? options = null) => Load(model, ModelFolder.Locate(model), options ?? new RerankerOptions());
+    public static Reranker FromPretrained(string model, RerankerOptions? options = null) =>
+        Load(model, ModelFolder.Locate(model), options ?? new RerankerOptions());
 
-    /// <summary>As <see cref="FromPretrained"/>, on a thread of the pool; a download tells how far it is and can be stopped, to go on from there the next time.</summary>
+    /// <summary>
+    /// As <see cref="FromPretrained"/>, on a thread of the pool; a download tells how far it is and can be stopped, to go on from there the next time.
+    /// </summary>
     /// <param name="model">As <see cref="FromPretrained"/> takes it.</param>
     /// <param name="options">Null does what the folder says.</param>
     /// <param name="progress">Told about downloads.</param>
     /// <param name="cancellation">Stops a download.</param>
-    public static async Task<Reranker> FromPretrainedAsync(string model, RerankerOptions? options = null, IProgress<HubProgress>? progress = null, CancellationToken cancellation = default)
+    public static async Task<Reranker> FromPretrainedAsync(
+        string model, RerankerOptions? options = null, IProgress<HubProgress>? progress = null, CancellationToken cancellation = default)
     {
         string place = await ModelFolder.LocateAsync(model, progress, cancellation).ConfigureAwait(false);
         return await Task.Run(() => Load(model, place, options ?? new RerankerOptions()), cancellation).ConfigureAwait(false);
@@ -112,7 +117,8 @@ public sealed class Reranker : IDisposable
     private static Reranker Load(string model, string place, RerankerOptions options)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(options.BatchTokens, 1);
-        ModelOptions loading = new() { Precision = options.Precision, Threads = options.Threads, Deterministic = options.Deterministic, Adapter = options.Adapter };
+        ModelOptions loading =
+            new() { Precision = options.Precision, Threads = options.Threads, Deterministic = options.Deterministic, Adapter = options.Adapter };
         ModelFolder folder = ModelFolder.Open(place);
         EncoderModel loaded = EncoderModel.Load(folder, loading);
         if (loaded is not CrossEncoder encoder)
@@ -167,14 +173,19 @@ public sealed class Reranker : IDisposable
     /// <exception cref="NotSupportedException">The model gives several scores for a pair, which makes no order.</exception>
     public IReadOnlyList<RankedDocument> Rank(string query, IReadOnlyList<string> documents, int? top = null, CancellationToken cancellation = default)
     {
-        if (Labels != 1) throw new NotSupportedException($"{encoder.Path} gives {Labels} scores for a pair ({string.Join(", ", encoder.Config.Labels)}), which makes no order; rerank with a model that gives one");
+        if (Labels != 1)
+        {
+            throw new NotSupportedException($"{encoder.Path} gives {Labels} scores for a pair ({string.Join(", ", encoder.Config.Labels)}), "
+                + "which makes no order; rerank with a model that gives one");
+        }
         float[][] scores = Score([.. documents.Select(document => (query, document))], null, cancellation);
         IEnumerable<RankedDocument> ranked = scores.Select((score, i) => new RankedDocument(i, score[0], documents[i])).OrderByDescending(hit => hit.Score);
         return [.. top is { } most ? ranked.Take(most) : ranked];
     }
 
     /// <summary>As <see cref="Rank"/>, on a thread of the pool.</summary>
-    public Task<IReadOnlyList<RankedDocument>> RankAsync(string query, IReadOnlyList<string> documents, int? top = null, CancellationToken cancellation = default) =>
+    public Task<IReadOnlyList<RankedDocument>> RankAsync(
+        string query, IReadOnlyList<string> documents, int? top = null, CancellationToken cancellation = default) =>
         Task.Run(() => Rank(query, documents, top, cancellation), cancellation);
 
     /// <inheritdoc/>

@@ -26,7 +26,11 @@ internal sealed class TextEncoder
     public void RequireRoom(bool pair)
     {
         int special = tokenizer.Encode("", pair ? "" : null, true, Truncation.None, new Padding(0, 0)).Ids.Length;
-        if (special >= MaxLength) throw new ArgumentException($"a length of {MaxLength} tokens leaves no room for text: {path} puts {special} special tokens around a {(pair ? "pair" : "text")}; allow more than {special}");
+        if (special >= MaxLength)
+        {
+            throw new ArgumentException($"a length of {MaxLength} tokens leaves no room for text: "
+                + $"{path} puts {special} special tokens around a {(pair ? "pair" : "text")}; allow more than {special}");
+        }
     }
 
     /// <summary>Most tokens of a text, special ones included.</summary>
@@ -61,12 +65,17 @@ internal sealed class TextEncoder
         if (ids.Count == 0)
         {
             int? end = tokenizer.EndId ?? config.EndIds.Cast<int?>().FirstOrDefault() ?? tokenizer.BeginId;
-            return [end ?? throw new InvalidDataException($"{path}: a text without tokens cannot be embedded because the tokenizer names no end-of-text token")];
+            return [
+                end ?? throw new InvalidDataException($"{path}: a text without tokens cannot be embedded because the tokenizer names no end-of-text token")];
         }
 
         foreach (int id in ids)
         {
-            if ((uint)id >= (uint)config.VocabularySize) throw new InvalidDataException($"{path}: the tokenizer gives token id {id}, but the model's vocabulary has {config.VocabularySize}; the tokenizer is another model's");
+            if ((uint)id >= (uint)config.VocabularySize)
+            {
+                throw new InvalidDataException(
+                    $"{path}: the tokenizer gives token id {id}, but the model's vocabulary has {config.VocabularySize}; the tokenizer is another model's");
+            }
         }
 
         return [.. ids];

@@ -13,15 +13,15 @@ internal sealed class SvgCanvas : Canvas
 
     public SvgCanvas(int width, int height, string title)
     {
-        Add($"<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" font-family=\"Inter, "
-            + "'Helvetica Neue', Helvetica, Arial, sans-serif\">\n");
+        Add($"<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" ");
+        Add($"font-family=\"Inter, 'Helvetica Neue', Helvetica, Arial, sans-serif\">\n");
         Add($"<title>{Escape(title)}</title>\n<rect width=\"{width}\" height=\"{height}\" fill=\"{Color.White}\"/>\n");
     }
 
     public override IDisposable Clip(float left, float top, float width, float height)
     {
-        Add($"<clipPath id=\"c{++clips}\"><rect x=\"{left:0.##}\" y=\"{top:0.##}\" width=\"{width:0.##}\" height=\"{height:0.##}\"/></clipPath>\n<g "
-            + $"clip-path=\"url(#c{clips})\">\n");
+        Add($"<clipPath id=\"c{++clips}\"><rect x=\"{left:0.##}\" y=\"{top:0.##}\" width=\"{width:0.##}\" height=\"{height:0.##}\"/></clipPath>\n");
+        Add($"<g clip-path=\"url(#c{clips})\">\n");
         return new Group(svg);
     }
 
