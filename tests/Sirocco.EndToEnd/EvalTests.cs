@@ -65,6 +65,9 @@ public sealed class EvalTests : IDisposable
         JsonElement reranked = rows[^1].GetProperty("compared_with_first").GetProperty("mrr@10");
         Assert.Equal(rows[^1].GetProperty("metrics").GetProperty("mrr@10").GetDouble() - 1, reranked.GetProperty("difference").GetDouble(), 1e-12);
 
+        JsonElement shared = Json("eval", index, "--corpus", corpus, "--queries", queries, "--rerank", Golden.CrossEncoder, "--rerank-share", "0.5", "--json");
+        Assert.Equal($"{index} + 0.5 {Golden.CrossEncoder}", shared.GetProperty("rows")[1].GetProperty("name").GetString());
+
         // An index without a cut and kept as it is says the same as a search in it.
         JsonElement plain = Json("eval", index, "--queries", queries, "--metrics", "mrr@10,p@1", "--json"), whole = Json("eval", index, "--queries", queries, "--dimensions", "32,16", "--metrics", "mrr@10,p@1", "--json");
         Assert.Equal(plain.GetProperty("metrics").GetRawText(), whole.GetProperty("metrics").GetRawText());

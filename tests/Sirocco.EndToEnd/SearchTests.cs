@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.IO.Compression;
 using System.Text.Json;
+using Sirocco.Models;
 
 namespace Sirocco.EndToEnd;
 
@@ -47,6 +48,21 @@ public sealed class SearchTests : IDisposable
         JsonElement[] judged = [.. Answers(SiroccoProcess.Run("search", index, "first", "--top", "4", "--rerank", Golden.CrossEncoder))[0].GetProperty("results").EnumerateArray()];
         Assert.Equal(4, judged.Length);
         Assert.Equal(judged.Select(hit => hit.GetProperty("score").GetDouble()).OrderDescending(), judged.Select(hit => hit.GetProperty("score").GetDouble()));
+    }
+
+    [Fact]
+    public void A_reranker_may_have_a_share_in_the_order()
+    {
+        SiroccoProcess.Run("index", Golden.Encoder, corpus, index, "--quiet").ExpectSuccess();
+        Dictionary<string, float> found = Scores(), judged = Scores("--rerank", Golden.CrossEncoder, "--candidates", "4");
+        Dictionary<string, float> both = Scores("--rerank", Golden.CrossEncoder, "--candidates", "4", "--rerank-share", "0.25");
+        string[] ids = [.. found.Keys];
+        float[] expected = BlendedScores.Of([.. ids.Select(id => found[id])], [.. ids.Select(id => judged[id])], 0.25);
+        for (int i = 0; i < ids.Length; i++) Assert.Equal(expected[i], both[ids[i]], 1e-3);
+        foreach (string share in (string[])["0", "1.5", "half"]) SiroccoProcess.Run("search", index, "first", "--rerank", Golden.CrossEncoder, "--rerank-share", share).ExpectWrongUsage();
+
+        Dictionary<string, float> Scores(params string[] more) => Answers(SiroccoProcess.Run(["search", index, "first", "--top", "4", .. more]))[0].GetProperty("results").EnumerateArray()
+            .ToDictionary(hit => hit.GetProperty("id").GetString()!, hit => hit.GetProperty("score").GetSingle());
     }
 
     [Fact]

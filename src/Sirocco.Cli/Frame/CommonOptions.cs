@@ -34,6 +34,14 @@ internal static class CommonOptions
         HelpName = "DIR",
     };
 
+    /// <summary>Part of the reranker in the order of what a search found; 1 where it is not given.</summary>
+    public static readonly Option<double?> RerankShare = Number(
+        "--rerank-share",
+        "W",
+        "The reranker's part in the order: 1, it alone; 0.5, the mean of the search's score and its own, each in standard deviations [1]",
+        above: 0,
+        most: 1);
+
     public static readonly Option<int?> Seed = Integer("--seed", "N", 0, int.MaxValue, "Seed of everything random");
 
     /// <summary>An option whose value is a whole number within bounds.</summary>
@@ -52,16 +60,18 @@ internal static class CommonOptions
         },
     };
 
-    /// <summary>An option whose value is a finite number.</summary>
-    public static Option<double?> Number(string name, string valueName, string description) => new(name)
+    /// <summary>An option whose value is a finite number, within bounds where they are given.</summary>
+    public static Option<double?> Number(
+        string name, string valueName, string description, double above = double.NegativeInfinity, double most = double.MaxValue) => new(name)
     {
         Description = description,
         HelpName = valueName,
         CustomParser = result =>
         {
             string word = result.Tokens[0].Value;
-            if (double.TryParse(word, NumberStyles.Float, CultureInfo.InvariantCulture, out double value) && double.IsFinite(value)) return value;
-            result.AddError($"{name} takes a number, not '{word}'");
+            if (double.TryParse(word, NumberStyles.Float, CultureInfo.InvariantCulture, out double value) && value > above && value <= most) return value;
+            string bounds = double.IsInfinity(above) ? "" : string.Create(CultureInfo.InvariantCulture, $" above {above} and up to {most}");
+            result.AddError($"{name} takes a number{bounds}, not '{word}'");
             return null;
         },
     };

@@ -127,8 +127,8 @@ internal sealed class EvalVerb : Verb
         Add(inputs);
         Option[] options =
         [
-            corpus, queries, qrels, pairs, metrics, bm25, dimensions, store, precision, queryPrompt, prompt, top, maxQueries, rerank, candidates, compare,
-            missing, output, perQuery,
+            corpus, queries, qrels, pairs, metrics, bm25, dimensions, store, precision, queryPrompt, prompt, top, maxQueries, rerank, candidates,
+            CommonOptions.RerankShare, compare, missing, output, perQuery,
             CommonOptions.Adapter,
         ];
         foreach (Option option in options) Add(option);
@@ -163,7 +163,7 @@ internal sealed class EvalVerb : Verb
         });
         foreach (Subject subject in subjects) runs.Add(subject, options, variants);
         if (invocation.Get(bm25)) runs.AddBm25();
-        if (invocation.Get(rerank) is { } judge) runs.AddReranked(judge, invocation.Get(candidates), options);
+        if (invocation.Get(rerank) is { } judge) runs.AddReranked(judge, invocation.Get(candidates), invocation.Get(CommonOptions.RerankShare) ?? 1, options);
 
         EvaluationReport report = new(runs.Rows, data, measured, invocation.Get(missing) == "skip" ? MissingQueries.LeftOut : MissingQueries.Zero);
         if (invocation.Json) report.WriteJson(invocation.Terminal);

@@ -41,8 +41,8 @@ internal sealed class SearchVerb : Verb
     {
         Add(index);
         Add(queries);
-        foreach (Option option in (Option[])[input, top, rerank, candidates, model, deterministic, CommonOptions.Precision, CommonOptions.Threads,
-            CommonOptions.Device]) Add(option);
+        foreach (Option option in (Option[])[input, top, rerank, candidates, CommonOptions.RerankShare, model, deterministic, CommonOptions.Precision,
+            CommonOptions.Threads, CommonOptions.Device]) Add(option);
     }
 
     public override int Run(Invocation invocation)
@@ -68,12 +68,13 @@ internal sealed class SearchVerb : Verb
                 new RerankerOptions { Precision = compute.Precision, Threads = compute.Threads, Deterministic = invocation.Get(deterministic) })
             : null;
         int wanted = invocation.Get(top) ?? 10;
+        double share = invocation.Get(CommonOptions.RerankShare) ?? 1;
         bool forPeople = !invocation.Json && !Console.IsOutputRedirected;
         using RecordWriter writer = new(invocation.Terminal.Output);
         foreach (TextRecord[] batch in TextBatches.Of(source.Read(), from is DataFiles.Standard ? 1 : QueriesAtOnce))
         {
             string[] texts = [.. batch.Select(record => record.Text)];
-            IReadOnlyList<IReadOnlyList<SearchHit>> answers = asked.Search(texts, wanted, reranker, invocation.Get(candidates), invocation.Cancellation);
+            IReadOnlyList<IReadOnlyList<SearchHit>> answers = asked.Search(texts, wanted, reranker, invocation.Get(candidates), share, invocation.Cancellation);
             if (answers.Any(hits => hits.Any(hit => !float.IsFinite(hit.Score))))
                 throw new InvalidDataException($"{place} gives scores that are no numbers, so its vectors are damaged; make the index again");
             for (int i = 0; i < texts.Length; i++)

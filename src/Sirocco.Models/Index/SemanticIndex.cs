@@ -128,12 +128,21 @@ public sealed class SemanticIndex : IDisposable
     /// <param name="top">Records wanted for each.</param>
     /// <param name="reranker">Scores the best candidates again, or null.</param>
     /// <param name="candidates">Candidates that the reranker reads for each query; null takes 50, or more where more are wanted.</param>
+    /// <param name="rerankerShare">
+    /// The reranker's part in the order, above 0 and up to 1; below 1 the search's scores count too (<see cref="BlendedScores"/>).
+    /// </param>
     /// <param name="cancellation">Stops between layers and blocks.</param>
-    /// <returns>For each query its hits, best first; scores are the reranker's where there is one.</returns>
+    /// <returns>For each query its hits, best first; scores are the reranker's where there is one, or both blended.</returns>
     public IReadOnlyList<IReadOnlyList<SearchHit>> Search(
-        IReadOnlyList<string> queries, int top = 10, Reranker? reranker = null, int? candidates = null, CancellationToken cancellation = default)
+        IReadOnlyList<string> queries,
+        int top = 10,
+        Reranker? reranker = null,
+        int? candidates = null,
+        double rerankerShare = 1,
+        CancellationToken cancellation = default)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(top, 1);
+        BlendedScores.RequireShare(rerankerShare);
         if (candidates is { } few) ArgumentOutOfRangeException.ThrowIfLessThan(few, 1, nameof(candidates));
         float[] vectors = [.. embedder.Embed(queries, prompt: index.Description.QueryPrompt, cancellation: cancellation).SelectMany(vector => vector)];
         int wanted = reranker is null ? top : Math.Max(top, candidates ?? 50);
@@ -143,18 +152,18 @@ public sealed class SemanticIndex : IDisposable
         [
             .. queries.Select((query, q) => (IReadOnlyList<SearchHit>)
             [
-                .. reranker.Rank(query, [.. found[q].Select(hit => hit.Text)], top, cancellation)
+                .. reranker.Rank(query, [.. found[q].Select(hit => hit.Text)], [.. found[q].Select(hit => hit.Score)], rerankerShare, top, cancellation)
                     .Select(ranked => found[q][ranked.Index] with { Score = ranked.Score }),
             ]),
         ];
     }
 
     /// <summary>The best records for one query.</summary>
-    /// <inheritdoc cref="Search(IReadOnlyList{string}, int, Reranker?, int?, CancellationToken)"/>
+    /// <inheritdoc cref="Search(IReadOnlyList{string}, int, Reranker?, int?, double, CancellationToken)"/>
     /// <returns>Its hits, best first.</returns>
     public IReadOnlyList<SearchHit> Search(
-        string query, int top = 10, Reranker? reranker = null, int? candidates = null, CancellationToken cancellation = default) =>
-        Search([query], top, reranker, candidates, cancellation)[0];
+        string query, int top = 10, Reranker? reranker = null, int? candidates = null, double rerankerShare = 1, CancellationToken cancellation = default) =>
+        Search([query], top, reranker, candidates, rerankerShare, cancellation)[0];
 
     /// <inheritdoc/>
     public void Dispose()

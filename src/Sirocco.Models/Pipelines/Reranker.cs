@@ -171,19 +171,30 @@ public sealed class Reranker : IDisposable
     /// <param name="top">Documents wanted; null wants all.</param>
     /// <param name="cancellation">Stops between layers.</param>
     /// <exception cref="NotSupportedException">The model gives several scores for a pair, which makes no order.</exception>
-    public IReadOnlyList<RankedDocument> Rank(string query, IReadOnlyList<string> documents, int? top = null, CancellationToken cancellation = default)
+    public IReadOnlyList<RankedDocument> Rank(string query, IReadOnlyList<string> documents, int? top = null, CancellationToken cancellation = default) =>
+        Ordered(documents, Scores(query, documents, cancellation), top);
+
+    /// <summary>Orders what a search found by its scores and this model's together (<see cref="BlendedScores"/>).</summary>
+    /// <param name="query">The query.</param>
+    /// <param name="documents">The documents.</param>
+    /// <param name="searchScores">[documents] Of the search.</param>
+    /// <param name="share">This model's part, above 0 and up to 1, where the search's scores no longer count.</param>
+    /// <param name="top">Documents wanted; null wants all.</param>
+    /// <param name="cancellation">Stops between layers.</param>
+    /// <exception cref="NotSupportedException">The model gives several scores for a pair, which makes no order.</exception>
+    public IReadOnlyList<RankedDocument> Rank(
+        string query,
+        IReadOnlyList<string> documents,
+        IReadOnlyList<float> searchScores,
+        double share,
+        int? top = null,
+        CancellationToken cancellation = default)
     {
-        if (Labels != 1)
-        {
-            throw new NotSupportedException($"{encoder.Path} gives {Labels} scores for a pair ({string.Join(", ", encoder.Config.Labels)}), "
-                + "which makes no order; rerank with a model that gives one");
-        }
-        float[][] scores = Score([.. documents.Select(document => (query, document))], null, cancellation);
-        IEnumerable<RankedDocument> ranked = scores.Select((score, i) => new RankedDocument(i, score[0], documents[i])).OrderByDescending(hit => hit.Score);
-        return [.. top is { } most ? ranked.Take(most) : ranked];
+        BlendedScores.RequireShare(share);
+        return Ordered(documents, BlendedScores.Of([.. searchScores], Scores(query, documents, cancellation), share), top);
     }
 
-    /// <summary>As <see cref="Rank"/>, on a thread of the pool.</summary>
+    /// <summary>As <see cref="Rank(string, IReadOnlyList{string}, int?, CancellationToken)"/>, on a thread of the pool.</summary>
     public Task<IReadOnlyList<RankedDocument>> RankAsync(
         string query, IReadOnlyList<string> documents, int? top = null, CancellationToken cancellation = default) =>
         Task.Run(() => Rank(query, documents, top, cancellation), cancellation);
@@ -197,6 +208,24 @@ public sealed class Reranker : IDisposable
             context.Dispose();
             encoder.Dispose();
         }
+    }
+
+    private float[] Scores(string query, IReadOnlyList<string> documents, CancellationToken cancellation)
+    {
+        if (Labels != 1)
+        {
+            string labels = string.Join(", ", encoder.Config.Labels);
+            throw new NotSupportedException(
+                $"{encoder.Path} gives {Labels} scores for a pair ({labels}), which makes no order; rerank with a model that gives one");
+        }
+
+        return [.. Score([.. documents.Select(document => (query, document))], null, cancellation).Select(score => score[0])];
+    }
+
+    private static RankedDocument[] Ordered(IReadOnlyList<string> documents, float[] scores, int? top)
+    {
+        IEnumerable<RankedDocument> ranked = scores.Select((score, i) => new RankedDocument(i, score, documents[i])).OrderByDescending(hit => hit.Score);
+        return [.. top is { } most ? ranked.Take(most) : ranked];
     }
 
     private int[] Encode(string query, string document)

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Sirocco.Cli.Frame;
 using Sirocco.Compute;
 using Sirocco.Models;
@@ -51,9 +52,10 @@ internal sealed class EvaluationRuns(Invocation invocation, EvaluationData data,
     }
 
     /// <summary>
-    /// For every row so far another one, in which a reranker orders the best documents; those that it does not read stay behind them in their order.
+    /// For every row so far another one, in which a reranker orders the best documents, alone or with the row's own scores; those that it does not read
+    /// stay behind them in their order.
     /// </summary>
-    public void AddReranked(string model, int? candidates, EmbedderOptions encoder)
+    public void AddReranked(string model, int? candidates, double share, EmbedderOptions encoder)
     {
         RerankerOptions settings = new() { Threads = encoder.Threads, Deterministic = encoder.Deterministic };
         using Reranker reranker = Invocation.Load(() => Reranker.FromPretrained(invocation.Model(model), settings));
@@ -64,18 +66,21 @@ internal sealed class EvaluationRuns(Invocation invocation, EvaluationData data,
             RetrievalRun run = new();
             foreach (RetrievalQuery query in data.Queries.Where(query => row.Run.Contains(query.Id)))
             {
-                run.Add(query.Id, Rerank(reranker, query, row.Run.Ranking(query.Id), read));
+                run.Add(query.Id, Rerank(reranker, query, row.Run.Ranking(query.Id), read, share));
                 progress.Report(run.Queries.Count);
             }
 
-            rows.Add(new EvaluationRow($"{row.Name} + {model}", run));
+            string judge = share == 1 ? model : string.Create(CultureInfo.InvariantCulture, $"{share} {model}");
+            rows.Add(new EvaluationRow($"{row.Name} + {judge}", run));
         }
     }
 
-    private IEnumerable<ScoredDocument> Rerank(Reranker reranker, RetrievalQuery query, ScoredDocument[] found, int read)
+    private IEnumerable<ScoredDocument> Rerank(Reranker reranker, RetrievalQuery query, ScoredDocument[] found, int read, double share)
     {
         ScoredDocument[] first = [.. found.Take(read)];
-        IReadOnlyList<RankedDocument> ranked = reranker.Rank(query.Text, [.. first.Select(hit => Text(hit.Document))], cancellation: invocation.Cancellation);
+        string[] texts = [.. first.Select(hit => Text(hit.Document))];
+        float[] scores = [.. first.Select(hit => (float)hit.Score)];
+        IReadOnlyList<RankedDocument> ranked = reranker.Rank(query.Text, texts, scores, share, cancellation: invocation.Cancellation);
         foreach (RankedDocument document in ranked) yield return first[document.Index] with { Score = document.Score };
         float least = ranked.Count == 0 ? 0 : ranked[^1].Score;
         for (int i = first.Length; i < found.Length; i++) yield return found[i] with { Score = least - (i - first.Length + 1) };
