@@ -41,7 +41,7 @@ internal sealed record CheckpointState
 
     /// <summary>Seed of order and dropout.</summary>
     [JsonRequired]
-    public int Seed { get; init; }
+    public long Seed { get; init; }
 
     /// <summary>The optimizer's rule.</summary>
     [JsonRequired]

@@ -50,7 +50,7 @@ public sealed record RetrievalDatasetOptions
     public int? EvaluationNegatives { get; init; }
 
     /// <summary>Seed of sampling and shuffling; the order of epochs has the recipe's.</summary>
-    public int Seed { get; init; } = 42;
+    public long Seed { get; init; } = 42;
 
     /// <summary>
     /// Whether records are shuffled before <see cref="MaximumExamples"/> takes its share; without a share it acts for <see cref="RetrievalDatasetKind.Inline"/>

@@ -12,7 +12,7 @@ public abstract record RetrievalRecipe
     private readonly TokenizerOptions? tokenizer;
 
     /// <summary>Where the random start of weights, the order of rows and dropout come from (seed).</summary>
-    public int Seed { get; init; } = 42;
+    public long Seed { get; init; } = 42;
 
     /// <summary>What scores are divided by before the softmax of the loss (temperature).</summary>
     public double Temperature { get; init; } = 1;

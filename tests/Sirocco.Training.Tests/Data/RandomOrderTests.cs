@@ -59,6 +59,15 @@ public class RandomOrderTests
         });
     }
 
+    /// <summary>Expected values: torch 1.13, Python 3.11 and numpy 1.24. torch's generator takes 32 bits of a seed, the others all.</summary>
+    [Fact]
+    public void Seeds_may_have_more_than_32_bits()
+    {
+        Assert.Equal([5, 6, 1, 2, 0, 8, 9, 3, 7, 4], TorchRandom.Permutation(10, 8589934593));
+        Assert.Equal([74, 12, 33, 55, 51, 39, 93, 97, 19], new PythonRandom(8589934593).Sample(100, 9));
+        Assert.Equal([8, 5, 6, 0, 9, 1, 4, 3, 7, 2], NumpyRandom.Permutation(10, 8589934593));
+    }
+
     [Fact]
     public void A_sample_of_a_negative_seed_is_that_of_its_magnitude() => Assert.Equal(new PythonRandom(7).Sample(100, 9), new PythonRandom(-7).Sample(100, 9));
 

@@ -106,6 +106,13 @@ public sealed class RecipeMistakeTests
     }
 
     [Fact]
+    public void Seeds_are_whole_numbers_of_any_size_that_generators_take()
+    {
+        RetrievalRecipe recipe = RecipeFile.ReadTraining(Recipe, ["--seed", "4294967295", "--dataset.seed", "1000000000000"]).Recipe;
+        Assert.Equal((4294967295, 1000000000000), (recipe.Seed, recipe.Dataset.Seed));
+    }
+
+    [Fact]
     public void Overrides_take_every_spelling()
     {
         BiEncoderRecipe recipe = (BiEncoderRecipe)RecipeFile.ReadTraining(Recipe,

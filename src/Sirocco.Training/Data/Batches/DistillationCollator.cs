@@ -59,6 +59,6 @@ internal sealed class DistillationCollator : Collator<DistillationBatch>
             negatives = [.. examples.SelectMany(example => example.Documents.Skip(1).Select(document => (document.Text, example)))];
         }
 
-        return new TeacherEmbeddings(cache.Dimensions, cache.Queries(queries), cache.Documents(positives), cache.Documents(negatives));
+        return new TeacherEmbeddings(cache.Dimensions, cache.Queries(queries), cache.Documents(positives), cache.Negatives(negatives));
     }
 }

@@ -50,11 +50,16 @@ internal sealed class TeacherEmbeddingCache
 
     public float[] Documents(IReadOnlyList<(string Text, RetrievalExample From)> texts) => LookUp(texts, documentRows, documents, "document");
 
-    private float[] LookUp(IReadOnlyList<(string Text, RetrievalExample From)> texts, Dictionary<string, int> rows, StoredTensor matrix, string what)
+    /// <summary>As <see cref="Documents"/>, but an empty text has the zero vector, as in the original: caches have no row for it.</summary>
+    public float[] Negatives(IReadOnlyList<(string Text, RetrievalExample From)> texts) => LookUp(texts, documentRows, documents, "document", zeroIfEmpty: true);
+
+    private float[] LookUp(
+        IReadOnlyList<(string Text, RetrievalExample From)> texts, Dictionary<string, int> rows, StoredTensor matrix, string what, bool zeroIfEmpty = false)
     {
         float[] found = new float[checked(texts.Count * Dimensions)];
         for (int i = 0; i < texts.Count; i++)
         {
+            if (zeroIfEmpty && texts[i].Text.Length == 0) continue;
             string hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(texts[i].Text)));
             if (!rows.TryGetValue(hash, out int row))
             {

@@ -11,7 +11,7 @@ internal static partial class DatasetSplits
     /// <param name="testShare">Above 0 and below 1.</param>
     /// <param name="seed">Of the permutation.</param>
     /// <exception cref="ArgumentException">A part would be empty.</exception>
-    public static (int[] Train, int[] Test) TrainTest(int count, double testShare, int seed)
+    public static (int[] Train, int[] Test) TrainTest(int count, double testShare, long seed)
     {
         if (!(testShare is > 0 and < 1))
             throw new ArgumentOutOfRangeException(nameof(testShare), testShare, "the test part must be more than nothing and less than all");

@@ -6,10 +6,11 @@ namespace Sirocco.Training;
 internal static class NumpyRandom
 {
     /// <summary>default_rng(seed).permutation(count): how Hugging Face datasets shuffle.</summary>
-    public static int[] Permutation(int count, ulong seed)
+    public static int[] Permutation(int count, long seed)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(count);
-        Generator generator = new(seed);
+        ArgumentOutOfRangeException.ThrowIfNegative(seed);
+        Generator generator = new((ulong)seed);
         int[] order = new int[count];
         for (int i = 0; i < count; i++) order[i] = i;
         for (int i = count - 1; i > 0; i--)
@@ -19,13 +20,6 @@ internal static class NumpyRandom
         }
 
         return order;
-    }
-
-    /// <inheritdoc cref="Permutation(int, ulong)"/>
-    public static int[] Permutation(int count, int seed)
-    {
-        ArgumentOutOfRangeException.ThrowIfNegative(seed);
-        return Permutation(count, (ulong)seed);
     }
 
     private sealed class Generator

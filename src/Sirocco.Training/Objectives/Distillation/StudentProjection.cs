@@ -23,7 +23,7 @@ internal sealed class StudentProjection
     /// <param name="input">The student's features.</param>
     /// <param name="output">The teacher's features.</param>
     /// <param name="seed">The run's.</param>
-    public static StudentProjection Create(int input, int output, int seed)
+    public static StudentProjection Create(int input, int output, long seed)
     {
         float bound = (float)Math.Sqrt(6.0 / ((double)input + output));
         int count = checked(input * output);

@@ -26,7 +26,7 @@ internal static class DataSections
             Use = section.Choice("data_type", DatasetUse.Training, ("train", DatasetUse.Training), ("eval", DatasetUse.Evaluation)),
             PassagesPerQuery = section.Int("n_passages", 5, 1),
             EvaluationNegatives = section.OptionalInt("eval_negative_size", null, 0),
-            Seed = section.Int("seed", 42),
+            Seed = section.Long("seed", 42),
             Shuffle = section.Bool("do_shuffle", false),
             MaximumExamples = section.OptionalInt("max_train_samples", null, 0),
             FirstExample = section.Int("train_data_select_offset", 0, 0),

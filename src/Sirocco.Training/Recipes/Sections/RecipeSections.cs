@@ -129,7 +129,7 @@ internal static class RecipeSections
         clipping.Finish();
         return recipe with
         {
-            Seed = top.Int("seed", 42),
+            Seed = top.Long("seed", 42),
             Temperature = top.Number("temperature", 1, 0, above: true),
             StepScheduler = ScheduleSections.StepScheduler(top.SectionOrEmpty("step_scheduler")),
             Optimizer = ScheduleSections.Optimizer(top.RequiredSection("optimizer")),

@@ -34,6 +34,9 @@ internal sealed class SectionReader(RecipeMapping node, string path, RecipeReadi
     public int? OptionalInt(string key, int? fallback, int least = int.MinValue) =>
         Optional(key, Whole(least), fallback, value => value is long number && number >= least && number <= int.MaxValue ? (int)number : null);
 
+    public long Long(string key, long fallback) =>
+        Optional<long>(key, Whole(int.MinValue), fallback, value => value as long?) ?? throw Wrong(key, Whole(int.MinValue));
+
     public int RequiredInt(string key, int least) => Has(key) ? Int(key, 0, least) : throw Missing(key, Whole(least));
 
     public double Number(string key, double fallback, double least = 0, bool above = false) =>
