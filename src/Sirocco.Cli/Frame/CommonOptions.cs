@@ -63,18 +63,18 @@ internal static class CommonOptions
     /// <summary>An option whose value is a finite number, within bounds where they are given.</summary>
     public static Option<double?> Number(
         string name, string valueName, string description, double above = double.NegativeInfinity, double most = double.MaxValue) => new(name)
-    {
-        Description = description,
-        HelpName = valueName,
-        CustomParser = result =>
         {
-            string word = result.Tokens[0].Value;
-            if (double.TryParse(word, NumberStyles.Float, CultureInfo.InvariantCulture, out double value) && value > above && value <= most) return value;
-            string bounds = double.IsInfinity(above) ? "" : string.Create(CultureInfo.InvariantCulture, $" above {above} and up to {most}");
-            result.AddError($"{name} takes a number{bounds}, not '{word}'");
-            return null;
-        },
-    };
+            Description = description,
+            HelpName = valueName,
+            CustomParser = result =>
+            {
+                string word = result.Tokens[0].Value;
+                if (double.TryParse(word, NumberStyles.Float, CultureInfo.InvariantCulture, out double value) && value > above && value <= most) return value;
+                string bounds = double.IsInfinity(above) ? "" : string.Create(CultureInfo.InvariantCulture, $" above {above} and up to {most}");
+                result.AddError($"{name} takes a number{bounds}, not '{word}'");
+                return null;
+            },
+        };
 
     /// <summary>An option whose value is one of a few words.</summary>
     public static Option<string> Choice(string name, string? otherwise, string description, params string[] words)
