@@ -270,6 +270,18 @@ public sealed class SentenceTransformersTests : IDisposable
         Assert.Contains("3 scores for a pair", Assert.Throws<NotSupportedException>(() => three.Rank("q", ["d"])).Message, StringComparison.Ordinal);
     }
 
+    /// <summary>As the library does, which puts the empty text in its place.</summary>
+    [SkippableFact]
+    public void A_prompt_that_is_null_is_no_prompt()
+    {
+        string folder = temporary.Copy(Golden.SentenceTransformers("pool-mean", temporary));
+        File.WriteAllText(Path.Combine(folder, "config_sentence_transformers.json"), """{"prompts": {"query": null, "task": null}, "default_prompt_name": "task"}""");
+        using Embedder embedder = Embedder.FromPretrained(folder, F32);
+        float[] plain = embedder.Embed("fast text search", prompt: "");
+        Assert.Equal(plain, embedder.Embed("fast text search"));
+        Assert.Equal(plain, embedder.Embed("fast text search", promptName: "query"));
+    }
+
     [SkippableTheory]
     [InlineData("modules.json", "[]", "lists no modules")]
     [InlineData("modules.json", """[{"type": "x.Transformer", "path": ""}, {"type": "x.Transformer", "path": ""}, {"type": "x.Pooling", "path": "1_Pooling"}]""", "lists 2 Transformer modules, expected one")]

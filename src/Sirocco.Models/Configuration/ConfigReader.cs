@@ -153,14 +153,16 @@ internal sealed class ConfigReader
     }
 
     /// <summary>An object of strings, in file order; empty where the key is not there.</summary>
-    public IReadOnlyList<KeyValuePair<string, string>> Map(string key)
+    /// <param name="key">Its key.</param>
+    /// <param name="ofNull">What a null among the values stands for; null refuses it.</param>
+    public IReadOnlyList<KeyValuePair<string, string>> Map(string key, string? ofNull = null)
     {
         if (Object(key) is not { } inner) return [];
         List<KeyValuePair<string, string>> entries = [];
         foreach (JsonProperty property in inner.element.EnumerateObject())
         {
-            if (property.Value.ValueKind != JsonValueKind.String) throw inner.Wrong(property.Name, "a string");
-            entries.Add(new(property.Name, property.Value.GetString()!));
+            string? value = property.Value.ValueKind switch { JsonValueKind.String => property.Value.GetString(), JsonValueKind.Null => ofNull, _ => null };
+            entries.Add(new(property.Name, value ?? throw inner.Wrong(property.Name, "a string")));
         }
 
         return entries;

@@ -116,7 +116,7 @@ internal sealed class SentenceTransformersFolder
         if (!File.Exists(file)) return settings;
         ConfigReader config = ConfigReader.Load(file);
         Dictionary<string, string> prompts = new(settings.Prompts, StringComparer.Ordinal);
-        foreach ((string name, string prompt) in config.Map("prompts")) prompts[name] = prompt;
+        foreach ((string name, string prompt) in config.Map("prompts", ofNull: "")) prompts[name] = prompt;
         string? standard = config.Text("default_prompt_name");
         if (standard is not null && !prompts.ContainsKey(standard)) throw config.Wrong("default_prompt_name", "the name of one of its prompts");
         string? similarity = config.Text("similarity_fn_name");
