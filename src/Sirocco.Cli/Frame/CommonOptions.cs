@@ -45,34 +45,34 @@ internal static class CommonOptions
     public static readonly Option<int?> Seed = Integer("--seed", "N", 0, int.MaxValue, "Seed of everything random");
 
     /// <summary>An option whose value is a whole number within bounds.</summary>
-    public static Option<int?> Integer(string name, string valueName, int least, int most, string description) => new(name)
-    {
-        Description = description,
-        HelpName = valueName,
-        CustomParser = result =>
-        {
-            string word = result.Tokens[0].Value;
-            if (int.TryParse(word, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int value) && value >= least && value <= most) return value;
-            result.AddError(most == int.MaxValue
-                ? $"{name} takes a whole number from {least} up, not '{word}'"
-                : $"{name} takes a whole number from {least} to {most}, not '{word}'");
-            return null;
-        },
-    };
+    public static Option<int?> Integer(string name, string valueName, int least, int most, string description) => Parsed<int>(
+        name,
+        valueName,
+        description,
+        word => int.TryParse(word, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int value) && value >= least && value <= most ? value : null,
+        most == int.MaxValue ? $"a whole number from {least} up" : $"a whole number from {least} to {most}");
 
     /// <summary>An option whose value is a finite number, within bounds where they are given.</summary>
     public static Option<double?> Number(
-        string name, string valueName, string description, double above = double.NegativeInfinity, double most = double.MaxValue) => new(name)
+        string name, string valueName, string description, double above = double.NegativeInfinity, double most = double.MaxValue) => Parsed<double>(
+        name,
+        valueName,
+        description,
+        word => double.TryParse(word, NumberStyles.Float, CultureInfo.InvariantCulture, out double value) && value > above && value <= most ? value : null,
+        double.IsInfinity(above) ? "a number" : string.Create(CultureInfo.InvariantCulture, $"a number above {above} and up to {most}"));
+
+    /// <summary>An option whose value is what <paramref name="read"/> makes of the word, unless that is null.</summary>
+    private static Option<T?> Parsed<T>(string name, string valueName, string description, Func<string, T?> read, string expected)
+        where T : struct => new(name)
         {
             Description = description,
             HelpName = valueName,
             CustomParser = result =>
             {
                 string word = result.Tokens[0].Value;
-                if (double.TryParse(word, NumberStyles.Float, CultureInfo.InvariantCulture, out double value) && value > above && value <= most) return value;
-                string bounds = double.IsInfinity(above) ? "" : string.Create(CultureInfo.InvariantCulture, $" above {above} and up to {most}");
-                result.AddError($"{name} takes a number{bounds}, not '{word}'");
-                return null;
+                T? value = read(word);
+                if (value is null) result.AddError($"{name} takes {expected}, not '{word}'");
+                return value;
             },
         };
 
