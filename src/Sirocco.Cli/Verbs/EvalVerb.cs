@@ -156,7 +156,7 @@ internal sealed class EvalVerb : Verb
         EvaluationRuns runs = new(invocation, data, new ModelSearchOptions
         {
             Top = invocation.Get(top)
-                ?? Math.Max(SearchDepth.Of(measured), invocation.Get(rerank) is null ? 0 : invocation.Get(candidates) ?? EvaluationRuns.DefaultCandidates),
+                ?? Math.Max(SearchDepth.Of(measured), invocation.Get(rerank) is null ? 0 : invocation.Get(candidates) ?? Reranker.DefaultCandidates),
             QueryPrompt = invocation.Get(queryPrompt),
             DocumentPrompt = invocation.Get(prompt),
             NormalizeCuts = options.Normalize,

@@ -145,7 +145,7 @@ public sealed class SemanticIndex : IDisposable
         BlendedScores.RequireShare(rerankerShare);
         if (candidates is { } few) ArgumentOutOfRangeException.ThrowIfLessThan(few, 1, nameof(candidates));
         float[] vectors = [.. embedder.Embed(queries, prompt: index.Description.QueryPrompt, cancellation: cancellation).SelectMany(vector => vector)];
-        int wanted = reranker is null ? top : Math.Max(top, candidates ?? 50);
+        int wanted = reranker is null ? top : Math.Max(top, candidates ?? Reranker.DefaultCandidates);
         IReadOnlyList<IReadOnlyList<SearchHit>> found = index.Search(vectors, wanted, threads, cancellation);
         if (reranker is null) return found;
         return

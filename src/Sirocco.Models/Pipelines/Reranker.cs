@@ -56,6 +56,9 @@ public sealed record RankedDocument(int Index, float Score, string Text);
 /// <remarks>Safe to use from several threads; computations take turns. A score never depends, beyond rounding, on the other documents.</remarks>
 public sealed class Reranker : IDisposable
 {
+    /// <summary>Documents that are read for a query where a caller does not say how many of those that a search found.</summary>
+    public const int DefaultCandidates = 50;
+
     /// <summary>What NeMo's rerankers were trained with.</summary>
     public const string NemotronTemplate = "question:{query} \n \n passage:{passage}";
 

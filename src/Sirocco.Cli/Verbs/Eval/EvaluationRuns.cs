@@ -10,7 +10,6 @@ namespace Sirocco.Cli.Verbs.Eval;
 /// <summary>Makes the rankings that a table compares.</summary>
 internal sealed class EvaluationRuns(Invocation invocation, EvaluationData data, ModelSearchOptions options)
 {
-    public const int DefaultCandidates = 50;
     private const int QueriesAtOnce = 64;
 
     private readonly List<EvaluationRow> rows = [];
@@ -59,7 +58,7 @@ internal sealed class EvaluationRuns(Invocation invocation, EvaluationData data,
     {
         RerankerOptions settings = new() { Threads = encoder.Threads, Deterministic = encoder.Deterministic };
         using Reranker reranker = Invocation.Load(() => Reranker.FromPretrained(invocation.Model(model), settings));
-        int read = candidates ?? DefaultCandidates;
+        int read = candidates ?? Reranker.DefaultCandidates;
         foreach (EvaluationRow row in rows.ToArray())
         {
             using ProgressLine progress = invocation.Progress($"reranking {row.Name}", "queries", data.Queries.Count);
