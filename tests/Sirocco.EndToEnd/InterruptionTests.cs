@@ -41,6 +41,36 @@ public sealed class InterruptionTests : IDisposable
         Assert.Equal([earlier], Directory.GetFileSystemEntries(folder.Path));
     }
 
+    [SkippableTheory]
+    [InlineData("hf://org/name/set")]
+    [InlineData("hf://org/name")]
+    public void A_download_of_a_data_set_ends_with_one_line_and_leaves_a_part_to_go_on_from(string source)
+    {
+        using HubServer hub = new() { HoldsDataset = true, DropAfter = 200_000, Stalls = true };
+        hub.Files["set/corpus.parquet"] = new byte[400_000];
+        string recipe = folder.Write("r.yaml", $$"""
+            recipe: TrainBiEncoderRecipe
+            model: {pretrained_model_name_or_path: '{{Golden.Encoder}}'}
+            dataset: {data_dir_list: '{{source}}', n_passages: 2}
+            dataloader: {collate_fn: {q_max_len: 16, p_max_len: 32} }
+            optimizer: {_target_: torch.optim.AdamW, lr: 1e-4}
+            checkpoint: {checkpoint_dir: '{{folder.File("run")}}'}
+            """);
+        using Process process = SiroccoProcess.Start(
+            ["train", recipe], environment: new Dictionary<string, string> { ["HF_ENDPOINT"] = $"{hub.Address}", ["HF_HUB_CACHE"] = folder.File("hub") });
+        Stopwatch waited = Stopwatch.StartNew();
+        while (Parts().All(file => file.Length < 1000) && !process.HasExited && waited.Elapsed < TimeSpan.FromSeconds(60)) Thread.Sleep(20);
+        SiroccoProcess.Signal(process, "INT");
+        Outcome outcome = SiroccoProcess.Finish(process);
+        Assert.Equal((130, "interrupted\n"), (outcome.Status, outcome.Error));
+        Assert.Equal(200_000, Assert.Single(Parts()).Length); // what a process loses that is ended before it closes its files
+        Assert.False(Directory.Exists(folder.File("run")));
+
+        FileInfo[] Parts() => Directory.Exists(folder.File("hub"))
+            ? new DirectoryInfo(folder.File("hub")).GetFiles("*.sirocco-partial", SearchOption.AllDirectories)
+            : [];
+    }
+
     [SkippableFact]
     public void What_a_killed_run_left_the_next_run_to_the_same_output_removes()
     {

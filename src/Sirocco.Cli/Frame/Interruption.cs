@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime.InteropServices;
 
 namespace Sirocco.Cli.Frame;
@@ -43,6 +44,18 @@ internal sealed class Interruption : IDisposable
         return finishing;
     }
 
+    /// <summary>
+    /// Interrupts the verb as a signal does that nobody takes; ends the process if it has not stopped in time, so call it on a thread of its own.
+    /// </summary>
+    [DoesNotReturn]
+    public void Interrupt()
+    {
+        source.Cancel();
+        Thread.Sleep(Patience);
+        terminal.ErrorWriter.WriteLine(Message);
+        Environment.Exit(ExitStatus.Interrupted);
+    }
+
     public void Dispose()
     {
         registrations.ForEach(registration => registration.Dispose());
@@ -54,13 +67,7 @@ internal sealed class Interruption : IDisposable
         context.Cancel = true;
         if (finishing?.Take(context.Signal) == true) return;
         if (source.IsCancellationRequested) Environment.Exit(ExitStatus.Interrupted);
-        ThreadPool.UnsafeQueueUserWorkItem(_ =>
-        {
-            source.Cancel();
-            Thread.Sleep(Patience);
-            terminal.ErrorWriter.WriteLine(Message);
-            Environment.Exit(ExitStatus.Interrupted);
-        }, null);
+        ThreadPool.UnsafeQueueUserWorkItem(_ => Interrupt(), null);
     }
 
     /// <summary>A verb that ends in its own time.</summary>

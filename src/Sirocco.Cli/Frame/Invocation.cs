@@ -46,7 +46,10 @@ internal sealed class Invocation(ParseResult parsed, Terminal terminal, Interrup
     }
 
     /// <summary>The folder or file that a MODEL argument means; a hub id is looked up in the cache and downloaded when absent.</summary>
-    public string Model(string model) => ModelLocation.Resolve(this, model);
+    public string Model(string model) => Model(model, Cancellation);
+
+    /// <summary>The same where something else than the signals alone ends a download.</summary>
+    public string Model(string model, CancellationToken cancellation) => ModelLocation.Resolve(this, model, cancellation);
 
     /// <summary>The folder that --adapter means, found as a model's is; null where the option is not given.</summary>
     public string? Adapter() => Get(CommonOptions.Adapter) is { } adapter ? Model(adapter) : null;

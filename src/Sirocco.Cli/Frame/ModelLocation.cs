@@ -5,7 +5,7 @@ namespace Sirocco.Cli.Frame;
 /// <summary>Finds the folder that a MODEL argument means, downloading it first where it is a hub id that the cache lacks.</summary>
 internal static class ModelLocation
 {
-    public static string Resolve(Invocation invocation, string model)
+    public static string Resolve(Invocation invocation, string model, CancellationToken cancellation)
     {
         if (Directory.Exists(model) || File.Exists(model)) return model;
         ProgressLine? line = null;
@@ -24,7 +24,7 @@ internal static class ModelLocation
 
         try
         {
-            return HubModel.ResolveAsync(model, HubOptions.FromEnvironment(), new Callback<HubProgress>(Show), invocation.Cancellation)
+            return HubModel.ResolveAsync(model, HubOptions.FromEnvironment(), new Callback<HubProgress>(Show), cancellation)
                 .GetAwaiter().GetResult();
         }
         finally

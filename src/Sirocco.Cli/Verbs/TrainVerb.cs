@@ -69,9 +69,11 @@ internal sealed class TrainVerb : Verb, ITakesOverrides
         };
         IReadOnlyList<PosixSignal> preemption = resolved.Recipe.StepScheduler.PreemptionSignals;
         PosixSignal? received = null;
-        using IDisposable? finishing = invocation.Interruption?.Finish([PosixSignal.SIGINT, PosixSignal.SIGHUP, .. preemption], signal =>
+        Interruption? interruption = invocation.Interruption;
+        using IDisposable? finishing = interruption?.Finish([PosixSignal.SIGINT, PosixSignal.SIGHUP, .. preemption], signal =>
         {
             received = signal;
+            if (!display.HasStarted) interruption.Interrupt(); // downloads, data, model: nothing is there to be saved
             display.Stopping();
             stop.Cancel();
         });

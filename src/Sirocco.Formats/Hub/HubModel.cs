@@ -63,7 +63,9 @@ public static class HubModel
 
     /// <summary>The folder or file that a model's name means, downloaded without a report where it has to be.</summary>
     /// <param name="model">See <see cref="ResolveAsync"/>, also for what it throws.</param>
-    public static string Resolve(string model) => ResolveAsync(model, HubOptions.FromEnvironment()).GetAwaiter().GetResult();
+    /// <param name="cancellation">Stops a download; it goes on from there the next time.</param>
+    public static string Resolve(string model, CancellationToken cancellation = default) =>
+        ResolveAsync(model, HubOptions.FromEnvironment(), progress: null, cancellation).GetAwaiter().GetResult();
 
     /// <summary>
     /// The path itself where it exists, else null. <c>RUN/LATEST/…</c> and <c>RUN/LOWEST_VAL/…</c> are found too where links cannot be made and a training run

@@ -27,31 +27,36 @@ public sealed class RecipeRunner
     /// <summary>Where recipe and run come from, for the run's own records; null: put together in code.</summary>
     public RunOrigin? Origin { get; init; }
 
-    /// <summary>Asks a run to end in order: the step in progress is finished and saved, whatever the schedule of checkpoints says.</summary>
+    /// <summary>
+    /// Asks a run to end in order: the step in progress is finished and saved, whatever the schedule of checkpoints says. Before the first step there is nothing
+    /// to save, and a download ends at once.
+    /// </summary>
     public CancellationToken StopAfterStep { get; init; }
 
     /// <summary>
     /// Finds the folder of a model or tokenizer that the recipe names; by default hub ids are looked up in the cache, and downloaded where it lacks them.
     /// </summary>
-    public Func<string, string> Locate { get; init; } = HubModel.Resolve;
+    public Func<string, CancellationToken, string> Locate { get; init; } = HubModel.Resolve;
 
     /// <summary>
     /// Trains from the recipe's first step, or from where its folder's newest checkpoint stands, to its last. Mistakes that show without the model are found
     /// before it is read.
     /// </summary>
     /// <param name="recipe">From a file (<see cref="RecipeFile"/>) or put together in code.</param>
-    /// <param name="cancellation">Stops between layers; the step in progress is dropped.</param>
+    /// <param name="cancellation">Stops downloads, and between layers; the step in progress is dropped.</param>
     /// <returns>How the run ended, and where what it made is.</returns>
     /// <exception cref="InvalidDataException">A file that the recipe names cannot be used; the message says where and why.</exception>
     /// <exception cref="FileNotFoundException">A file, model or checkpoint that the recipe names is missing.</exception>
     /// <exception cref="ArgumentException">Settings contradict each other.</exception>
     /// <exception cref="TrainingDivergedException">The loss or a gradient is not finite.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled, or asked to end before its first step.</exception>
     public RunOutcome Run(RetrievalRecipe recipe, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(recipe);
         recipe.Validate(); // before anything is downloaded
-        recipe = Located(recipe);
-        StopAfterStep.ThrowIfCancellationRequested(); // before the first step nothing is there to be saved
+        using CancellationTokenSource either = CancellationTokenSource.CreateLinkedTokenSource(cancellation, StopAfterStep);
+        recipe = Located(recipe, either.Token);
+        either.Token.ThrowIfCancellationRequested();
         recipe.Validate(); // with what the model's own configuration adds
         return recipe switch
         {
@@ -63,10 +68,10 @@ public sealed class RecipeRunner
     }
 
     /// <summary>The recipe with the folders of its models and tokenizer, and with what a bi-encoder's folder says of a vector for each token.</summary>
-    private RetrievalRecipe Located(RetrievalRecipe recipe)
+    private RetrievalRecipe Located(RetrievalRecipe recipe, CancellationToken cancellation)
     {
-        string folder = Locate(recipe.Encoder.Path);
-        recipe = recipe with { Tokenizer = recipe.Tokenizer with { Path = Locate(recipe.Tokenizer.Path) } };
+        string folder = Locate(recipe.Encoder.Path, cancellation);
+        recipe = recipe with { Tokenizer = recipe.Tokenizer with { Path = Locate(recipe.Tokenizer.Path, cancellation) } };
         return recipe switch
         {
             BiEncoderRecipe { Model: { Pooling: null, MultiVector: false } model } bi when MultiVectorName(folder) is { } name =>
@@ -77,7 +82,9 @@ public sealed class RecipeRunner
             {
                 Model = distillation.Model with { Folder = folder },
                 // a cache takes its place
-                Teacher = distillation is { Teacher: { } teacher, Collator.TeacherCache: null } ? teacher with { Folder = Locate(teacher.Path) } : null,
+                Teacher = distillation is { Teacher: { } teacher, Collator.TeacherCache: null }
+                    ? teacher with { Folder = Locate(teacher.Path, cancellation) }
+                    : null,
             },
             _ => recipe,
         };
@@ -88,9 +95,11 @@ public sealed class RecipeRunner
         BiEncoderModelOptions model = recipe.Model;
         SetupChecks.Check(recipe);
         TrainingTokenizer tokenizer = TrainingTokenizer.Load(recipe.Tokenizer);
-        using RunSetup<RetrievalBatch> setup = RunSetup<RetrievalBatch>.Read(
-            recipe, new BiEncoderCollator(tokenizer, recipe.Collator), new BiEncoderCollator(tokenizer, recipe.ValidationCollator ?? recipe.Collator),
-            Origin?.Configuration, observer.Warned);
+        using RunSetup<RetrievalBatch> setup = Setup(
+            recipe,
+            new BiEncoderCollator(tokenizer, recipe.Collator),
+            new BiEncoderCollator(tokenizer, recipe.ValidationCollator ?? recipe.Collator),
+            cancellation);
         using BiEncoder encoder = BiEncoder.FromBackbone(model.Folder, Backbone(recipe) with { Normalize = model.Normalize });
         using ComputeContext context = new(device);
         Precision precision = PrecisionOf(recipe, encoder);
@@ -119,9 +128,11 @@ public sealed class RecipeRunner
     {
         CrossEncoderModelOptions model = recipe.Model;
         TrainingTokenizer tokenizer = TrainingTokenizer.Load(recipe.Tokenizer);
-        using RunSetup<RerankingBatch> setup = RunSetup<RerankingBatch>.Read(
-            recipe, new CrossEncoderCollator(tokenizer, recipe.Collator), new CrossEncoderCollator(tokenizer, recipe.ValidationCollator ?? recipe.Collator),
-            Origin?.Configuration, observer.Warned);
+        using RunSetup<RerankingBatch> setup = Setup(
+            recipe,
+            new CrossEncoderCollator(tokenizer, recipe.Collator),
+            new CrossEncoderCollator(tokenizer, recipe.ValidationCollator ?? recipe.Collator),
+            cancellation);
         using CrossEncoder encoder = CrossEncoder.FromBackbone(
             model.Folder, Backbone(recipe) with { Labels = model.Labels, Temperature = (float?)model.Temperature });
         if (encoder.Labels != 1) throw new ArgumentException($"model.num_labels is {encoder.Labels}; a reranker is trained on one score for a pair, give 1");
@@ -149,9 +160,8 @@ public sealed class RecipeRunner
         SetupChecks.Check(recipe);
         TrainingTokenizer tokenizer = TrainingTokenizer.Load(recipe.Tokenizer);
         DistillationCollator collator = new(tokenizer, recipe.Collator);
-        using RunSetup<DistillationBatch> setup = RunSetup<DistillationBatch>.Read(
-            recipe, collator, recipe.ValidationCollator is { } other ? new DistillationCollator(tokenizer, other) : collator,
-            Origin?.Configuration, observer.Warned);
+        using RunSetup<DistillationBatch> setup = Setup(
+            recipe, collator, recipe.ValidationCollator is { } other ? new DistillationCollator(tokenizer, other) : collator, cancellation);
         foreach ((string section, InfoNceLossOptions loss, double weight) in recipe.Losses.Contrasts)
         {
             if (loss.CrossDeviceNegatives && recipe.Distributed.Ranks > 1 && weight > 0)
@@ -186,6 +196,14 @@ public sealed class RecipeRunner
             ScoreTemperature = student.EndsNormalized ? recipe.Temperature : 1,
         };
         return Train(recipe, setup, context, student, objective, precision, cancellation);
+    }
+
+    private RunSetup<TBatch> Setup<TBatch>(
+        RetrievalRecipe recipe, Collator<TBatch> collator, Collator<TBatch> validationCollator, CancellationToken cancellation)
+        where TBatch : ExampleBatch
+    {
+        using CancellationTokenSource either = CancellationTokenSource.CreateLinkedTokenSource(cancellation, StopAfterStep);
+        return RunSetup<TBatch>.Read(recipe, collator, validationCollator, Origin?.Configuration, observer.Warned, either.Token);
     }
 
     private static BiEncoder Teacher(TeacherModelOptions options) =>

@@ -47,20 +47,26 @@ internal sealed class RunSetup<TBatch> : IDisposable
     /// <param name="validationCollator">Of validation, and of a searched corpus.</param>
     /// <param name="configuration">The recipe as YAML, which a checkpoint's is compared with, or null.</param>
     /// <param name="warn">Is told what the user should know.</param>
+    /// <param name="cancellation">Stops the download of a data set, and between data sets.</param>
     /// <exception cref="InvalidDataException">A record or a checkpoint cannot be used; the message says where and why.</exception>
     /// <exception cref="FileNotFoundException">A file or checkpoint is missing.</exception>
     /// <exception cref="ArgumentException">Sizes contradict each other; the message names the keys.</exception>
     public static RunSetup<TBatch> Read(
-        RetrievalRecipe recipe, Collator<TBatch> collator, Collator<TBatch> validationCollator, string? configuration, Action<string> warn)
+        RetrievalRecipe recipe,
+        Collator<TBatch> collator,
+        Collator<TBatch> validationCollator,
+        string? configuration,
+        Action<string> warn,
+        CancellationToken cancellation = default)
     {
         if (recipe.InitialWeights is { } values) TensorArchive.Open(values).Dispose();
-        RetrievalDataLoader<TBatch> loader = Loaded(recipe.Dataset, recipe.DataLoader, collator, recipe, warn);
+        RetrievalDataLoader<TBatch> loader = Loaded(recipe.Dataset, recipe.DataLoader, collator, recipe, warn, cancellation);
         StepScheduler scheduler = new(recipe.StepScheduler, loader.Count, loader.Ranks);
         ParameterSchedule schedule = recipe.ParameterSchedule is { } section
             ? ParameterSchedule.Resolve(section, recipe.Optimizer.LearningRate, recipe.Optimizer.WeightDecay, scheduler.TotalSteps)
             : ParameterSchedule.Constant(recipe.Optimizer.LearningRate, recipe.Optimizer.WeightDecay);
         RetrievalDataLoader<TBatch>? validation = recipe.ValidationDataset is { } heldOut
-            ? Loaded(heldOut, recipe.ValidationDataLoader, validationCollator, recipe, warn)
+            ? Loaded(heldOut, recipe.ValidationDataLoader, validationCollator, recipe, warn, cancellation)
             : null;
         if (validation is { Count: 0 })
         {
@@ -101,9 +107,14 @@ internal sealed class RunSetup<TBatch> : IDisposable
     };
 
     private static RetrievalDataLoader<TBatch> Loaded(
-        RetrievalDatasetOptions data, DataLoaderOptions options, Collator<TBatch> collator, RetrievalRecipe recipe, Action<string> warn)
+        RetrievalDatasetOptions data,
+        DataLoaderOptions options,
+        Collator<TBatch> collator,
+        RetrievalRecipe recipe,
+        Action<string> warn,
+        CancellationToken cancellation)
     {
-        RetrievalDataset dataset = RetrievalDataset.Load(data);
+        RetrievalDataset dataset = RetrievalDataset.Load(data, cancellation: cancellation);
         foreach (string warning in dataset.Warnings) warn(warning);
         int count = recipe.Distributed.Ranks;
         BatchSampler[] ranks = [.. Enumerable.Range(0, count)

@@ -29,11 +29,11 @@ public sealed class HardNegativeMiner
     }
 
     /// <summary>Finds the folder of a model that the recipe names; by default hub ids are looked up in the cache, and downloaded where it lacks them.</summary>
-    public Func<string, string> Locate { get; init; } = HubModel.Resolve;
+    public Func<string, CancellationToken, string> Locate { get; init; } = HubModel.Resolve;
 
     /// <summary>Reads the questions, encodes them and the documents, searches, and writes the file.</summary>
     /// <param name="recipe">From a file (<see cref="RecipeFile.ReadMining"/>) or put together in code.</param>
-    /// <param name="cancellation">Stops between layers; vectors of finished chunks stay in the cache.</param>
+    /// <param name="cancellation">Stops downloads, and between layers; vectors of finished chunks stay in the cache.</param>
     /// <exception cref="InvalidDataException">A file cannot be used; the message says where and why. Data is read before the model is.</exception>
     /// <exception cref="FileNotFoundException">A file or model is missing.</exception>
     public MiningReport Run(MiningRecipe recipe, CancellationToken cancellation = default)
@@ -41,9 +41,9 @@ public sealed class HardNegativeMiner
         ArgumentNullException.ThrowIfNull(recipe);
         MiningTask task = MiningTask.Read(recipe.Input, recipe.Corpus, recipe.KeepInputNegatives);
         PrepareOutput(recipe, task);
-        string modelPath = Locate(recipe.Model);
+        string modelPath = Locate(recipe.Model, cancellation);
         using IndexedDocuments? indexed = recipe.Index is null ? null : IndexedDocuments.Open(recipe, task, ModelFingerprint.Of(modelPath));
-        string tokenizerPath = recipe.Tokenizer is { } own ? Locate(own) : modelPath;
+        string tokenizerPath = recipe.Tokenizer is { } own ? Locate(own, cancellation) : modelPath;
         TrainingTokenizer tokenizer = TrainingTokenizer.Load(new TokenizerOptions
         {
             Path = tokenizerPath,
@@ -51,7 +51,7 @@ public sealed class HardNegativeMiner
             AddBeginToken = recipe.AddBeginToken ?? false,
             AddEndToken = recipe.AddEndToken ?? false,
         });
-        using Reranker? reranker = recipe.Reranker is { } path ? LoadReranker(Locate(path)) : null;
+        using Reranker? reranker = recipe.Reranker is { } path ? LoadReranker(Locate(path, cancellation)) : null;
         using BiEncoder model = BiEncoder.FromBackbone(modelPath, new BackboneOptions { Precision = device.Precision });
         if (device.Adapter is { } adapter) Adapter.Load(model, adapter);
         using ComputeContext context = device.NewContext();

@@ -52,7 +52,7 @@ internal sealed class TinyRun : IDisposable
     /// <param name="dieAt">The step after whose record, and before whose checkpoint, nothing more happens.</param>
     /// <param name="threads">Threads.</param>
     /// <param name="locate">Finds models; null: as runs do by default.</param>
-    public Recorder Run(IEnumerable<string>? overrides = null, int? dieAt = null, int threads = 2, Func<string, string>? locate = null)
+    public Recorder Run(IEnumerable<string>? overrides = null, int? dieAt = null, int threads = 2, Func<string, CancellationToken, string>? locate = null)
     {
         ResolvedRecipe<RetrievalRecipe> resolved = RecipeFile.ReadTraining(Recipe, [.. overrides ?? []]);
         Recorder recorder = new(dieAt);

@@ -57,6 +57,30 @@ public class RecordedExampleTests
         Assert.True((int?)described["rows"] > 0);
     }
 
+    [Fact]
+    public async Task A_download_that_is_cancelled_stops_in_the_middle_of_a_file_and_goes_on_from_there()
+    {
+        string hub = GoldenFile.Path("datasets/retrieval/hub"), corpus = "DebianSynopsis/corpus.parquet";
+        using TemporaryFolder temporary = new();
+        using HubServer server = new() { HoldsDataset = true, DropAfter = 20_000, Stalls = true };
+        server.Files.Clear();
+        foreach (string file in Directory.GetFiles(hub, "*", SearchOption.AllDirectories))
+            server.Files[Path.GetRelativePath(hub, file).Replace('\\', '/')] = await File.ReadAllBytesAsync(file);
+        HubOptions options = new() { CacheFolder = temporary.Path, Endpoint = server.Address };
+        using CancellationTokenSource cancellation = new();
+        Task<RetrievalDataset> load = Task.Run(() => Load("hf://org/name/DebianSynopsis", options, cancellation.Token));
+        bool IsAsked() => server.Requests.Any(
+            request => request.StartsWith("GET", StringComparison.Ordinal) && request.Contains(corpus, StringComparison.Ordinal));
+        while (!load.IsCompleted && !IsAsked()) await Task.Delay(5);
+        await cancellation.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => load);
+        string part = Assert.Single(Directory.GetFiles(temporary.Path, "*.sirocco-partial", SearchOption.AllDirectories));
+
+        (server.DropAfter, server.Stalls) = (null, false);
+        Assert.Equal(Load(hub + "/DebianSynopsis").Count, Load("hf://org/name/DebianSynopsis", options).Count);
+        Assert.False(File.Exists(part));
+    }
+
     /// <summary>The recorded collection as a download leaves it; returns the snapshot's folder.</summary>
     private static string HubCache(TemporaryFolder temporary)
     {
@@ -66,8 +90,10 @@ public class RecordedExampleTests
         return temporary.File(snapshot);
     }
 
-    private static RetrievalDataset Load(string path, HubOptions? hub = null) =>
-        RetrievalDataset.Load(new RetrievalDatasetOptions { Sources = [new RetrievalSource(path)], PassagesPerQuery = 4 }, hub ?? new HubOptions { CacheFolder = "", Offline = true });
+    private static RetrievalDataset Load(string path, HubOptions? hub = null, CancellationToken cancellation = default) => RetrievalDataset.Load(
+        new RetrievalDatasetOptions { Sources = [new RetrievalSource(path)], PassagesPerQuery = 4 },
+        hub ?? new HubOptions { CacheFolder = "", Offline = true },
+        cancellation);
 
     private static void Same(string folder, RetrievalDataset dataset, bool hasIds, bool isWhole = true)
     {

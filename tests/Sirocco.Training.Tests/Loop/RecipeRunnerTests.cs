@@ -162,7 +162,7 @@ public sealed class RecipeRunnerTests : IDisposable
     }
 
     /// <summary>Moves the model into a hub cache; names are looked up there and nowhere else.</summary>
-    private Func<string, string> Cached()
+    private Func<string, CancellationToken, string> Cached()
     {
         const string Commit = "0123456789abcdef0123456789abcdef01234567";
         string repository = run.File("cache/models--org--tiny"), snapshot = Path.Combine(repository, "snapshots", Commit), source = run.File("cache/source");
@@ -176,7 +176,8 @@ public sealed class RecipeRunnerTests : IDisposable
             File.Copy(Path.Combine(snapshot, "config.json"), Path.Combine(source, "config.json"));
         }
 
-        return name => HubModel.ResolveAsync(name, new HubOptions { CacheFolder = run.File("cache"), Offline = true }).GetAwaiter().GetResult();
+        HubOptions offline = new() { CacheFolder = run.File("cache"), Offline = true };
+        return (name, cancellation) => HubModel.ResolveAsync(name, offline, progress: null, cancellation).GetAwaiter().GetResult();
     }
 
     private sealed class Complaining : TrainingObserver

@@ -21,7 +21,7 @@ public sealed partial class MiningGoldenTests : IDisposable
     {
         string goldens = GoldenFile.Retrieval, output = folder.File("output.json"), cache = folder.File("cache");
         MiningRecipe recipe = RecipeFile.ReadMining(Path.Combine(goldens, name, "run.yaml")).Recipe with { Output = output, CacheFolder = cache };
-        new HardNegativeMiner { Locate = path => Path.Combine(goldens, path) }.Run(recipe with { Input = Path.Combine(goldens, recipe.Input) });
+        new HardNegativeMiner { Locate = (path, _) => Path.Combine(goldens, path) }.Run(recipe with { Input = Path.Combine(goldens, recipe.Input) });
 
         string expected = File.ReadAllText(Path.Combine(goldens, name, "output.json"));
         string written = File.ReadAllText(output)

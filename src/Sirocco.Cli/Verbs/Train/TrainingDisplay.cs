@@ -12,6 +12,9 @@ internal sealed class TrainingDisplay(Invocation invocation) : TrainingObserver,
     private long tokens;
     private double part;
 
+    /// <summary>Whether data and model are there and steps follow.</summary>
+    public bool HasStarted => line is not null;
+
     public override void Started(TrainingPlan plan)
     {
         invocation.Notice(string.Create(

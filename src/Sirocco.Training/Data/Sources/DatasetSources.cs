@@ -20,7 +20,7 @@ internal static class DatasetSources
 
     /// <returns>The rows, the order of those that are kept, and what each source had.</returns>
     public static (RetrievalRows Rows, int[] Order, IReadOnlyDictionary<string, SourceReading> Readings) Read(
-        RetrievalDatasetOptions options, HubOptions hub, List<string> warnings)
+        RetrievalDatasetOptions options, HubOptions hub, List<string> warnings, CancellationToken cancellation)
     {
         RetrievalRows rows = new();
         List<int> order = [];
@@ -28,8 +28,9 @@ internal static class DatasetSources
         foreach ((RetrievalSource source, SourceForm form) in options.Sources.Select(source => (source, Form(options.Kind, source)))
             .OrderBy(pair => pair.Item2))
         {
+            cancellation.ThrowIfCancellationRequested();
             int first = rows.Rows.Count;
-            string place = Read(source, form, rows, hub);
+            string place = Read(source, form, rows, hub, cancellation);
             readings[source.Path] = new SourceReading(rows.Rows.Count - first, place);
             order.AddRange(Sample(source, form, first, rows.Rows.Count - first, options, warnings));
         }
@@ -53,13 +54,13 @@ internal static class DatasetSources
     }
 
     /// <returns>The file or folder that was read.</returns>
-    private static string Read(RetrievalSource source, SourceForm form, RetrievalRows rows, HubOptions hub)
+    private static string Read(RetrievalSource source, SourceForm form, RetrievalRows rows, HubOptions hub, CancellationToken cancellation)
     {
         string path = source.Path;
         switch (form)
         {
             case SourceForm.Hub:
-                return HubSource.Read(path, rows, hub);
+                return HubSource.Read(path, rows, hub, cancellation);
             case SourceForm.Bundle:
                 NormalizedBundle.Read(NormalizedBundle.Find(path) ?? throw new InvalidDataException(
                     $"{path}: is no normalised bundle; its metadata.json should have the format nemo_automodel_normalized_vl_retrieval_arrow"), rows);

@@ -9,7 +9,7 @@ internal static class HubSource
     public const string Prefix = "hf://";
 
     /// <returns>The snapshot's folder.</returns>
-    public static string Read(string uri, RetrievalRows rows, HubOptions options)
+    public static string Read(string uri, RetrievalRows rows, HubOptions options, CancellationToken cancellation)
     {
         string[] parts = uri[Prefix.Length..].Trim('/').Split('/', 3);
         if (parts.Length < 2 || parts[1].Length == 0) throw new InvalidDataException($"{uri}: names no data set; write hf://org/name or hf://org/name/subset");
@@ -20,7 +20,9 @@ internal static class HubSource
             file => file == HubLayout.CardName || ((subset is null || file.StartsWith(subset + "/", StringComparison.Ordinal))
                 && (file.EndsWith(HubLayout.MetadataName, StringComparison.Ordinal) || DatasetFolder.IsTable(file))),
             snapshot => subset is not null && new HubLayout(snapshot).Has(subset),
-            options).GetAwaiter().GetResult();
+            options,
+            progress: null,
+            cancellation).GetAwaiter().GetResult();
         ReadFolder(folder, Prefix + repository, subset, rows);
         return folder;
     }

@@ -5,7 +5,7 @@ using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text;
 
-namespace Sirocco.Formats.Tests;
+namespace Sirocco.Tests;
 
 /// <summary>A hub on the loopback address that can misbehave in each way that real networks do.</summary>
 internal sealed class HubServer : IDisposable
@@ -39,6 +39,9 @@ internal sealed class HubServer : IDisposable
 
     /// <summary>Each body of a large file ends after so many bytes, the connection with it.</summary>
     internal int? DropAfter { get; set; }
+
+    /// <summary>A connection stays open after what is sent, and brings nothing more.</summary>
+    internal bool Stalls { get; set; }
 
     internal bool IgnoreRanges { get; set; }
 
@@ -90,15 +93,21 @@ internal sealed class HubServer : IDisposable
                 using var reader = new StreamReader(stream, Encoding.ASCII, leaveOpen: true);
                 string[] request = (await reader.ReadLineAsync() ?? "").Split(' ');
                 var headers = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
-                for (string? line; (line = await reader.ReadLineAsync()) is { Length: > 0 };) headers[line[..line.IndexOf(':', StringComparison.Ordinal)]] = line[(line.IndexOf(':', StringComparison.Ordinal) + 1)..].Trim();
+                for (string? line; (line = await reader.ReadLineAsync()) is { Length: > 0 };)
+                {
+                    int colon = line.IndexOf(':', StringComparison.Ordinal);
+                    headers[line[..colon]] = line[(colon + 1)..].Trim();
+                }
+
                 if (request.Length < 2) return;
                 string range = headers.GetValueOrDefault("Range", ""), authorization = headers.GetValueOrDefault("Authorization", "");
                 Requests.Enqueue($"{request[0]} {request[1]} {range} {authorization}".TrimEnd());
                 await stream.WriteAsync(Answer(request[0], Uri.UnescapeDataString(request[1]), range, authorization));
+                if (Stalls) await Task.Delay(Timeout.Infinite, stop.Token);
             }
-            catch (IOException)
+            catch (Exception e) when (e is IOException or OperationCanceledException)
             {
-                return;   // the client went away, as cancelled ones do
+                return;   // the client went away, as cancelled ones do, or the test is over
             }
         }
     }
@@ -106,12 +115,15 @@ internal sealed class HubServer : IDisposable
     private byte[] Answer(string method, string path, string range, string authorization)
     {
         if (Busy-- > 0) return Response(503, [], []);
-        if (Gate is { } gate && authorization != "Bearer " + gate.Token) return Response(gate.Status, gate.Code is null ? [] : [$"X-Error-Code: {gate.Code}"], []);
+        if (Gate is { } gate && authorization != "Bearer " + gate.Token)
+            return Response(gate.Status, gate.Code is null ? [] : [$"X-Error-Code: {gate.Code}"], []);
         string revision = $"/api/{(HoldsDataset ? "datasets" : "models")}/org/name/revision/";
         if (path == revision + "main" || path == revision + Commit)
         {
-            string files = string.Join(",", (Listed ?? [.. Files.Keys]).Select(name => $$"""{"rfilename":"{{name.Replace("\\", "\\\\", StringComparison.Ordinal)}}"}"""));
-            return Response(200, ["Content-Type: application/json"], Encoding.UTF8.GetBytes($$"""{"sha":"{{Commit}}","siblings":[{{files}}]}"""));
+            IEnumerable<string> files = (Listed ?? [.. Files.Keys])
+                .Select(name => $$"""{"rfilename":"{{name.Replace("\\", "\\\\", StringComparison.Ordinal)}}"}""");
+            string list = $$"""{"sha":"{{Commit}}","siblings":[{{string.Join(",", files)}}]}""";
+            return Response(200, ["Content-Type: application/json"], Encoding.UTF8.GetBytes(list));
         }
         if (path.StartsWith("/api/models/org/name/", StringComparison.Ordinal)) return Response(404, ["X-Error-Code: RevisionNotFound"], []);
 
@@ -123,7 +135,11 @@ internal sealed class HubServer : IDisposable
         content = Corrupt(path[prefix.Length..]) ?? content;
         if (method == "HEAD" && RefuseHead) return Response(501, [], []);
         if (large && !stored && RedirectTo is not null)
-            return Response(302, [$"Location: {RedirectTo}storage/{path[prefix.Length..]}", $"X-Linked-Etag: \"{hash}\"", $"X-Linked-Size: {content.Length}", $"X-Repo-Commit: {Commit}"], []);
+        {
+            string[] linked = [$"X-Linked-Etag: \"{hash}\"", $"X-Linked-Size: {content.Length}", $"X-Repo-Commit: {Commit}"];
+            return Response(302, [$"Location: {RedirectTo}storage/{path[prefix.Length..]}", .. linked], []);
+        }
+
         string[] common = [$"ETag: \"{(stored ? "of-the-storage" : hash)}\"", $"X-Repo-Commit: {Commit}", "Accept-Ranges: bytes"];
         if (method == "HEAD") return Response(200, common, [], announced: content.Length);
         int start = 0;
@@ -135,8 +151,11 @@ internal sealed class HubServer : IDisposable
         return Response(start > 0 ? 206 : 200, partial, sent, announced: rest.Length);
     }
 
-    private static byte[] Response(int status, string[] headers, byte[] body, int? announced = null) =>
-        [.. Encoding.ASCII.GetBytes($"HTTP/1.1 {status} X\r\n{string.Concat(headers.Select(h => h + "\r\n"))}Content-Length: {announced ?? body.Length}\r\nConnection: close\r\n\r\n"), .. body];
+    private static byte[] Response(int status, string[] headers, byte[] body, int? announced = null)
+    {
+        string[] lines = [$"HTTP/1.1 {status} X", .. headers, $"Content-Length: {announced ?? body.Length}", "Connection: close", "", ""];
+        return [.. Encoding.ASCII.GetBytes(string.Join("\r\n", lines)), .. body];
+    }
 
 #pragma warning disable CA5350 // git names blobs by sha1
     private static string GitHash(byte[] content) => Convert.ToHexStringLower(SHA1.HashData([.. Encoding.ASCII.GetBytes($"blob {content.Length}\0"), .. content]));
