@@ -28,8 +28,8 @@ public sealed class RecipeRunner
     public RunOrigin? Origin { get; init; }
 
     /// <summary>
-    /// Asks a run to end in order: the step in progress is finished and saved, whatever the schedule of checkpoints says. Before the first step there is nothing
-    /// to save, and a download ends at once.
+    /// Asks a run to end in order: the step in progress is finished and saved, whatever the schedule of checkpoints says. Before the first step there is
+    /// nothing to save, and a download ends at once.
     /// </summary>
     public CancellationToken StopAfterStep { get; init; }
 
@@ -119,6 +119,7 @@ public sealed class RecipeRunner
         {
             MultiVector = model.MultiVector,
             DetachesRemoteNegatives = model.DetachRemoteNegatives,
+            ScoringPrecision = recipe.Precision ?? PrecisionOf(recipe.HeldType, encoder), // the original's validation is outside autocast
             QueriesAtOnce = recipe.GradientCache?.MicroBatchSize,
         };
         return Train(recipe, setup, context, encoder, new BiEncoderObjective(contrast, trained, recipe.Positions), precision, cancellation);
@@ -164,11 +165,6 @@ public sealed class RecipeRunner
             recipe, collator, recipe.ValidationCollator is { } other ? new DistillationCollator(tokenizer, other) : collator, cancellation);
         foreach ((string section, InfoNceLossOptions loss, double weight) in recipe.Losses.Contrasts)
         {
-            if (loss.CrossDeviceNegatives && recipe.Distributed.Ranks > 1 && weight > 0)
-            {
-                observer.Warned($"{section}.cross_device_negatives: of a distillation's ranks each has the negatives of its own micro-batch alone; "
-                    + "raise local_batch_size for more");
-            }
             if (loss.LearnsTemperature && weight > 0)
             {
                 observer.Warned($"{section}.learnable_temperature: "
@@ -181,7 +177,6 @@ public sealed class RecipeRunner
         using ComputeContext context = new(device);
         Precision precision = PrecisionOf(recipe, student);
         IReadOnlyList<Parameter> trained = Prepare(recipe, student);
-        double rate = recipe.Optimizer.LearningRate;
         DistillationObjective objective = new(
             context,
             student,
@@ -192,7 +187,7 @@ public sealed class RecipeRunner
             precision,
             recipe.Positions)
         {
-            ProjectionLearningRateFactor = rate > 0 ? (recipe.ProjectionLearningRate ?? rate) / rate : 1,
+            ProjectionGroup = ProjectionGroup(recipe),
             ScoreTemperature = student.EndsNormalized ? recipe.Temperature : 1,
         };
         return Train(recipe, setup, context, student, objective, precision, cancellation);
@@ -204,6 +199,18 @@ public sealed class RecipeRunner
     {
         using CancellationTokenSource either = CancellationTokenSource.CreateLinkedTokenSource(cancellation, StopAfterStep);
         return RunSetup<TBatch>.Read(recipe, collator, validationCollator, Origin?.Configuration, observer.Warned, either.Token);
+    }
+
+    /// <summary>
+    /// The projection does not decay. Its learning rate is its own where the others' stays as it is; a schedule multiplies by the ratio of the two, and as
+    /// there is none to 0, it then is 1 (NeMo AutoModel 0.7).
+    /// </summary>
+    private static ParameterGroup ProjectionGroup(DistillationRecipe recipe)
+    {
+        double rate = recipe.Optimizer.LearningRate, own = recipe.ProjectionLearningRate ?? rate;
+        return recipe.ParameterSchedule is null
+            ? new ParameterGroup(1, 0) { OwnLearningRate = own }
+            : new ParameterGroup(rate > 0 ? own / rate : 1, 0);
     }
 
     private static BiEncoder Teacher(TeacherModelOptions options) =>
@@ -244,7 +251,7 @@ public sealed class RecipeRunner
     };
 
     private static Precision PrecisionOf(RetrievalRecipe recipe, PretrainedModel model) =>
-        recipe.Precision ?? PrecisionOf(recipe.FrozenType ?? recipe.Encoder.WeightType, model);
+        recipe.Precision ?? PrecisionOf(recipe.ComputedType, model);
 
     private static Precision PrecisionOf(ElementType? weights, PretrainedModel model) => weights switch
     {

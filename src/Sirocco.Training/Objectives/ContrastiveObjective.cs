@@ -18,6 +18,9 @@ public sealed class ContrastiveObjective(ComputeContext context, BiEncoder model
     /// </summary>
     public bool DetachesRemoteNegatives { get; init; }
 
+    /// <summary>Precision of matrix products where texts are only scored; null: the same.</summary>
+    public Precision? ScoringPrecision { get; init; }
+
     /// <summary>Whether passages of other queries are candidates.</summary>
     internal bool InBatchNegatives => loss.InBatchNegatives;
 
@@ -49,7 +52,7 @@ public sealed class ContrastiveObjective(ComputeContext context, BiEncoder model
     /// <param name="cancellation">Stops between layers.</param>
     public CandidateScores Score(ContrastiveBatch batch, CancellationToken cancellation = default)
     {
-        using Scope f = context.BeginScope(precision, null, cancellation);
+        using Scope f = context.BeginScope(ScoringPrecision ?? precision, null, cancellation);
         Tensor queries = Encode(f, batch.QueryIds, batch.Queries), passages = Encode(f, batch.PassageIds, batch.Passages);
         Tensor scores = MultiVector
             ? f.MaxSimScores(queries, batch.Queries.QueryStarts, passages, batch.Passages.QueryStarts, own: true, 1 / loss.Temperature)

@@ -56,54 +56,83 @@ internal sealed class DistillationObjective : TrainingObjective<DistillationBatc
     /// <inheritdoc/>
     public override StudentProjection Projection => projection;
 
-    /// <summary>Multiplies the learning rate of the projection.</summary>
-    public double ProjectionLearningRateFactor { get; init; } = 1;
+    /// <summary>How the projection is trained.</summary>
+    public ParameterGroup ProjectionGroup { get; init; } = new(1, 0);
 
     /// <inheritdoc/>
-    public override ParameterGroup GroupOf(Parameter parameter) =>
-        projection.Parameters.Contains(parameter) ? new ParameterGroup(ProjectionLearningRateFactor, 0) : base.GroupOf(parameter);
+    public override ParameterGroup GroupOf(Parameter parameter) => projection.Parameters.Contains(parameter) ? ProjectionGroup : base.GroupOf(parameter);
 
     /// <inheritdoc/>
-    public override MicroBatchReport AddGradients(DistillationBatch batch, float share, DropoutDraw draw, CancellationToken cancellation = default)
+    public override MicroBatchReport AddGradients(DistillationBatch batch, float share, DropoutDraw draw, CancellationToken cancellation = default) =>
+        Together([batch], share, draw, cancellation);
+
+    /// <inheritdoc/>
+    public override MicroBatchReport AddGradients(
+        IReadOnlyList<DistillationBatch> ranks, float share, DropoutDraw draw, CancellationToken cancellation = default) =>
+        ranks.Count > 1 && losses.RanksMeet ? Together(ranks, share, draw, cancellation) : base.AddGradients(ranks, share, draw, cancellation);
+
+    /// <summary>
+    /// The loss over the micro-batches of all ranks at once. Terms over candidates of all ranks are computed once, in the original by every rank alike: its
+    /// gather adds up what all of them send back, and the mean over ranks divides that by their number again. Other terms are the mean over ranks.
+    /// </summary>
+    private MicroBatchReport Together(IReadOnlyList<DistillationBatch> ranks, float share, DropoutDraw draw, CancellationToken cancellation)
     {
-        ArgumentNullException.ThrowIfNull(batch);
-        bool negatives = (losses.InfoNceWeight > 0 || losses.InfoNceDistillationWeight > 0) && batch.IsNegative.Contains(true);
-
-        // 1. What the teacher says.
-        TeacherAnswer answer = Teacher(batch, negatives && losses.InfoNceDistillationWeight > 0, cancellation);
-
-        // 2. What the student says.
         using Tape tape = new();
-        using Scope ofQueries = Side(0), ofPositives = Side(1), ofNegatives = Side(2), f = context.BeginScope(precision, tape, cancellation);
-        Scope Side(int side) => context.BeginScope(precision, tape, draw.Part(side, 3), cancellation);
-        List<Tensor> layerTerms = [];
-        double layerDistance = 0;
+        using Scope f = context.BeginScope(precision, tape, cancellation);
+        Stack<Scope> scopes = [];
+        try
+        {
+            // 1. What teacher and student say.
+            List<Tensor> layerTerms = [];
+            RankVectors[] vectors = new RankVectors[ranks.Count];
+            for (int rank = 0; rank < ranks.Count; rank++)
+            {
+                DropoutDraw own = ranks.Count == 1 ? draw : draw.Part(rank, ranks.Count);
+                Scope Side(int side)
+                {
+                    Scope scope = context.BeginScope(precision, tape, own.Part(side, 3), cancellation);
+                    scopes.Push(scope);
+                    return scope;
+                }
+
+                vectors[rank] = Vectors(ranks[rank], Side, ranks.Count, layerTerms, cancellation);
+            }
+
+            // 2. How far they are apart.
+            Term[] terms = Terms(vectors);
+            float total = (float)terms.Sum(term => Math.Max(term.Weight, 0) * term.Value);
+            MicroBatchReport report = new(total, [.. terms.Select(term => new Measure(term.Name, term.Value, 1))]);
+            if (!float.IsFinite(total)) return report;
+
+            // 3. Back through the student. Layers have derivatives of their own.
+            float withoutLayers = (float)(total - (losses.IntermediateWeight * vectors.Sum(rank => rank.LayerDistance)));
+            Tensor loss = layerTerms.Aggregate(
+                f.KnownGradient(withoutLayers, [.. vectors.SelectMany(rank => rank.Gradients())]), (sum, term) => f.Add(sum, term));
+            tape.Backward(loss, f.Upload([share], 1, 1), cancellation);
+            return report;
+        }
+        finally
+        {
+            while (scopes.TryPop(out Scope? scope)) scope.Dispose();
+        }
+    }
+
+    /// <summary>What both networks make of one rank's micro-batch.</summary>
+    /// <param name="batch">The texts.</param>
+    /// <param name="side">Begins the scope of queries, of positives, of negatives.</param>
+    /// <param name="ranks">Their number, whose mean the terms are.</param>
+    /// <param name="layerTerms">Gets the terms over layers.</param>
+    /// <param name="cancellation">Stops between layers.</param>
+    private RankVectors Vectors(DistillationBatch batch, Func<int, Scope> side, int ranks, List<Tensor> layerTerms, CancellationToken cancellation)
+    {
+        bool negatives = losses.Contrasts.Any(term => term.Weight > 0) && batch.IsNegative.Contains(true);
+        TeacherAnswer answer = Teacher(batch, negatives && losses.InfoNceDistillationWeight > 0, cancellation);
+        double distance = 0;
         // [B, features], [B, teacher's features]
-        (Tensor q, Tensor projectedQ) = Student(ofQueries, batch.Queries, answer.QueryLayers, layerTerms, ref layerDistance);
-        (Tensor d, Tensor projectedD) = Student(ofPositives, batch.Positives, answer.PositiveLayers, layerTerms, ref layerDistance);
-        Tensor? n = negatives ? student.Encode(ofNegatives, batch.Negatives.TokenArray, batch.Negatives.Segments(positions)) : null; // [B·K, features]
-
-        // 3. How far they are apart.
-        GradedRows Rows(Tensor x) => new(x.ToArray(), x.Columns);
-        PooledVectors own = new(Rows(q), Rows(d), n is null ? null : Rows(n)), projected = new(Rows(projectedQ), Rows(projectedD), null);
-        Term[] terms = Terms(own, projected, answer.Vectors(batch.Count), batch.IsNegative, layerDistance);
-        float total = (float)terms.Sum(term => Math.Max(term.Weight, 0) * term.Value);
-        MicroBatchReport report = new(total, [.. terms.Select(term => new Measure(term.Name, term.Value, 1))]);
-        if (!float.IsFinite(total)) return report;
-
-        // 4. Back through the student. Layers have derivatives of their own.
-        (Tensor, float[])[] gradients =
-        [
-            (q, own.Queries.SingleGradient()),
-            (d, own.Positives.SingleGradient()),
-            (projectedQ, projected.Queries.SingleGradient()),
-            (projectedD, projected.Positives.SingleGradient()),
-        ];
-        if (n is not null) gradients = [.. gradients, (n, own.Negatives!.SingleGradient())];
-        Tensor loss = layerTerms.Aggregate(
-            f.KnownGradient((float)(total - (losses.IntermediateWeight * layerDistance)), gradients), (sum, term) => f.Add(sum, term));
-        tape.Backward(loss, f.Upload([share], 1, 1), cancellation);
-        return report;
+        (Tensor q, Tensor projectedQ) = Student(side(0), batch.Queries, answer.QueryLayers, ranks, layerTerms, ref distance);
+        (Tensor d, Tensor projectedD) = Student(side(1), batch.Positives, answer.PositiveLayers, ranks, layerTerms, ref distance);
+        Tensor? n = negatives ? student.Encode(side(2), batch.Negatives.TokenArray, batch.Negatives.Segments(positions)) : null; // [B·K, features]
+        return new RankVectors((q, d, n), (projectedQ, projectedD), answer.Vectors(batch.Count), batch.IsNegative, distance);
     }
 
     /// <summary>
@@ -152,43 +181,57 @@ internal sealed class DistillationObjective : TrainingObjective<DistillationBatc
     }
 
     /// <summary>Every term by the name that logs have; the student's vectors get the derivatives of those with a weight, times their weights.</summary>
-    /// <param name="own">The student's vectors.</param>
-    /// <param name="projected">The same at the teacher's width; negatives have none.</param>
-    /// <param name="theirs">The teacher's vectors.</param>
-    /// <param name="isNegative">See <see cref="DistillationBatch.IsNegative"/>.</param>
-    /// <param name="layerDistance">The term over layers, which the student's passes have added up.</param>
-    private Term[] Terms(PooledVectors own, PooledVectors projected, PooledVectors theirs, IReadOnlyList<bool> isNegative, double layerDistance)
+    /// <param name="ranks">Their vectors.</param>
+    private Term[] Terms(RankVectors[] ranks)
     {
         return
         [
-            Weighted("loss_distill", losses.CosineWeight, weight => BothSides(projected, (s, t) => EmbeddingDistance.Cosine(s, t, losses.Cosine, weight))),
+            Weighted(
+                "loss_distill",
+                losses.CosineWeight,
+                weight => OfSides(rank => rank.Projected, (s, t) => EmbeddingDistance.Cosine(s, t, losses.Cosine, weight / ranks.Length))),
             Weighted(
                 "loss_mse",
                 losses.EmbeddingErrorWeight,
-                weight => BothSides(projected, (s, t) => EmbeddingDistance.Squared(s, t, losses.EmbeddingError, weight))),
-            Weighted("loss_score", losses.ScoreWeight, weight => BothSides(own, (s, t) => CandidateLosses.Score(s, t, losses.Score, weight))),
-            Weighted("loss_intermediate", losses.IntermediateWeight, _ => layerDistance),
-            Weighted("loss_nce", losses.InfoNceWeight, weight => CandidateLosses.InfoNce(own, isNegative, losses.InfoNce, weight)),
+                weight => OfSides(rank => rank.Projected, (s, t) => EmbeddingDistance.Squared(s, t, losses.EmbeddingError, weight / ranks.Length))),
             Weighted(
-                "loss_nce_distill",
-                losses.InfoNceDistillationWeight,
-                weight => CandidateLosses.InfoNceDistillation(own, theirs, isNegative, losses.InfoNceDistillation, weight)),
+                "loss_score",
+                losses.ScoreWeight,
+                weight => OfSides(rank => rank.Own, (s, t) => CandidateLosses.Score(s, t, losses.Score, weight / ranks.Length))),
+            Weighted("loss_intermediate", losses.IntermediateWeight, _ => ranks.Sum(rank => rank.LayerDistance)),
+            Weighted("loss_nce", losses.InfoNceWeight, weight => OfCandidates(
+                losses.InfoNce, weight, (own, _, isNegative, part) => CandidateLosses.InfoNce(own, isNegative, losses.InfoNce, part))),
+            Weighted("loss_nce_distill", losses.InfoNceDistillationWeight, weight => OfCandidates(
+                losses.InfoNceDistillation,
+                weight,
+                (own, theirs, isNegative, part) => CandidateLosses.InfoNceDistillation(own, theirs, isNegative, losses.InfoNceDistillation, part))),
         ];
 
         static Term Weighted(string name, double weight, Func<double, double> value) => new(name, weight, weight > 0 ? value(weight) : 0);
 
-        double BothSides(PooledVectors ours, Func<GradedRows, GradedRows, double> distance) =>
-            distance(ours.Queries, theirs.Queries) + distance(ours.Positives, theirs.Positives);
+        double OfSides(Func<RankVectors, PooledVectors> ours, Func<GradedRows, GradedRows, double> distance) => ranks.Average(rank =>
+            distance(ours(rank).Queries, rank.Theirs.Queries) + distance(ours(rank).Positives, rank.Theirs.Positives));
+
+        double OfCandidates(InfoNceLossOptions options, double weight, Func<PooledVectors, PooledVectors, IReadOnlyList<bool>, double, double> value)
+        {
+            if (!options.RanksMeet) return ranks.Average(rank => value(rank.Own, rank.Theirs, rank.IsNegative, weight / ranks.Length));
+            PooledVectors[] parts = [.. ranks.Select(rank => rank.Own)];
+            PooledVectors own = PooledVectors.OfRanks(parts), theirs = PooledVectors.OfRanks([.. ranks.Select(rank => rank.Theirs)]);
+            double term = value(own, theirs, PooledVectors.NegativesOfRanks(parts, [.. ranks.Select(rank => rank.IsNegative)]), weight);
+            own.PassBack();
+            return term;
+        }
     }
 
-    private (Tensor Pooled, Tensor Projected) Student(Scope f, TokenizedBatch texts, Dictionary<int, float[]> targets, List<Tensor> terms, ref double distance)
+    private (Tensor Pooled, Tensor Projected) Student(
+        Scope f, TokenizedBatch texts, Dictionary<int, float[]> targets, int ranks, List<Tensor> terms, ref double distance)
     {
         Segments segments = texts.Segments(positions);
         double sum = 0;
         Tensor hidden = student.Decoder.Forward(f, texts.TokenArray, segments, student.Mask, afterLayer: targets.Count == 0 ? null : (layer, state) =>
         {
             IntermediateLossOptions options = losses.Intermediate!;
-            double share = options.Reduction == LossReduction.Sum ? 1 : 1.0 / options.LayerPairs.Count;
+            double share = (options.Reduction == LossReduction.Sum ? 1 : 1.0 / options.LayerPairs.Count) / ranks;
             Tensor? projected = null;
             for (int i = 0; i < options.LayerPairs.Count; i++)
             {
@@ -229,6 +272,42 @@ internal sealed class DistillationObjective : TrainingObjective<DistillationBatc
 
     /// <summary>A term of the loss, unweighted, and its weight; 0 where it has none.</summary>
     private readonly record struct Term(string Name, double Weight, double Value);
+
+    /// <summary>What both networks make of one rank's micro-batch; the student's vectors gather derivatives.</summary>
+    private sealed class RankVectors(
+        (Tensor Queries, Tensor Positives, Tensor? Negatives) own,
+        (Tensor Queries, Tensor Positives) projected,
+        PooledVectors theirs,
+        IReadOnlyList<bool> isNegative,
+        double layerDistance)
+    {
+        /// <summary>The student's vectors.</summary>
+        public PooledVectors Own { get; } = new(Rows(own.Queries), Rows(own.Positives), own.Negatives is { } n ? Rows(n) : null);
+
+        /// <summary>The same at the teacher's width; negatives have none.</summary>
+        public PooledVectors Projected { get; } = new(Rows(projected.Queries), Rows(projected.Positives), null);
+
+        /// <summary>The teacher's vectors.</summary>
+        public PooledVectors Theirs => theirs;
+
+        /// <summary>See <see cref="DistillationBatch.IsNegative"/>.</summary>
+        public IReadOnlyList<bool> IsNegative => isNegative;
+
+        /// <summary>The term over layers, divided by the number of ranks.</summary>
+        public double LayerDistance => layerDistance;
+
+        /// <summary>The student's tensors with their derivatives.</summary>
+        public IEnumerable<(Tensor, float[])> Gradients()
+        {
+            yield return (own.Queries, Own.Queries.SingleGradient());
+            yield return (own.Positives, Own.Positives.SingleGradient());
+            yield return (projected.Queries, Projected.Queries.SingleGradient());
+            yield return (projected.Positives, Projected.Positives.SingleGradient());
+            if (own.Negatives is { } n) yield return (n, Own.Negatives!.SingleGradient());
+        }
+
+        private static GradedRows Rows(Tensor x) => new(x.ToArray(), x.Columns);
+    }
 
     /// <summary>What the teacher makes of a batch: pooled vectors, row after row, and the outputs of the layers that the student's are compared with.</summary>
     private sealed record TeacherAnswer(

@@ -7,6 +7,9 @@ namespace Sirocco.Training;
 /// <param name="WeightDecayFactor">Multiplies the weight decay; 0 exempts.</param>
 public readonly record struct ParameterGroup(double LearningRateFactor, double WeightDecayFactor)
 {
+    /// <summary>A learning rate of the group's own at every step, whatever the others' is; null: theirs times the factor.</summary>
+    public double? OwnLearningRate { get; init; }
+
     /// <summary>Matrices decay, vectors (norms, biases) do not; all learn at the same rate.</summary>
     public static ParameterGroup MatricesDecay(Parameter parameter)
     {
@@ -95,7 +98,8 @@ public abstract class Optimizer
         {
             bool active = hasGradient?.Invoke(Arena.Parameters[i]) ?? true;
             if (active) steps[i]++;
-            Prepare(i, active, steps[i], learningRate * groups[i].LearningRateFactor, weightDecay * groups[i].WeightDecayFactor);
+            Prepare(
+                i, active, steps[i], groups[i].OwnLearningRate ?? (learningRate * groups[i].LearningRateFactor), weightDecay * groups[i].WeightDecayFactor);
         }
 
         Update(gradientScale);

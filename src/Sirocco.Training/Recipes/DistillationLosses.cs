@@ -115,6 +115,9 @@ public record InfoNceLossOptions
 
     /// <summary>Whether passages of other ranks are candidates (cross_device_negatives).</summary>
     public bool CrossDeviceNegatives { get; init; } = true;
+
+    /// <summary>Whether candidates are those of all ranks; without those of other queries there are none of other ranks either.</summary>
+    internal bool RanksMeet => CrossDeviceNegatives && InBatchNegatives;
 }
 
 /// <summary>The student's distribution over candidates follows the teacher's (infonce_distill_loss).</summary>
@@ -188,6 +191,9 @@ public sealed record DistillationLosses
                 $"intermediate_loss.layer_weights has {layers.LayerWeights.Count} numbers; give {layers.LayerPairs.Count}, one for each of layer_pairs");
         }
     }
+
+    /// <summary>Whether a term with a weight has candidates of all ranks.</summary>
+    internal bool RanksMeet => Contrasts.Any(term => term.Weight > 0 && term.Loss.RanksMeet);
 
     /// <summary>The terms over candidates of a query, by their sections, with their weights.</summary>
     internal IEnumerable<(string Section, InfoNceLossOptions Loss, double Weight)> Contrasts =>

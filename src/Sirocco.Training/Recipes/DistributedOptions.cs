@@ -33,6 +33,11 @@ public sealed record DistributedOptions
     /// <summary>How FSDP2 holds parameters outside the optimizer (mp_policy.param_dtype).</summary>
     public ElementType ParameterType { get; init; } = ElementType.BF16;
 
+    /// <summary>
+    /// What bi-encoders and cross-encoders multiply in while they train, whatever type their weights have (autocast_dtype); null: as the weights are held.
+    /// </summary>
+    public ElementType? AutocastType { get; init; }
+
     /// <summary>Whether activations are computed again in the backward pass instead of kept.</summary>
     public bool RecomputeActivations { get; init; }
 }

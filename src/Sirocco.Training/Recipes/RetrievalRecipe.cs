@@ -63,7 +63,7 @@ public abstract record RetrievalRecipe
     /// <summary>Adapters that train in place of the weights (peft); null trains the weights.</summary>
     public AdapterOptions? Adapter { get; init; }
 
-    /// <summary>The precision of products (precision); null: bf16 where weights are held so, else f32.</summary>
+    /// <summary>The precision of products (precision); null: as the recipe's autocast says, else bf16 where weights are held so, else f32.</summary>
     public Precision? Precision { get; init; }
 
     /// <summary>Whether positions count the columns of the padded batch, as the original does, or real tokens (data.positions).</summary>
@@ -83,6 +83,15 @@ public abstract record RetrievalRecipe
     /// type, bf16 unless given, whatever the type of the model and the number of ranks.
     /// </summary>
     public ElementType? FrozenType => Adapter is not null && Distributed.Strategy == DistributedStrategy.Fsdp2 ? Distributed.ParameterType : null;
+
+    /// <summary>
+    /// The type that decides the precision of products where <see cref="Precision"/> does not; null: that of the model's file. A distillation is computed as
+    /// its weights are held.
+    /// </summary>
+    internal ElementType? ComputedType => (this is DistillationRecipe ? null : Distributed.AutocastType) ?? HeldType;
+
+    /// <summary>The type that the recipe asks weights to be held in where they do not train; null: that of the model's file.</summary>
+    internal ElementType? HeldType => FrozenType ?? Encoder.WeightType;
 
     /// <summary>Refuses settings that are out of range or contradict each other, before anything is loaded.</summary>
     /// <exception cref="ArgumentException">Says by its first word which key is wrong, and what to give.</exception>

@@ -78,6 +78,8 @@ internal sealed class TinyRun : IDisposable
     {
         public List<TrainingRecord> Steps { get; } = [];
 
+        public TrainingPlan? Plan { get; private set; }
+
         public List<string> Warnings { get; } = [];
 
         public List<string> Saves { get; } = [];
@@ -87,6 +89,8 @@ internal sealed class TinyRun : IDisposable
 
         /// <summary>What trained, at the end.</summary>
         public Dictionary<string, float[]> Weights { get; } = [];
+
+        public override void Started(TrainingPlan plan) => Plan = plan;
 
         public override void Stepped(TrainingRecord record)
         {

@@ -124,6 +124,19 @@ public sealed class RecipeRunnerTests : IDisposable
         using FileStream alone = new(Path.Combine(run.Folder, "training.jsonl"), FileMode.Open, FileAccess.ReadWrite, FileShare.None);
     }
 
+    [Theory]
+    [InlineData("BiEncoder")]
+    [InlineData("CrossEncoder")]
+    public void A_run_under_autocast_multiplies_in_its_type_unless_a_precision_is_given(string task)
+    {
+        using TinyRun tiny = new(task);
+        string[] brief = ["--step_scheduler.max_steps", "1", "--checkpoint.enabled", "false", "--validation_dataset", "none", "--lr_scheduler", "none"];
+        Precision Of(params string[] overrides) => tiny.Run([.. brief, .. overrides]).Plan!.Precision;
+        Assert.Equal(Precision.F32, Of());
+        Assert.Equal(Precision.BF16, Of("--distributed.autocast_dtype", "bfloat16"));
+        Assert.Equal(Precision.F32, Of("--distributed.autocast_dtype", "bfloat16", "--precision", "f32"));
+    }
+
     [Fact]
     public void A_step_that_was_given_up_leaves_no_trace()
     {

@@ -1,3 +1,4 @@
+using Sirocco.Compute;
 using Sirocco.Models;
 
 namespace Sirocco.Training.Tests.Recipes;
@@ -34,7 +35,12 @@ public sealed class RecipeMeaningTests
     [Theory]
     [InlineData("none")]
     [InlineData("1.0")]
-    public void Gradients_are_clipped_at_1_unless_the_recipe_gives_another_length(string norm) => Assert.Equal(1, Read("bi-llama-inline", "--clip_grad_norm.max_norm", norm).Recipe.ClipNorm);
+    public void Gradients_are_clipped_at_1_unless_the_recipe_gives_another_length(string norm)
+    {
+        ResolvedRecipe<RetrievalRecipe> read = Read("bi-llama-inline", "--clip_grad_norm.max_norm", norm);
+        Assert.Equal(1, read.Recipe.ClipNorm);
+        Assert.Equal(["1.0"], read.Values.Where(value => value.Key == "clip_grad_norm.max_norm").Select(value => value.Value));
+    }
 
     [Theory]
     [InlineData("colbert")]
@@ -87,6 +93,19 @@ public sealed class RecipeMeaningTests
         Assert.DoesNotContain(Detach, Read("two-process-differentiable", "--distributed.dp_size", "2").IgnoredKeys);
         Assert.DoesNotContain(Detach, Read("bi-ministral3-inbatch").IgnoredKeys);
         Assert.Contains("infonce_distill_loss.cross_device_negatives", Read("distill").IgnoredKeys);
+    }
+
+    [Fact]
+    public void Autocast_decides_the_precision_of_products_except_in_a_distillation()
+    {
+        string[] autocast = ["--distributed.autocast_dtype", "bfloat16"];
+        ResolvedRecipe<RetrievalRecipe> contrast = Read("bi-llama-inline", [.. autocast, "--model.torch_dtype", "float32"]);
+        Assert.Equal((ElementType.BF16, ElementType.F32), (contrast.Recipe.ComputedType, contrast.Recipe.HeldType));
+        Assert.DoesNotContain("distributed.autocast_dtype", contrast.IgnoredKeys);
+        ResolvedRecipe<RetrievalRecipe> distillation = Read("distill", autocast);
+        Assert.Equal(distillation.Recipe.HeldType, distillation.Recipe.ComputedType);
+        Assert.Contains("distributed.autocast_dtype", distillation.IgnoredKeys);
+        Assert.Contains("bfloat16", Refusal("bi-llama-inline", "--distributed.autocast_dtype", "int8"), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -1,11 +1,5 @@
 namespace Sirocco.Training;
 
-/// <summary>Pooled vectors of one network for a batch.</summary>
-/// <param name="Queries">[queries, features]</param>
-/// <param name="Positives">[queries, features]</param>
-/// <param name="Negatives">[queries · K, features], or null where there are none.</param>
-internal sealed record PooledVectors(GradedRows Queries, GradedRows Positives, GradedRows? Negatives);
-
 /// <summary>
 /// Terms of a distillation that compare vectors of a batch with each other: <c>score_loss</c>, <c>infonce_loss</c>, <c>infonce_distill_loss</c>.
 /// </summary>
@@ -36,7 +30,7 @@ internal static class CandidateLosses
     public static double InfoNce(PooledVectors vectors, IReadOnlyList<bool> isNegative, InfoNceLossOptions options, double weight)
     {
         RequireNegatives(vectors.Negatives is not null, options, "infonce_loss");
-        PooledVectors prepared = options.Normalize ? Unit(vectors) : vectors;
+        PooledVectors prepared = options.Normalize ? vectors.ToUnitLength() : vectors;
         double value = 0;
         foreach ((CandidateDistribution candidates, double share) in Directions(prepared, isNegative, options))
         {
@@ -54,7 +48,7 @@ internal static class CandidateLosses
             value += factor * sum;
         }
 
-        PassBack(prepared);
+        prepared.PassBack();
         return value;
     }
 
@@ -69,14 +63,14 @@ internal static class CandidateLosses
         PooledVectors student, PooledVectors teacher, IReadOnlyList<bool> isNegative, InfoNceDistillationLossOptions options, double weight)
     {
         RequireNegatives(student.Negatives is not null, options, "infonce_distill_loss");
-        (PooledVectors s, PooledVectors t) = options.Normalize ? (Unit(student), Unit(teacher)) : (student, teacher);
+        (PooledVectors s, PooledVectors t) = options.Normalize ? (student.ToUnitLength(), teacher.ToUnitLength()) : (student, teacher);
         double value = 0;
         foreach (((CandidateDistribution toFit, double share), (CandidateDistribution target, _)) in Directions(s, isNegative, options)
             .Zip(Directions(t, isNegative, options)))
         {
             value += share * Divergence(toFit, target, options.Divergence, weight * share);
         }
-        PassBack(s);
+        s.PassBack();
         return value;
     }
 
@@ -136,15 +130,5 @@ internal static class CandidateLosses
     {
         if (!options.InBatchNegatives && !hasNegatives)
             throw new ArgumentException($"{section} has no negatives: set use_in_batch_negatives, or n_passages above 1");
-    }
-
-    private static PooledVectors Unit(PooledVectors vectors) =>
-        new(vectors.Queries.ToUnitLength(), vectors.Positives.ToUnitLength(), vectors.Negatives?.ToUnitLength());
-
-    private static void PassBack(PooledVectors vectors)
-    {
-        vectors.Queries.PassBack();
-        vectors.Positives.PassBack();
-        vectors.Negatives?.PassBack();
     }
 }

@@ -7,6 +7,7 @@ internal sealed class GradedRows
     private const double LeastLength = 1e-12;
 
     private readonly GradedRows? source;
+    private readonly IReadOnlyList<(GradedRows? From, int Row)> places = [];
 
     private GradedRows(double[] values, int width, GradedRows? source) =>
         (Values, Width, Gradient, this.source) = (values, width, new double[values.Length], source);
@@ -16,6 +17,16 @@ internal sealed class GradedRows
     public GradedRows(ReadOnlySpan<float> values, int width)
         : this(Widened(values), width, null)
     {
+    }
+
+    /// <summary>Rows of other matrices as one; null stands for zeros. <see cref="PassBack"/> takes their derivatives to where they come from.</summary>
+    /// <param name="places">Matrix and row of each.</param>
+    /// <param name="width">Elements of a row.</param>
+    public GradedRows(IReadOnlyList<(GradedRows? From, int Row)> places, int width)
+        : this(new double[places.Count * width], width, null)
+    {
+        this.places = places;
+        for (int i = 0; i < places.Count; i++) places[i].From?[places[i].Row].CopyTo(Values.AsSpan(i * width));
     }
 
     /// <summary>Elements of a row.</summary>
@@ -50,10 +61,19 @@ internal sealed class GradedRows
     }
 
     /// <summary>
-    /// Adds to the derivatives of the rows that these were made from: with u = x / ‖x‖, dx = (du − (du · u) u) / ‖x‖. Nothing to do for rows of their own.
+    /// Adds to the derivatives of the rows that these were made from; to those of rows at unit length, with u = x / ‖x‖, dx = (du − (du · u) u) / ‖x‖.
+    /// Nothing to do for rows of their own.
     /// </summary>
     public void PassBack()
     {
+        for (int i = 0; i < places.Count; i++)
+        {
+            if (places[i].From is not { } from) continue;
+            ReadOnlySpan<double> mine = GradientOf(i);
+            Span<double> theirs = from.GradientOf(places[i].Row);
+            for (int j = 0; j < Width; j++) theirs[j] += mine[j];
+        }
+
         if (source is null) return;
         for (int row = 0; row < Rows; row++)
         {

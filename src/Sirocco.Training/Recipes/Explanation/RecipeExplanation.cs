@@ -54,7 +54,8 @@ public sealed record RecipeExplanation
     {
         int microBatches = recipe.StepScheduler.Accumulation(recipe.Distributed.Ranks);
         long perQuery = MostTokensPerQuery(recipe);
-        int together = recipe is BiEncoderRecipe { Model.InBatchNegatives: true } ? recipe.Distributed.Ranks : 1; // passages of all ranks meet in one loss
+        bool meet = recipe is BiEncoderRecipe { Model.InBatchNegatives: true } or DistillationRecipe { Losses.RanksMeet: true };
+        int together = meet ? recipe.Distributed.Ranks : 1; // passages of all ranks meet in one loss
         int atOnce = checked(recipe.StepScheduler.LocalBatchSize * together);
         if (recipe is BiEncoderRecipe { GradientCache: { } cache }) atOnce = Math.Min(cache.MicroBatchSize, atOnce);
         int? examples = recipe.Dataset.Sources.All(source => File.Exists(source.Path) || Directory.Exists(source.Path))
@@ -87,8 +88,7 @@ public sealed record RecipeExplanation
         };
         long parameters = config.ParameterCount + head;
         long trained = recipe.Adapter is { } options ? AdapterSize(folder, options) : parameters;
-        ElementType? held = recipe.FrozenType ?? recipe.Encoder.WeightType;
-        bool single = held is null ? config.StoredType is null or "float32" : held == ElementType.F32;
+        bool single = recipe.ComputedType is { } computed ? computed == ElementType.F32 : config.StoredType is null or "float32";
         Precision precision = recipe.Precision ?? (single ? Precision.F32 : Precision.BF16);
         return this with
         {
@@ -132,7 +132,7 @@ public sealed record RecipeExplanation
     {
         int buffers = recipe.Optimizer.Kind != OptimizerKind.Sgd ? 8 : recipe.Optimizer.Momentum > 0 ? 4 : 0;
         long frozen = recipe.Adapter is null ? 0 : parameters;
-        int frozenSize = (recipe.FrozenType ?? recipe.Encoder.WeightType ?? (precision == Precision.BF16 ? ElementType.BF16 : ElementType.F32)).Size();
+        int frozenSize = (recipe.HeldType ?? (precision == Precision.BF16 ? ElementType.BF16 : ElementType.F32)).Size();
         return checked((trained * (8 + buffers)) + (frozen * frozenSize));
     }
 

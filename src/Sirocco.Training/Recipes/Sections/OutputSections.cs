@@ -54,6 +54,7 @@ internal static class OutputSections
                 ("megatron_fsdp", DistributedStrategy.MegatronFsdp)),
             DataParallelSize = section.OptionalInt("dp_size", null, 1),
             ParameterType = Policy(section.Section("mp_policy")) ?? defaults.ParameterType,
+            AutocastType = ModelSections.WeightType(section, "autocast_dtype"),
             RecomputeActivations = section.Choice("activation_checkpointing", false, ("false", false), ("true", true), ("full", true), ("selective", true)),
         };
         foreach (string key in (string[])["tp_size", "pp_size", "cp_size", "ep_size"])
@@ -62,7 +63,7 @@ internal static class OutputSections
         }
 
         section.Ignore(
-            "dp_replicate_size", "sequence_parallel", "tp_plan", "patch_is_packed_sequence", "offload_policy", "autocast_dtype",
+            "dp_replicate_size", "sequence_parallel", "tp_plan", "patch_is_packed_sequence", "offload_policy",
             "activation_checkpointing_scope", "defer_fsdp_grad_sync", "reshard_after_forward", "enable_async_tensor_parallel", "enable_compile",
             "enable_fsdp2_prefetch", "fsdp2_backward_prefetch_depth", "fsdp2_forward_prefetch_depth", "multimodal", "find_unused_parameters", "static_graph",
             "bucket_cap_mb", "gradient_as_bucket_view", "broadcast_buffers");

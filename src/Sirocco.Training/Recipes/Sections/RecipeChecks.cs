@@ -11,6 +11,7 @@ internal static class RecipeChecks
             top.Reading.Warnings.Add(
                 "dataloader.collate_fn.use_dataset_instruction is true but dataset.use_dataset_instruction is not: all instructions are empty");
         }
+        if (recipe is DistillationRecipe) top.Section("distributed")?.Ignore("autocast_dtype"); // the original's has an autocast of its own
         if (recipe.Distributed.Ranks == 1) IgnoreKeysOfRanks(recipe, top);
     }
 

@@ -11,6 +11,13 @@ internal sealed class RecipeReading
 
     public List<string> Warnings { get; } = [];
 
+    /// <summary>Shows a value that was noted as what it means.</summary>
+    public void Replace(string key, string meaning)
+    {
+        int at = Values.FindIndex(value => value.Key == key);
+        Values[at] = Values[at] with { Value = meaning };
+    }
+
     /// <summary>Notes a value; the first reading of a key counts.</summary>
     public void Record(ResolvedValue value)
     {

@@ -124,7 +124,7 @@ internal static class RecipeSections
     private static RetrievalRecipe WithCommonSections(RetrievalRecipe recipe, SectionReader top)
     {
         SectionReader clipping = top.SectionOrEmpty("clip_grad_norm");
-        double clipNorm = clipping.OptionalNumber("max_norm", 1, 0, above: true) ?? 1; // none means the default in the original, not that nothing is clipped
+        double clipNorm = clipping.NumberOrDefault("max_norm", 1, 0, above: true); // as in the original, where no recipe can ask that nothing is clipped
         clipping.Ignore("norm_type", "foreach", "error_if_nonfinite");
         clipping.Finish();
         return recipe with

@@ -49,6 +49,14 @@ internal sealed class SectionReader(RecipeMapping node, string path, RecipeReadi
             fallback,
             value => AsNumber(value) is { } number && double.IsFinite(number) && (above ? number > least : number >= least) ? number : null);
 
+    /// <summary>A number; none means the default too, and is shown as what it means.</summary>
+    public double NumberOrDefault(string key, double fallback, double least = 0, bool above = false)
+    {
+        if (OptionalNumber(key, fallback, least, above) is { } number) return number;
+        Reading.Replace(FullName(key), Show(fallback));
+        return fallback;
+    }
+
     public string RequiredText(string key, string expected) => Has(key) ? OptionalText(key)! : throw Missing(key, expected);
 
     /// <summary>Text; numbers count as text again, since a quoted number was made one.</summary>

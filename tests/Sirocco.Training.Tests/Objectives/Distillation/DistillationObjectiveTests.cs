@@ -90,8 +90,13 @@ public class DistillationObjectiveTests
         using ComputeContext context = new ModelOptions { Threads = 1 }.NewContext();
         BiEncoder student = Network(StudentConfig, 3);
         StudentProjection projection = StudentProjection.Create(StudentConfig.HiddenSize, TeacherWidth, 1);
-        DistillationObjective objective = new(context, student, projection, null, AllTerms with { IntermediateWeight = 0 }, student.Parameters, Precision.F32, PositionCount.Columns) { ProjectionLearningRateFactor = 5 };
-        Assert.All(objective.Projection.Parameters, parameter => Assert.Equal(new ParameterGroup(5, 0), objective.GroupOf(parameter)));
+        ParameterGroup own = new(5, 0);
+        DistillationLosses losses = AllTerms with { IntermediateWeight = 0 };
+        DistillationObjective objective = new(context, student, projection, null, losses, student.Parameters, Precision.F32, PositionCount.Columns)
+        {
+            ProjectionGroup = own,
+        };
+        Assert.All(objective.Projection.Parameters, parameter => Assert.Equal(own, objective.GroupOf(parameter)));
         Assert.Equal(new ParameterGroup(1, 1), objective.GroupOf(student.Decoder.EmbeddingTable));
         Assert.Equal(new ParameterGroup(1, 0), objective.GroupOf(student.Decoder.FinalNorm));
     }
