@@ -19,13 +19,15 @@ public sealed class AdapterTests : IDisposable
         for (int i = 0; i < plain.Length; i++) Assert.Equal(beside[i], inside[i], 2e-5f);
         Assert.Contains(plain.Zip(beside), pair => Math.Abs(pair.First - pair.Second) > 1e-3f);
         Assert.True(File.Exists(Path.Combine(merged, "tokenizer.json")) && File.Exists(Path.Combine(merged, "1_Pooling", "config.json")));
-        Assert.Contains("holds a model already", SiroccoProcess.Run("adapter", "merge", Golden.Encoder, adapter, merged).ExpectFailure(), StringComparison.Ordinal);
+        Assert.Contains(
+            "holds a model already", SiroccoProcess.Run("adapter", "merge", Golden.Encoder, adapter, merged).ExpectFailure(), StringComparison.Ordinal);
     }
 
     [Fact]
     public void A_reranker_takes_an_adapter_too()
     {
-        string[] Rank(params string[] more) => SiroccoProcess.RunWith("one\ntwo\n", ["rerank", Golden.CrossEncoder, "--query", "q", .. more]).ExpectSuccess().OutputLines;
+        string[] Rank(params string[] more) =>
+            SiroccoProcess.RunWith("one\ntwo\n", ["rerank", Golden.CrossEncoder, "--query", "q", .. more]).ExpectSuccess().OutputLines;
         Assert.NotEqual(Rank(), Rank("--adapter", NewAdapter(Golden.CrossEncoder)));
     }
 
@@ -36,9 +38,12 @@ public sealed class AdapterTests : IDisposable
         Directory.Move(NewAdapter(Golden.Encoder), Path.Combine(entry, "snapshots", "abc"));
         Directory.CreateDirectory(Path.Combine(entry, "refs"));
         File.WriteAllText(Path.Combine(entry, "refs", "main"), "abc");
-        string corpus = folder.Write("corpus.jsonl", "{\"_id\": \"a\", \"text\": \"one\"}\n"), queries = folder.Write("queries.jsonl", "{\"query\": \"one\", \"positive\": \"a\"}\n");
+        string corpus = folder.Write("corpus.jsonl", "{\"_id\": \"a\", \"text\": \"one\"}\n"),
+            queries = folder.Write("queries.jsonl", "{\"query\": \"one\", \"positive\": \"a\"}\n");
         Dictionary<string, string> offline = new() { ["HF_HUB_CACHE"] = folder.File("hub"), ["HF_HUB_OFFLINE"] = "1" };
-        SiroccoProcess.Finish(SiroccoProcess.Start(["eval", Golden.Encoder, "--adapter", "me/lora", "--corpus", corpus, "--queries", queries], environment: offline)).ExpectSuccess();
+        SiroccoProcess.Finish(
+            SiroccoProcess.Start(["eval", Golden.Encoder, "--adapter", "me/lora", "--corpus", corpus, "--queries", queries], environment: offline))
+            .ExpectSuccess();
     }
 
     [Fact]
@@ -49,7 +54,8 @@ public sealed class AdapterTests : IDisposable
         string error = SiroccoProcess.Run("embed", Golden.Encoder, "text", "--adapter", adapter).ExpectFailure();
         Assert.Contains("adapter_model.safetensors: tensor 'base_model.model.layers.0.", error, StringComparison.Ordinal);
         Assert.Contains("rank 16", error, StringComparison.Ordinal);
-        Assert.Contains("adapter_config.json", SiroccoProcess.Run("embed", Golden.Encoder, "text", "--adapter", Golden.Encoder).ExpectFailure(), StringComparison.Ordinal);
+        Assert.Contains(
+            "adapter_config.json", SiroccoProcess.Run("embed", Golden.Encoder, "text", "--adapter", Golden.Encoder).ExpectFailure(), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -70,7 +76,8 @@ public sealed class AdapterTests : IDisposable
         using EncoderModel encoder = EncoderModel.FromPretrained(model);
         Adapter adapter = Adapter.Attach(encoder, new AdapterOptions(), seed: 1);
         Random random = new(1);
-        foreach (Parameter parameter in adapter.Parameters) parameter.SetValues([.. Enumerable.Range(0, (int)parameter.Count).Select(_ => 0.2f * (random.NextSingle() - 0.5f))]);
+        foreach (Parameter parameter in adapter.Parameters)
+            parameter.SetValues([.. Enumerable.Range(0, (int)parameter.Count).Select(_ => 0.2f * (random.NextSingle() - 0.5f))]);
         string place = folder.File("adapter-" + Path.GetFileName(model));
         adapter.Save(place, "base");
         return place;

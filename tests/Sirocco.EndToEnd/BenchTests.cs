@@ -9,7 +9,8 @@ public sealed class BenchTests
     [InlineData("tokens_per_second", "embed", "--tokens", "16", "--precision", "bf16", "--shape", "ENCODER")]
     public void A_figure_comes_with_everything_that_it_depends_on(string figure, params string[] arguments)
     {
-        Outcome outcome = SiroccoProcess.Run(["bench", .. arguments.Select(word => word == "ENCODER" ? Golden.Encoder : word), "--runs", "2", "--json"]).ExpectSuccess();
+        Outcome outcome = SiroccoProcess.Run(["bench", .. arguments.Select(word => word == "ENCODER" ? Golden.Encoder : word), "--runs", "2", "--json"])
+            .ExpectSuccess();
         JsonElement found = JsonDocument.Parse(outcome.Output).RootElement;
         Assert.True(found.GetProperty(figure).GetDouble() > 0);
         Assert.Equal(2, found.GetProperty("seconds").GetArrayLength());

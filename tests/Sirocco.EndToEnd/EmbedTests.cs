@@ -41,10 +41,13 @@ public sealed class EmbedTests : IDisposable
     [Fact]
     public void Other_fields_of_a_record_are_carried_through()
     {
-        Outcome outcome = SiroccoProcess.RunWith("{\"id\": 7, \"title\": \"T\", \"text\": \"body\", \"nested\": {\"a\": [1, null]}}\n", "embed", Golden.Encoder).ExpectSuccess();
+        Outcome outcome = SiroccoProcess.RunWith("{\"id\": 7, \"title\": \"T\", \"text\": \"body\", \"nested\": {\"a\": [1, null]}}\n", "embed", Golden.Encoder)
+            .ExpectSuccess();
         JsonElement record = JsonDocument.Parse(Assert.Single(outcome.OutputLines)).RootElement;
         Assert.Equal(7, record.GetProperty("id").GetInt32());
-        Assert.Equal("{\"a\": [1, null]}", record.GetProperty("nested").GetRawText().Replace(",", ", ", StringComparison.Ordinal).Replace(":", ": ", StringComparison.Ordinal));
+        Assert.Equal(
+            "{\"a\": [1, null]}",
+            record.GetProperty("nested").GetRawText().Replace(",", ", ", StringComparison.Ordinal).Replace(":", ": ", StringComparison.Ordinal));
         Close([Vector(SiroccoProcess.Run("embed", Golden.Encoder, "T body").ExpectSuccess().Output)], [Vector(outcome.Output)]);
     }
 
@@ -52,18 +55,27 @@ public sealed class EmbedTests : IDisposable
     public void What_only_the_model_can_refuse_of_the_options_is_wrong_usage_too()
     {
         Assert.Contains("'nothing'", SiroccoProcess.Run("embed", Golden.Encoder, "x", "--prompt-name", "nothing").ExpectWrongUsage(), StringComparison.Ordinal);
-        Assert.Contains("leaves no room for text", SiroccoProcess.Run("embed", Golden.Encoder, "x", "--max-length", "1").ExpectWrongUsage(), StringComparison.Ordinal);
+        Assert.Contains(
+            "leaves no room for text", SiroccoProcess.Run("embed", Golden.Encoder, "x", "--max-length", "1").ExpectWrongUsage(), StringComparison.Ordinal);
         Assert.Contains("is a reranker", SiroccoProcess.Run("embed", Golden.CrossEncoder, "x").ExpectFailure(), StringComparison.Ordinal);
     }
 
     [Fact]
     public void Half_a_surrogate_pair_counts_as_the_replacement_character_and_fields_are_carried_as_they_came()
     {
-        Outcome outcome = SiroccoProcess.RunWith("{\"text\": \"a \\ud83d b\\n\\\"\", \"note\": \"\\uDE00\", \"pair\": \"\\ud83d\\ude00\"}\n", "embed", Golden.Encoder, "--precision", "f32").ExpectSuccess();
+        Outcome outcome = SiroccoProcess.RunWith(
+            "{\"text\": \"a \\ud83d b\\n\\\"\", \"note\": \"\\uDE00\", \"pair\": \"\\ud83d\\ude00\"}\n", "embed", Golden.Encoder, "--precision", "f32")
+            .ExpectSuccess();
         string record = Assert.Single(outcome.OutputLines);
-        Assert.StartsWith("{\"text\":\"a \\ud83d b\\n\\\"\",\"note\":\"\\uDE00\",\"pair\":\"\\ud83d\\ude00\",\"embedding\":[", record, StringComparison.Ordinal);
-        Close([Vector(SiroccoProcess.Run("embed", Golden.Encoder, "a \uFFFD b\n\"", "--precision", "f32").ExpectSuccess().Output)], [[.. JsonDocument.Parse(record).RootElement.GetProperty("embedding").EnumerateArray().Select(value => value.GetSingle())]]);
-        Assert.Contains("is not valid UTF-8", SiroccoProcess.Run("embed", Golden.Encoder, "--input", folder.Write("bad.jsonl", [.. "{\"text\": \""u8, 0xFF, .. "\"}"u8])).ExpectFailure(), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "{\"text\":\"a \\ud83d b\\n\\\"\",\"note\":\"\\uDE00\",\"pair\":\"\\ud83d\\ude00\",\"embedding\":[", record, StringComparison.Ordinal);
+        Close(
+            [Vector(SiroccoProcess.Run("embed", Golden.Encoder, "a \uFFFD b\n\"", "--precision", "f32").ExpectSuccess().Output)],
+            [[.. JsonDocument.Parse(record).RootElement.GetProperty("embedding").EnumerateArray().Select(value => value.GetSingle())]]);
+        Assert.Contains(
+            "is not valid UTF-8",
+            SiroccoProcess.Run("embed", Golden.Encoder, "--input", folder.Write("bad.jsonl", [.. "{\"text\": \""u8, 0xFF, .. "\"}"u8])).ExpectFailure(),
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -98,12 +110,18 @@ public sealed class EmbedTests : IDisposable
         SiroccoProcess.Run("embed", Golden.Encoder, "--input", input, "--output", folder.File("whole.npy"), "--quiet").ExpectSuccess();
         // A run that fails at line 601 has written 512 vectors; they are kept, the output is not there.
         File.WriteAllText(input, Golden.JsonLines(many[..600]) + "{broken\n" + Golden.JsonLines(many[601..]));
-        Assert.Contains("line 601", SiroccoProcess.Run("embed", Golden.Encoder, "--input", input, "--output", output, "--resume", "--quiet").ExpectFailure(), StringComparison.Ordinal);
+        Assert.Contains(
+            "line 601",
+            SiroccoProcess.Run("embed", Golden.Encoder, "--input", input, "--output", output, "--resume", "--quiet").ExpectFailure(),
+            StringComparison.Ordinal);
         Assert.True(File.Exists(output + ".partial"));
         Assert.False(File.Exists(output));
         // Another input is another run.
         File.WriteAllText(input, Golden.JsonLines(many));
-        Assert.Contains("partial", SiroccoProcess.Run("embed", Golden.Encoder, "--input", input, "--output", output, "--resume", "--quiet").ExpectFailure(), StringComparison.Ordinal);
+        Assert.Contains(
+            "partial",
+            SiroccoProcess.Run("embed", Golden.Encoder, "--input", input, "--output", output, "--resume", "--quiet").ExpectFailure(),
+            StringComparison.Ordinal);
         File.Delete(output + ".partial");
 
         using (System.Diagnostics.Process process = SiroccoProcess.Start(["embed", Golden.Encoder, "--input", input, "--output", output, "--resume"]))
@@ -126,26 +144,36 @@ public sealed class EmbedTests : IDisposable
         string query = pairs[0][0].GetString()!;
         JsonElement[] rank = [.. golden.GetProperty("rank").EnumerateArray()];
         string[] documents = [.. pairs.Where(pair => pair[0].GetString() == query).Select(pair => pair[1].GetString()!)];
-        Outcome outcome = SiroccoProcess.RunWith(Golden.JsonLines(documents), "rerank", Golden.CrossEncoder, "--query", query, "--precision", "f32").ExpectSuccess();
+        Outcome outcome = SiroccoProcess.RunWith(Golden.JsonLines(documents), "rerank", Golden.CrossEncoder, "--query", query, "--precision", "f32")
+            .ExpectSuccess();
         JsonElement[] found = [.. outcome.OutputLines.Select(line => JsonDocument.Parse(line).RootElement)];
         Assert.Equal(documents.Length, found.Length);
         Assert.Equal(found.Select(row => row.GetProperty("score").GetDouble()).OrderDescending(), found.Select(row => row.GetProperty("score").GetDouble()));
         foreach (JsonElement row in found)
         {
-            JsonElement? expected = rank.Cast<JsonElement?>().FirstOrDefault(other => other!.Value.GetProperty("corpus_id").GetInt32() == row.GetProperty("index").GetInt32());
+            JsonElement? expected = rank.Cast<JsonElement?>()
+                .FirstOrDefault(other => other!.Value.GetProperty("corpus_id").GetInt32() == row.GetProperty("index").GetInt32());
             if (expected is { } same) Assert.Equal(same.GetProperty("score").GetDouble(), row.GetProperty("score").GetDouble(), Tolerance);
         }
 
-        Assert.Single(SiroccoProcess.RunWith(Golden.JsonLines(documents), "rerank", Golden.CrossEncoder, "--query", query, "--top", "1").ExpectSuccess().OutputLines);
+        Assert.Single(
+            SiroccoProcess.RunWith(Golden.JsonLines(documents), "rerank", Golden.CrossEncoder, "--query", query, "--top", "1").ExpectSuccess().OutputLines);
     }
 
     [Fact]
     public void A_reranker_puts_a_prompt_before_the_query()
     {
-        string Rank(string query, params string[] more) => SiroccoProcess.RunWith("one\ntwo\n", ["rerank", Golden.CrossEncoder, "--query", query, .. more]).ExpectSuccess().Output;
+        string Rank(string query, params string[] more) =>
+            SiroccoProcess.RunWith("one\ntwo\n", ["rerank", Golden.CrossEncoder, "--query", query, .. more]).ExpectSuccess().Output;
         Assert.Equal(Rank("find: viewer"), Rank("viewer", "--prompt", "find: "));
-        Assert.Contains("no prompt named 'web'", SiroccoProcess.RunWith("one\n", "rerank", Golden.CrossEncoder, "--query", "q", "--prompt-name", "web").ExpectWrongUsage(), StringComparison.Ordinal);
-        Assert.Contains("not both", SiroccoProcess.RunWith("one\n", "rerank", Golden.CrossEncoder, "--query", "q", "--prompt-name", "web", "--prompt", "x").ExpectWrongUsage(), StringComparison.Ordinal);
+        Assert.Contains(
+            "no prompt named 'web'",
+            SiroccoProcess.RunWith("one\n", "rerank", Golden.CrossEncoder, "--query", "q", "--prompt-name", "web").ExpectWrongUsage(),
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "not both",
+            SiroccoProcess.RunWith("one\n", "rerank", Golden.CrossEncoder, "--query", "q", "--prompt-name", "web", "--prompt", "x").ExpectWrongUsage(),
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -159,7 +187,8 @@ public sealed class EmbedTests : IDisposable
     [Fact]
     public void Forward_gives_the_same_vectors_from_token_ids()
     {
-        int[][] ids = [.. Golden.Recorded(Golden.Encoder).GetProperty("token_ids").EnumerateArray().Take(3).Select(row => row.EnumerateArray().Select(id => id.GetInt32()).ToArray())];
+        int[][] ids = [.. Golden.Recorded(Golden.Encoder).GetProperty("token_ids").EnumerateArray().Take(3)
+            .Select(row => row.EnumerateArray().Select(id => id.GetInt32()).ToArray())];
         int longest = ids.Max(row => row.Length);
         long[] padded = new long[ids.Length * longest], mask = new long[ids.Length * longest];
         for (int row = 0; row < ids.Length; row++)
@@ -171,7 +200,8 @@ public sealed class EmbedTests : IDisposable
             OutgoingTensor.Create<long>("input_ids", [ids.Length, longest], padded),
             OutgoingTensor.Create<long>("attention_mask", [ids.Length, longest], mask),
         ]);
-        SiroccoProcess.Run("forward", Golden.Encoder, folder.File("in.safetensors"), folder.File("out.safetensors"), "--precision", "f32", "--normalize").ExpectSuccess();
+        SiroccoProcess.Run("forward", Golden.Encoder, folder.File("in.safetensors"), folder.File("out.safetensors"), "--precision", "f32", "--normalize")
+            .ExpectSuccess();
         // The golden's ids are those of texts without the prompt that embeddings have: only embed with an empty prompt agrees.
         string input = folder.Write("texts.jsonl", Golden.JsonLines(texts[..3]));
         Close(Embed(input, "--prompt", ""), Rows(folder.File("out.safetensors"), "embedding"));
@@ -179,7 +209,8 @@ public sealed class EmbedTests : IDisposable
 
     private float[][] Embed(string input, params string[] options)
     {
-        SiroccoProcess.Run(["embed", Golden.Encoder, "--input", input, "--output", folder.File("vectors.npy"), "--precision", "f32", "--quiet", .. options]).ExpectSuccess();
+        SiroccoProcess.Run(["embed", Golden.Encoder, "--input", input, "--output", folder.File("vectors.npy"), "--precision", "f32", "--quiet", .. options])
+            .ExpectSuccess();
         return Npy(folder.File("vectors.npy"));
     }
 
@@ -202,7 +233,8 @@ public sealed class EmbedTests : IDisposable
         return [.. System.Runtime.InteropServices.MemoryMarshal.Cast<byte, float>(bytes.AsSpan(10 + header)).ToArray().Chunk(width)];
     }
 
-    private static float[] Vector(string line) => [.. JsonDocument.Parse(line).RootElement.GetProperty("embedding").EnumerateArray().Select(value => value.GetSingle())];
+    private static float[] Vector(string line) =>
+        [.. JsonDocument.Parse(line).RootElement.GetProperty("embedding").EnumerateArray().Select(value => value.GetSingle())];
 
     private static void Close(float[][] expected, float[][] actual)
     {

@@ -11,9 +11,13 @@ public sealed class EvalTests : IDisposable
 
     public EvalTests()
     {
-        string[] texts = [.. Golden.Recorded(Golden.Encoder).GetProperty("texts").EnumerateArray().Select(text => text.GetString()!).Where(text => text.Length > 0)];
+        string[] texts =
+        [
+            .. Golden.Recorded(Golden.Encoder).GetProperty("texts").EnumerateArray().Select(text => text.GetString()!).Where(text => text.Length > 0),
+        ];
         corpus = folder.Write("corpus.jsonl", string.Concat(texts.Select((text, i) => JsonSerializer.Serialize(new { _id = $"d{i}", text }) + "\n")));
-        queries = folder.Write("queries.jsonl", string.Concat(texts.Select((text, i) => JsonSerializer.Serialize(new { query = text, positive = $"d{i}" }) + "\n")));
+        queries = folder.Write(
+            "queries.jsonl", string.Concat(texts.Select((text, i) => JsonSerializer.Serialize(new { query = text, positive = $"d{i}" }) + "\n")));
     }
 
     public void Dispose() => folder.Dispose();
@@ -22,7 +26,8 @@ public sealed class EvalTests : IDisposable
     public void A_run_file_is_measured_as_trec_eval_measures_it()
     {
         // By hand: q1 finds its two relevant documents second and third; q2 finds nothing; q3 is not judged. Equal scores put "e" before "b".
-        string run = folder.Write("run.trec", "q1 Q0 a 1 3 x\nq1 Q0 b 2 2 x\nq1 Q0 e 3 2 x\nq3 Q0 a 1 1 x\n"), qrels = folder.Write("qrels.txt", "q1 0 b 1\nq1 0 e 3\nq1 0 a 0\nq2 0 c 1\n");
+        string run = folder.Write("run.trec", "q1 Q0 a 1 3 x\nq1 Q0 b 2 2 x\nq1 Q0 e 3 2 x\nq3 Q0 a 1 1 x\n"),
+            qrels = folder.Write("qrels.txt", "q1 0 b 1\nq1 0 e 3\nq1 0 a 0\nq2 0 c 1\n");
         JsonElement result = Json("eval", run, "--qrels", qrels, "--metrics", "ndcg@10,mrr@10,recall@2,map", "--json");
         Assert.Equal(2, result.GetProperty("queries").GetInt32());
         JsonElement metrics = result.GetProperty("metrics");
@@ -51,7 +56,9 @@ public sealed class EvalTests : IDisposable
     {
         string index = folder.File("index"), run = folder.File("run.trec"), values = folder.File("values.jsonl");
         SiroccoProcess.Run("index", Golden.Encoder, corpus, index, "--quiet").ExpectSuccess();
-        JsonElement result = Json("eval", Golden.Encoder, index, "--corpus", corpus, "--queries", queries, "--dimensions", "8,16", "--store", "f32,binary", "--prompt", "", "--query-prompt", "", "--bm25",
+        JsonElement result = Json(
+            "eval", Golden.Encoder, index, "--corpus", corpus, "--queries", queries, "--dimensions", "8,16", "--store", "f32,binary",
+            "--prompt", "", "--query-prompt", "", "--bm25",
             "--rerank", Golden.CrossEncoder, "--candidates", "3", "--metrics", "mrr@10,p@1", "--output", run, "--per-query", values, "--json");
         JsonElement[] rows = [.. result.GetProperty("rows").EnumerateArray()];
         string[] names = ["8 dimensions, f32 index", "8 dimensions, binary index", "16 dimensions, f32 index", "16 dimensions, binary index"];
@@ -69,7 +76,8 @@ public sealed class EvalTests : IDisposable
         Assert.Equal($"{index} + 0.5 {Golden.CrossEncoder}", shared.GetProperty("rows")[1].GetProperty("name").GetString());
 
         // An index without a cut and kept as it is says the same as a search in it.
-        JsonElement plain = Json("eval", index, "--queries", queries, "--metrics", "mrr@10,p@1", "--json"), whole = Json("eval", index, "--queries", queries, "--dimensions", "32,16", "--metrics", "mrr@10,p@1", "--json");
+        JsonElement plain = Json("eval", index, "--queries", queries, "--metrics", "mrr@10,p@1", "--json"),
+            whole = Json("eval", index, "--queries", queries, "--dimensions", "32,16", "--metrics", "mrr@10,p@1", "--json");
         Assert.Equal(plain.GetProperty("metrics").GetRawText(), whole.GetProperty("metrics").GetRawText());
 
         // What was written gives the same figures again.
@@ -77,7 +85,11 @@ public sealed class EvalTests : IDisposable
         Assert.Equal(rows[8].GetProperty("metrics").GetRawText(), again.GetProperty("metrics").GetRawText());
         JsonElement[] lines = [.. File.ReadLines(values).Select(line => JsonDocument.Parse(line).RootElement)];
         Assert.Equal(rows.Length * result.GetProperty("queries").GetInt32(), lines.Length);
-        Assert.Equal(again.GetProperty("metrics").GetProperty("p@1").GetDouble(), lines.Where(line => line.GetProperty("name").GetString() == rows[8].GetProperty("name").GetString()).Average(line => line.GetProperty("metrics").GetProperty("p@1").GetDouble()), 1e-12);
+        Assert.Equal(
+            again.GetProperty("metrics").GetProperty("p@1").GetDouble(),
+            lines.Where(line => line.GetProperty("name").GetString() == rows[8].GetProperty("name").GetString())
+                .Average(line => line.GetProperty("metrics").GetProperty("p@1").GetDouble()),
+            1e-12);
     }
 
     [Fact]
@@ -101,14 +113,18 @@ public sealed class EvalTests : IDisposable
         string pairs = folder.Write("pairs.csv", "sentence1,sentence2,score\nan apple,an apple,5\nan apple,chess,1\nred,green,3\n");
         JsonElement result = Json("eval", Golden.Encoder, "--pairs", pairs, "--dimensions", "8,16", "--json");
         Assert.Equal(3, result.GetProperty("pairs").GetInt32());
-        Assert.Equal([$"{Golden.Encoder}, 8 dimensions", $"{Golden.Encoder}, 16 dimensions"], result.GetProperty("rows").EnumerateArray().Select(row => row.GetProperty("name").GetString()));
+        Assert.Equal(
+            [$"{Golden.Encoder}, 8 dimensions", $"{Golden.Encoder}, 16 dimensions"],
+            result.GetProperty("rows").EnumerateArray().Select(row => row.GetProperty("name").GetString()));
         Assert.InRange(result.GetProperty("metrics").GetProperty("spearman").GetDouble(), -1, 1);
     }
 
     [Fact]
     public void What_is_missing_or_damaged_is_one_line()
     {
-        string run = folder.Write("run.trec", "q1 Q0 a 1 3\n"), qrels = folder.Write("qrels.txt", "q1 0 a 1\n"), unknown = folder.Write("unknown.jsonl", "{\"query\":\"a\",\"positive\":\"nowhere\"}\n");
+        string run = folder.Write("run.trec", "q1 Q0 a 1 3\n"),
+            qrels = folder.Write("qrels.txt", "q1 0 a 1\n"),
+            unknown = folder.Write("unknown.jsonl", "{\"query\":\"a\",\"positive\":\"nowhere\"}\n");
         Assert.Contains("line 1 of", SiroccoProcess.Run("eval", run, "--qrels", qrels).ExpectFailure(), StringComparison.Ordinal);
         Assert.Contains("absent.trec", SiroccoProcess.Run("eval", folder.File("absent.trec"), "--qrels", qrels).ExpectFailure(), StringComparison.Ordinal);
         Assert.Contains("'nowhere'", SiroccoProcess.Run("eval", "--bm25", "--corpus", corpus, "--queries", unknown).ExpectFailure(), StringComparison.Ordinal);
@@ -116,8 +132,14 @@ public sealed class EvalTests : IDisposable
         Assert.Contains("--qrels", SiroccoProcess.Run("eval", run).ExpectWrongUsage(), StringComparison.Ordinal);
         Assert.Contains("--corpus", SiroccoProcess.Run("eval", Golden.Encoder, "--queries", queries).ExpectWrongUsage(), StringComparison.Ordinal);
         Assert.Contains("ndgc", SiroccoProcess.Run("eval", run, "--qrels", qrels, "--metrics", "ndgc@10").ExpectWrongUsage(), StringComparison.Ordinal);
-        Assert.Contains("dimensions", SiroccoProcess.Run("eval", Golden.Encoder, "--corpus", corpus, "--queries", queries, "--dimensions", "9999").ExpectWrongUsage(), StringComparison.Ordinal);
-        Assert.Contains("--store", SiroccoProcess.Run("eval", Golden.Encoder, "--corpus", corpus, "--queries", queries, "--store", "int4").ExpectWrongUsage(), StringComparison.Ordinal);
+        Assert.Contains(
+            "dimensions",
+            SiroccoProcess.Run("eval", Golden.Encoder, "--corpus", corpus, "--queries", queries, "--dimensions", "9999").ExpectWrongUsage(),
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "--store",
+            SiroccoProcess.Run("eval", Golden.Encoder, "--corpus", corpus, "--queries", queries, "--store", "int4").ExpectWrongUsage(),
+            StringComparison.Ordinal);
         Assert.Empty(Directory.GetFiles(folder.Path, "*.partial"));
     }
 
@@ -136,5 +158,6 @@ public sealed class EvalTests : IDisposable
         return path + ".gz";
     }
 
-    private static JsonElement Json(params string[] arguments) => JsonDocument.Parse(SiroccoProcess.Run([.. arguments, "--quiet"]).ExpectSuccess().Output).RootElement;
+    private static JsonElement Json(params string[] arguments) =>
+        JsonDocument.Parse(SiroccoProcess.Run([.. arguments, "--quiet"]).ExpectSuccess().Output).RootElement;
 }

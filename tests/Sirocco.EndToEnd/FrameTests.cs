@@ -86,7 +86,8 @@ public sealed class FrameTests
     [InlineData("embed m text --normalize --no-normalize", "--normalize and --no-normalize contradict each other; give one of them")]
     [InlineData("embed m text --input file", "give texts or --input, not both")]
     [InlineData("contrastive m in out --temperature 1 --precision int8", "--precision int8 has no gradients, and contrastive needs them; choose f32 or bf16")]
-    [InlineData("forward m in out --outputs logits,grads --precision int8", "--precision int8 has no gradients, and --outputs grads needs them; choose f32 or bf16")]
+    [InlineData(
+        "forward m in out --outputs logits,grads --precision int8", "--precision int8 has no gradients, and --outputs grads needs them; choose f32 or bf16")]
     [InlineData("forward m in -", "OUTPUT takes a file, not -: the result cannot go to standard output")]
     [InlineData("index m corpus.txt -", "INDEX takes a folder, not -: the result cannot go to standard output")]
     [InlineData("index m corpus.txt ", "INDEX takes a path, not an empty word; see sirocco index --help")]
@@ -94,13 +95,16 @@ public sealed class FrameTests
     [InlineData("rerank m --query q --template {query}", "--template needs both {query} and {passage}")]
     [InlineData("rerank m --query q --template {query}{passage}{title}", "--template has {query} and {passage} only, not {title}")]
     [InlineData("demo --minutes 1 --steps 5", "give --minutes or --steps, not both")]
-    [InlineData("embed m text --pooling best", "--pooling takes one of avg, mean, cls, last, weighted_avg, lasttoken, max, mean_sqrt_len_tokens, weightedmean, not 'best'; see sirocco embed --help")]
+    [InlineData(
+        "embed m text --pooling best",
+        "--pooling takes one of avg, mean, cls, last, weighted_avg, lasttoken, max, mean_sqrt_len_tokens, weightedmean, not 'best'; see sirocco embed --help")]
     [InlineData("forward m in out --outputs logit", "there is no output 'logit'; did you mean logits?")]
     [InlineData("forward m in out --outputs ", "--outputs names no output; there are logits, hidden_states, last_hidden_state, embedding, score, loss, grads")]
     [InlineData("contrastive m in out --temperature 1e-300", "--temperature takes a number above 0 within the range of float32, not 1E-300")]
     [InlineData("contrastive m in out --temperature 0", "--temperature takes a number above 0 within the range of float32, not 0")]
     [InlineData("contrastive m in out --temperature NaN", "--temperature takes a number, not 'NaN'; see sirocco contrastive --help")]
-    [InlineData("bench embed --shape nope", "shape 'nope' is unknown: use ministral-3b, ministral-8b, ministral-14b, llama-1b, llama-3b, llama-8b, encoder-110m")]
+    [InlineData(
+        "bench embed --shape nope", "shape 'nope' is unknown: use ministral-3b, ministral-8b, ministral-14b, llama-1b, llama-3b, llama-8b, encoder-110m")]
     [InlineData("bench gemm --tokens 5", "bench gemm has no use for --tokens, which is for embed and train; leave it out")]
     [InlineData("bench embed --neighbour", "bench embed has no use for --neighbour, which is for gemm; leave it out")]
     [InlineData("contrastive m in out", "--temperature is missing; see sirocco contrastive --help")]
@@ -145,7 +149,8 @@ public sealed class FrameTests
     public void Progress_shows_the_rate_and_the_time_that_is_left()
     {
         using ProgressLine progress = new(new Terminal(), quiet: true, "embedding", "texts", 200);
-        Assert.Contains("25% 50/200 texts, 5.0 texts/s, 0:30 left, loss 1.5", progress.Describe(50, "loss 1.5", null, TimeSpan.FromSeconds(10)), StringComparison.Ordinal);
+        Assert.Contains(
+            "25% 50/200 texts, 5.0 texts/s, 0:30 left, loss 1.5", progress.Describe(50, "loss 1.5", null, TimeSpan.FromSeconds(10)), StringComparison.Ordinal);
     }
 
     /// <summary>The commands of a pipeline, each as its words without quotes.</summary>

@@ -15,7 +15,9 @@ public sealed class InfoTests : IDisposable
         Assert.Equal("Ministral3", facts.GetProperty("network").GetProperty("family").GetString());
         Assert.Equal(32, facts.GetProperty("network").GetProperty("hidden_size").GetInt32());
         Assert.Equal("\"query: \"", facts.GetProperty("use").GetProperty("prompts").GetProperty("query").GetString());
-        Assert.Equal(4 * facts.GetProperty("network").GetProperty("decoder_parameters").GetInt64(), facts.GetProperty("network").GetProperty("memory").GetProperty("f32_bytes").GetInt64());
+        Assert.Equal(
+            4 * facts.GetProperty("network").GetProperty("decoder_parameters").GetInt64(),
+            facts.GetProperty("network").GetProperty("memory").GetProperty("f32_bytes").GetInt64());
         Assert.False(string.IsNullOrEmpty(facts.GetProperty("kernels").GetString()));
         Assert.Contains("bidirectional", SiroccoProcess.Run("info", Golden.Encoder).ExpectSuccess().Output, StringComparison.Ordinal);
     }
@@ -98,7 +100,8 @@ public sealed class InfoTests : IDisposable
         SiroccoProcess.Run(["info", Golden.Encoder, .. common]).ExpectSuccess();
         SiroccoProcess.RunWith("{\"text\": \"a\"}\n", ["tokenize", Golden.Encoder, .. common]).ExpectSuccess();
         SiroccoProcess.Run(["embed", Golden.Encoder, "a text", .. common]).ExpectSuccess();
-        Assert.Contains("computes on the processor only", SiroccoProcess.Run("tokenize", Golden.Encoder, "--device", "cuda:0").ExpectFailure(), StringComparison.Ordinal);
+        Assert.Contains(
+            "computes on the processor only", SiroccoProcess.Run("tokenize", Golden.Encoder, "--device", "cuda:0").ExpectFailure(), StringComparison.Ordinal);
         Assert.Contains("--precision", SiroccoProcess.Run("info", Golden.Encoder, "--precision", "f64").ExpectWrongUsage(), StringComparison.Ordinal);
     }
 
@@ -116,7 +119,10 @@ public sealed class InfoTests : IDisposable
     [Fact]
     public void A_model_folder_with_a_mistyped_setting_is_one_line_that_names_the_key()
     {
-        folder.Write("config.json", File.ReadAllText(Path.Combine(Golden.Encoder, "config.json")).Replace("\"hidden_size\": 32", "\"hidden_size\": \"wide\"", StringComparison.Ordinal));
+        folder.Write(
+            "config.json",
+            File.ReadAllText(Path.Combine(Golden.Encoder, "config.json"))
+                .Replace("\"hidden_size\": 32", "\"hidden_size\": \"wide\"", StringComparison.Ordinal));
         Assert.Contains("hidden_size", SiroccoProcess.Run("info", folder.Path).ExpectFailure(), StringComparison.Ordinal);
     }
 

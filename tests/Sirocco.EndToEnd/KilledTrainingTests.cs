@@ -78,7 +78,9 @@ public sealed class KilledTrainingTests(TrainingRun training) : IClassFixture<Tr
         training.AssertLikeStraight("full");
     }
 
-    /// <summary>Whether a run was killed, and had not ended before: a quarter of them while it starts, the others a random moment after a random step.</summary>
+    /// <summary>
+    /// Whether a run was killed, and had not ended before: a quarter of them while it starts, the others a random moment after a random step.
+    /// </summary>
     private bool Killed(string name, Random random)
     {
         using Process process = training.Start(name);

@@ -16,7 +16,8 @@ public sealed class LauncherTests : IDisposable
         Directory.CreateDirectory(Path.Combine(repository, "src", "Sirocco.Cli"));
         Directory.CreateDirectory(Path.Combine(repository, "demo"));
         Directory.CreateDirectory(folder.File("bin"));
-        foreach (string name in (string[])["Directory.Build.props", "Directory.Packages.props", "global.json"]) File.WriteAllText(Path.Combine(repository, name), "");
+        foreach (string name in (string[])["Directory.Build.props", "Directory.Packages.props", "global.json"])
+            File.WriteAllText(Path.Combine(repository, name), "");
         File.WriteAllText(Source, "");
         if (OperatingSystem.IsWindows()) return;
         File.Copy(Path.Combine(FindRepository(), "sirocco"), Path.Combine(repository, "sirocco"));
@@ -135,7 +136,13 @@ public sealed class LauncherTests : IDisposable
 
     private Process StartLauncher(string name, string[] arguments, string seconds, string? from = null, string fails = "")
     {
-        ProcessStartInfo start = new("/bin/sh") { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = from ?? repository };
+        ProcessStartInfo start = new("/bin/sh")
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            WorkingDirectory = from ?? repository,
+        };
         start.ArgumentList.Add(name.StartsWith("..", StringComparison.Ordinal) ? name : "./" + name);
         foreach (string argument in arguments) start.ArgumentList.Add(argument);
         start.Environment["PATH"] = folder.File("bin") + ":" + Environment.GetEnvironmentVariable("PATH");

@@ -32,11 +32,15 @@ public sealed class MineTests : IDisposable
         Assert.Equal(expected, File.ReadAllText(folder.File("mined.jsonl")));
         JsonElement report = JsonDocument.Parse(outcome.Output).RootElement;
         Assert.True(report.GetProperty("vectors_from_cache").GetInt32() >= 25);
-        Assert.Equal((20, Documents, 100), (report.GetProperty("queries").GetInt32(), report.GetProperty("documents").GetInt32(), report.GetProperty("negatives").GetInt32()));
+        Assert.Equal(
+            (20, Documents, 100),
+            (report.GetProperty("queries").GetInt32(), report.GetProperty("documents").GetInt32(), report.GetProperty("negatives").GetInt32()));
         Assert.InRange(report.GetProperty("positive_minus_hardest_negative").GetProperty("median").GetDouble(), -2, 2);
-        Assert.DoesNotContain(Directory.GetFiles(folder.Path, "*.partial", SearchOption.AllDirectories), file => file.Contains("mined", StringComparison.Ordinal));
+        Assert.DoesNotContain(
+            Directory.GetFiles(folder.Path, "*.partial", SearchOption.AllDirectories), file => file.Contains("mined", StringComparison.Ordinal));
 
-        int Chunks() => Directory.Exists(folder.File("cache/corpus_chunks")) ? Directory.GetFiles(folder.File("cache/corpus_chunks"), "*.safetensors").Length : 0;
+        int Chunks() =>
+            Directory.Exists(folder.File("cache/corpus_chunks")) ? Directory.GetFiles(folder.File("cache/corpus_chunks"), "*.safetensors").Length : 0;
     }
 
     [Fact]
@@ -52,7 +56,8 @@ public sealed class MineTests : IDisposable
         {
             string positive = Lines()[question].GetProperty("pos_doc")[0].GetProperty("text").GetString()!;
             string candidates = Golden.JsonLines([positive, .. all[question]]);
-            string[] ranked = [.. SiroccoProcess.RunWith(candidates, "rerank", Golden.CrossEncoder, "--query", Lines()[question].GetProperty("question").GetString()!).ExpectSuccess().OutputLines
+            string asked = Lines()[question].GetProperty("question").GetString()!;
+            string[] ranked = [.. SiroccoProcess.RunWith(candidates, "rerank", Golden.CrossEncoder, "--query", asked).ExpectSuccess().OutputLines
                 .Select(line => JsonDocument.Parse(line).RootElement.GetProperty("text").GetString()!)];
             HashSet<string> below = [.. ranked[(Array.IndexOf(ranked, positive) + 1)..]];
             Assert.Equal(all[question].Where(below.Contains).Take(5), kept[question]);
@@ -65,14 +70,22 @@ public sealed class MineTests : IDisposable
     {
         string recipe = Recipe(folder.File("absent.jsonl"), "mined.jsonl");
         Assert.Contains("absent.jsonl: no such file", SiroccoProcess.Run("mine", recipe).ExpectFailure(), StringComparison.Ordinal);
-        Assert.Contains("did you mean hard_neg_margin", SiroccoProcess.Run("mine", recipe, "--mining.hard_neg_margn", "1").ExpectFailure(), StringComparison.Ordinal);
-        Assert.Contains("perc or abs", SiroccoProcess.Run("mine", recipe, "mining.hard_neg_margin=0.9", "mining.hard_neg_margin_type=half").ExpectFailure(), StringComparison.Ordinal);
+        Assert.Contains(
+            "did you mean hard_neg_margin", SiroccoProcess.Run("mine", recipe, "--mining.hard_neg_margn", "1").ExpectFailure(), StringComparison.Ordinal);
+        Assert.Contains(
+            "perc or abs",
+            SiroccoProcess.Run("mine", recipe, "mining.hard_neg_margin=0.9", "mining.hard_neg_margin_type=half").ExpectFailure(),
+            StringComparison.Ordinal);
         SiroccoProcess.Run("mine").ExpectWrongUsage();
         string damaged = folder.Write("damaged.jsonl", "{\"query\": \"a\", \"pos_doc\": [\"b\"], \"neg_doc\": []}\n{\"query\": \"a\"}\n");
-        Assert.Contains("damaged.jsonl:2: ", SiroccoProcess.Run("mine", Recipe(damaged, "mined.jsonl"), "--mining.model_name_or_path", folder.File("nowhere")).ExpectFailure(), StringComparison.Ordinal);
+        Assert.Contains(
+            "damaged.jsonl:2: ",
+            SiroccoProcess.Run("mine", Recipe(damaged, "mined.jsonl"), "--mining.model_name_or_path", folder.File("nowhere")).ExpectFailure(),
+            StringComparison.Ordinal);
     }
 
-    private string[][] Negatives() => [.. Lines().Select(line => line.GetProperty("neg_doc").EnumerateArray().Select(document => document.GetProperty("text").GetString()!).ToArray())];
+    private string[][] Negatives() =>
+        [.. Lines().Select(line => line.GetProperty("neg_doc").EnumerateArray().Select(document => document.GetProperty("text").GetString()!).ToArray())];
 
     private JsonElement[] Lines() => [.. File.ReadLines(folder.File("mined.jsonl")).Select(line => JsonDocument.Parse(line).RootElement)];
 

@@ -21,7 +21,11 @@ public sealed class PlotTests : IDisposable
     {
         string run = folder.Write("training.jsonl", "{\"step\": 0, \"loss\": 2.5}\n");
         Assert.Contains(".svg or .png", SiroccoProcess.Run("plot", run, "--output", folder.File("a.pdf")).ExpectWrongUsage(), StringComparison.Ordinal);
-        Assert.Contains("no 'accuracy' is recorded; there are loss", SiroccoProcess.Run("plot", run, "--metric", "accuracy", "--output", folder.File("a.svg")).ExpectFailure(), StringComparison.Ordinal);
-        Assert.Contains("no run is here", SiroccoProcess.Run("plot", folder.File("missing"), "--output", folder.File("a.svg")).ExpectFailure(), StringComparison.Ordinal);
+        Assert.Contains(
+            "no 'accuracy' is recorded; there are loss",
+            SiroccoProcess.Run("plot", run, "--metric", "accuracy", "--output", folder.File("a.svg")).ExpectFailure(),
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "no run is here", SiroccoProcess.Run("plot", folder.File("missing"), "--output", folder.File("a.svg")).ExpectFailure(), StringComparison.Ordinal);
     }
 }

@@ -44,8 +44,12 @@ public sealed class SearchTests : IDisposable
     {
         SiroccoProcess.Run("index", Golden.Encoder, corpus, index, "--quiet").ExpectSuccess();
         string queries = folder.Write("queries.jsonl", "{\"query\":\"first\"}\n{\"text\":\"second\"}\n");
-        Assert.Equal(["first", "second"], Answers(SiroccoProcess.Run("search", index, "--input", queries)).Select(answer => answer.GetProperty("query").GetString()));
-        JsonElement[] judged = [.. Answers(SiroccoProcess.Run("search", index, "first", "--top", "4", "--rerank", Golden.CrossEncoder))[0].GetProperty("results").EnumerateArray()];
+        Assert.Equal(
+            ["first", "second"], Answers(SiroccoProcess.Run("search", index, "--input", queries)).Select(answer => answer.GetProperty("query").GetString()));
+        JsonElement[] judged =
+        [
+            .. Answers(SiroccoProcess.Run("search", index, "first", "--top", "4", "--rerank", Golden.CrossEncoder))[0].GetProperty("results").EnumerateArray(),
+        ];
         Assert.Equal(4, judged.Length);
         Assert.Equal(judged.Select(hit => hit.GetProperty("score").GetDouble()).OrderDescending(), judged.Select(hit => hit.GetProperty("score").GetDouble()));
     }
@@ -59,9 +63,11 @@ public sealed class SearchTests : IDisposable
         string[] ids = [.. found.Keys];
         float[] expected = BlendedScores.Of([.. ids.Select(id => found[id])], [.. ids.Select(id => judged[id])], 0.25);
         for (int i = 0; i < ids.Length; i++) Assert.Equal(expected[i], both[ids[i]], 1e-3);
-        foreach (string share in (string[])["0", "1.5", "half"]) SiroccoProcess.Run("search", index, "first", "--rerank", Golden.CrossEncoder, "--rerank-share", share).ExpectWrongUsage();
+        foreach (string share in (string[])["0", "1.5", "half"])
+            SiroccoProcess.Run("search", index, "first", "--rerank", Golden.CrossEncoder, "--rerank-share", share).ExpectWrongUsage();
 
-        Dictionary<string, float> Scores(params string[] more) => Answers(SiroccoProcess.Run(["search", index, "first", "--top", "4", .. more]))[0].GetProperty("results").EnumerateArray()
+        Dictionary<string, float> Scores(params string[] more) =>
+            Answers(SiroccoProcess.Run(["search", index, "first", "--top", "4", .. more]))[0].GetProperty("results").EnumerateArray()
             .ToDictionary(hit => hit.GetProperty("id").GetString()!, hit => hit.GetProperty("score").GetSingle());
     }
 
@@ -141,7 +147,10 @@ public sealed class SearchTests : IDisposable
         File.WriteAllBytes(path, packed.ToArray());
         SiroccoProcess.Run("index", Golden.Encoder, path, index, "--quiet").ExpectSuccess();
         File.WriteAllBytes(path, packed.ToArray()[..^missing]);
-        Assert.Contains("corpus.jsonl.gz is cut off or damaged inside its compressed data", SiroccoProcess.Run("index", Golden.Encoder, path, index, "--quiet").ExpectFailure(), StringComparison.Ordinal);
+        Assert.Contains(
+            "corpus.jsonl.gz is cut off or damaged inside its compressed data",
+            SiroccoProcess.Run("index", Golden.Encoder, path, index, "--quiet").ExpectFailure(),
+            StringComparison.Ordinal);
     }
 
     [Theory]
@@ -171,7 +180,8 @@ public sealed class SearchTests : IDisposable
     public void Ids_that_come_twice_are_said_once()
     {
         File.AppendAllText(corpus, "{\"id\":\"doc-0\",\"text\":\"again\"}\n{\"id\":\"doc-1\",\"text\":\"again\"}\n");
-        string[] said = [.. SiroccoProcess.Run("index", Golden.Encoder, corpus, index).ExpectSuccess().ErrorLines.Where(line => line.Contains("id of an earlier", StringComparison.Ordinal))];
+        string[] said = [.. SiroccoProcess.Run("index", Golden.Encoder, corpus, index)
+            .ExpectSuccess().ErrorLines.Where(line => line.Contains("id of an earlier", StringComparison.Ordinal))];
         Assert.Contains("2 records have the id of an earlier one, 'doc-0' first", Assert.Single(said), StringComparison.Ordinal);
     }
 

@@ -18,7 +18,8 @@ public sealed record Outcome(int Status, string Output, string Error)
 
     private string ExpectError(int status)
     {
-        Assert.True(Status == status && ErrorLines is [var line] && line.StartsWith("error: ", StringComparison.Ordinal), $"status {Status}\n{Output}\n{Error}");
+        Assert.True(
+            Status == status && ErrorLines is [var line] && line.StartsWith("error: ", StringComparison.Ordinal), $"status {Status}\n{Output}\n{Error}");
         Assert.Equal("", Output);
         return ErrorLines[0];
     }
@@ -98,7 +99,10 @@ public static class SiroccoProcess
         return new Outcome(process.ExitCode, output.GetAwaiter().GetResult(), error.GetAwaiter().GetResult());
     }
 
-    /// <summary>Sends a signal by name; the test is skipped where there are none, or where they are ignored, as in whatever a shell without job control starts in the background.</summary>
+    /// <summary>
+    /// Sends a signal by name; the test is skipped where there are none, or where they are ignored, as in whatever a shell without job control starts in the
+    /// background.
+    /// </summary>
     public static void Signal(Process process, string name)
     {
         string id = process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture);

@@ -62,7 +62,9 @@ public sealed class TokenizeTests : IDisposable
     [Fact]
     public void Half_a_surrogate_pair_is_the_replacement_character()
     {
-        Outcome outcome = SiroccoProcess.RunWith("{\"text\": \"half a pair \\ud800\\u00e9\"}\n{\"text\": \"half a pair \uFFFD\u00e9\"}\n", "tokenize", Golden.Encoder).ExpectSuccess();
+        Outcome outcome = SiroccoProcess.RunWith(
+            "{\"text\": \"half a pair \\ud800\\u00e9\"}\n{\"text\": \"half a pair \uFFFD\u00e9\"}\n", "tokenize", Golden.Encoder)
+            .ExpectSuccess();
         Assert.Equal(outcome.OutputLines[1], outcome.OutputLines[0]);
     }
 
@@ -81,7 +83,8 @@ public sealed class TokenizeTests : IDisposable
     [Fact]
     public void An_id_outside_the_vocabulary_is_named_by_its_line()
     {
-        Outcome outcome = SiroccoProcess.RunWith("{\"ids\":[1,5]}\n{\"ids\":[123456]}\n", "tokenize", Golden.Encoder, "--decode", "--output", folder.File("out.jsonl"));
+        Outcome outcome = SiroccoProcess.RunWith(
+            "{\"ids\":[1,5]}\n{\"ids\":[123456]}\n", "tokenize", Golden.Encoder, "--decode", "--output", folder.File("out.jsonl"));
         string error = outcome.ExpectFailure();
         Assert.Contains("line 2", error, StringComparison.Ordinal);
         Assert.Contains("123456", error, StringComparison.Ordinal);
@@ -110,8 +113,12 @@ public sealed class TokenizeTests : IDisposable
     public void A_missing_tokenizer_or_input_is_one_line_that_names_it()
     {
         Assert.Contains("nowhere", SiroccoProcess.Run("tokenize", folder.File("nowhere")).ExpectFailure(), StringComparison.Ordinal);
-        Assert.Contains("none.jsonl", SiroccoProcess.Run("tokenize", Golden.Encoder, "--input", folder.File("none.jsonl")).ExpectFailure(), StringComparison.Ordinal);
-        Assert.Contains("gone", SiroccoProcess.RunWith("{\"text\":\"\"}", "tokenize", Golden.Encoder, "--output", folder.File("gone/out.jsonl")).ExpectFailure(), StringComparison.Ordinal);
+        Assert.Contains(
+            "none.jsonl", SiroccoProcess.Run("tokenize", Golden.Encoder, "--input", folder.File("none.jsonl")).ExpectFailure(), StringComparison.Ordinal);
+        Assert.Contains(
+            "gone",
+            SiroccoProcess.RunWith("{\"text\":\"\"}", "tokenize", Golden.Encoder, "--output", folder.File("gone/out.jsonl")).ExpectFailure(),
+            StringComparison.Ordinal);
     }
 
     [Fact]

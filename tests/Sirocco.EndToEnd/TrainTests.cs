@@ -20,7 +20,10 @@ public sealed class TrainTests : IDisposable
     public void An_explanation_shows_each_value_with_its_origin_and_the_arithmetic_of_batches()
     {
         string recipe = folder.Write("r.yaml", Recipe);
-        Outcome outcome = SiroccoProcess.Run("train", "--config", recipe, "--explain", "--json", "--step_scheduler.global_batch_size", "8", "step_scheduler.local_batch_size=4", "--step_scheduler.max_steps=3").ExpectSuccess();
+        Outcome outcome = SiroccoProcess.Run(
+            "train", "--config", recipe, "--explain", "--json", "--step_scheduler.global_batch_size", "8", "step_scheduler.local_batch_size=4",
+            "--step_scheduler.max_steps=3")
+            .ExpectSuccess();
         JsonElement explained = JsonDocument.Parse(outcome.Output).RootElement;
         JsonElement[] values = [.. explained.GetProperty("values").EnumerateArray()];
         string Origin(string key) => values.Single(value => value.GetProperty("key").GetString() == key).GetProperty("origin").GetString()!;
@@ -28,7 +31,9 @@ public sealed class TrainTests : IDisposable
         Assert.Equal($"{recipe}:5", Origin("optimizer.lr"));
         Assert.Equal("default", Origin("temperature"));
         JsonElement run = explained.GetProperty("run");
-        Assert.Equal((2, 3, 8 * (16 + 64)), (run.GetProperty("micro_batches_per_step").GetInt32(), run.GetProperty("steps").GetInt32(), run.GetProperty("most_tokens_per_step").GetInt32()));
+        Assert.Equal(
+            (2, 3, 8 * (16 + 64)),
+            (run.GetProperty("micro_batches_per_step").GetInt32(), run.GetProperty("steps").GetInt32(), run.GetProperty("most_tokens_per_step").GetInt32()));
         Assert.Equal(["model.use_liger_kernel"], explained.GetProperty("ignored").EnumerateArray().Select(key => key.GetString()));
         Assert.Contains("without effect here: model.use_liger_kernel", outcome.Error, StringComparison.Ordinal);
     }
@@ -38,13 +43,22 @@ public sealed class TrainTests : IDisposable
     {
         string recipe = folder.Write("r.yaml", Recipe);
         string[] sizes = ["--step_scheduler.global_batch_size", "16", "--step_scheduler.local_batch_size", "4", "--step_scheduler.max_steps", "3"];
-        JsonElement explained = JsonDocument.Parse(SiroccoProcess.Run(["train", recipe, "--nproc-per-node", "2", "--explain", "--json", .. sizes]).ExpectSuccess().Output).RootElement;
+        JsonElement explained = JsonDocument.Parse(
+            SiroccoProcess.Run(["train", recipe, "--nproc-per-node", "2", "--explain", "--json", .. sizes]).ExpectSuccess().Output).RootElement;
         Assert.Equal(2, explained.GetProperty("run").GetProperty("micro_batches_per_step").GetInt32());
-        Assert.Contains(explained.GetProperty("values").EnumerateArray(), value => value.GetProperty("key").GetString() == "distributed.dp_size" && value.GetProperty("value").GetString() == "2");
-        Assert.Contains("--nproc-per-node is 2", SiroccoProcess.Run(["train", recipe, "--nproc-per-node", "2", "--distributed.dp_size", "4", .. sizes]).ExpectWrongUsage(), StringComparison.Ordinal);
+        Assert.Contains(
+            explained.GetProperty("values").EnumerateArray(),
+            value => value.GetProperty("key").GetString() == "distributed.dp_size" && value.GetProperty("value").GetString() == "2");
+        Assert.Contains(
+            "--nproc-per-node is 2",
+            SiroccoProcess.Run(["train", recipe, "--nproc-per-node", "2", "--distributed.dp_size", "4", .. sizes]).ExpectWrongUsage(),
+            StringComparison.Ordinal);
     }
 
     [Fact]
     public void A_misspelt_override_is_refused_with_the_nearest_key() =>
-        Assert.Contains("did you mean n_passages?", SiroccoProcess.Run("train", folder.Write("r.yaml", Recipe), "--explain", "--dataset.npassages", "3").ExpectFailure(), StringComparison.Ordinal);
+        Assert.Contains(
+            "did you mean n_passages?",
+            SiroccoProcess.Run("train", folder.Write("r.yaml", Recipe), "--explain", "--dataset.npassages", "3").ExpectFailure(),
+            StringComparison.Ordinal);
 }

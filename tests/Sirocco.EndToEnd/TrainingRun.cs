@@ -30,7 +30,8 @@ public sealed class TrainingRun : IDisposable
             step_scheduler: {global_batch_size: 4, local_batch_size: 2, num_epochs: 4, ckpt_every_steps: 1}
             model: {_target_: nemo_automodel.NeMoAutoModelBiEncoder.from_pretrained, pretrained_model_name_or_path: '{{Golden.Encoder}}', torch_dtype: float32}
             tokenizer: {pretrained_model_name_or_path: '{{Golden.Encoder}}'}
-            dataset: {_target_: nemo_automodel.components.datasets.llm.retrieval_dataset.RetrievalDatasetConfig, data_dir_list: ['{{folder.File("train.jsonl")}}'], n_passages: 3}
+            dataset: {_target_: nemo_automodel.components.datasets.llm.retrieval_dataset.RetrievalDatasetConfig,
+              data_dir_list: ['{{folder.File("train.jsonl")}}'], n_passages: 3}
             dataloader: {collate_fn: {_target_: nemo_automodel.components.datasets.llm.BiEncoderCollator, q_max_len: 16, p_max_len: 16} }
             optimizer: {_target_: torch.optim.AdamW, lr: 0.003}
             checkpoint: {save_consolidated: true, max_recent_checkpoints: 2}
@@ -52,7 +53,8 @@ public sealed class TrainingRun : IDisposable
 
     public Outcome Run(string run, params string[] overrides) => SiroccoProcess.Run(Words(run, overrides));
 
-    public string[] Words(string run, params string[] overrides) => ["train", recipe, "--checkpoint.checkpoint_dir", folder.File(run), "--threads", "1", .. overrides];
+    public string[] Words(string run, params string[] overrides) =>
+        ["train", recipe, "--checkpoint.checkpoint_dir", folder.File(run), "--threads", "1", .. overrides];
 
     /// <summary>Lines of a run's training.jsonl that are complete.</summary>
     public JsonElement[] Records(string run) => File.Exists(Path.Combine(folder.File(run), "training.jsonl"))
@@ -68,7 +70,10 @@ public sealed class TrainingRun : IDisposable
         Assert.Equal(Records(Straight).Select(Numbers), Records(actual).Select(Numbers));
         Assert.Equal(Latest(Straight), Latest(actual));
         foreach (string file in (string[])["optim/weights.safetensors", "optim/moments.safetensors"])
-            Assert.True(File.ReadAllBytes(Path.Combine(folder.File(Straight), "LATEST", file)).AsSpan().SequenceEqual(File.ReadAllBytes(Path.Combine(folder.File(actual), "LATEST", file))), $"{file} of {actual} differs");
+            Assert.True(
+                File.ReadAllBytes(Path.Combine(folder.File(Straight), "LATEST", file)).AsSpan()
+                    .SequenceEqual(File.ReadAllBytes(Path.Combine(folder.File(actual), "LATEST", file))),
+                $"{file} of {actual} differs");
     }
 
     /// <summary>Waits until a run has recorded some steps.</summary>
@@ -87,5 +92,9 @@ public sealed class TrainingRun : IDisposable
     }
 
     private static (int Step, double Loss, double Norm, double Rate) Numbers(JsonElement record) =>
-        (record.GetProperty("step").GetInt32(), record.GetProperty("loss").GetDouble(), record.GetProperty("grad_norm").GetDouble(), record.GetProperty("lr").GetDouble());
+        (
+            record.GetProperty("step").GetInt32(),
+            record.GetProperty("loss").GetDouble(),
+            record.GetProperty("grad_norm").GetDouble(),
+            record.GetProperty("lr").GetDouble());
 }

@@ -26,7 +26,8 @@ public class ArrowTests
         TableRows.AssertEqual(TableRows.ReadJsonLines(Golden.PathOf("arrow/javascript.jsonl")), TableRows.Read(file));
     }
 
-    public static TheoryData<string> Damaged() => [.. Golden.Json("arrow/damaged.json").GetProperty("cases").EnumerateArray().Select(c => c.GetProperty("name").GetString()!)];
+    public static TheoryData<string> Damaged() =>
+        [.. Golden.Json("arrow/damaged.json").GetProperty("cases").EnumerateArray().Select(c => c.GetProperty("name").GetString()!)];
 
     [Theory]
     [MemberData(nameof(Damaged))]

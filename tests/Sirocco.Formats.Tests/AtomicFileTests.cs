@@ -140,7 +140,11 @@ public class AtomicFileTests
     {
         using var scratch = new TemporaryFolder();
         string path = scratch.File("a.txt"), longName = new('n', 100);
-        string[] others = [".a.txt.partial", ".a.txt.0123456789AB.partial", ".a.txt.0123456789ab.partial.bak", ".a.txt.x0123456789ab.partial", ".b.txt.0123456789ab.partial", "a.txt.partial"];
+        string[] others =
+        [
+            ".a.txt.partial", ".a.txt.0123456789AB.partial", ".a.txt.0123456789ab.partial.bak", ".a.txt.x0123456789ab.partial", ".b.txt.0123456789ab.partial",
+            "a.txt.partial",
+        ];
         foreach (string name in others) scratch.Write(name, "mine"u8);
         using AtomicFile live = AtomicFile.Create(path);
         scratch.Write(".a.txt.0123456789ab.partial", "left"u8);

@@ -21,8 +21,13 @@ public class CheckpointFolderTests
 
     [Theory]
     [InlineData("holds no weights: expected model.safetensors, model.safetensors.index.json or a .gguf file", "config.json")]
-    [InlineData("holds no weights: expected model.safetensors, model.safetensors.index.json or a .gguf file (pytorch_model.bin is a pickle; convert it to safetensors)", "pytorch_model.bin")]
-    [InlineData("holds 2 safetensors files (a.safetensors, b.safetensors, …) but no model.safetensors.index.json; download the index or name one file", "a.safetensors", "b.safetensors")]
+    [InlineData(
+        "holds no weights: expected model.safetensors, model.safetensors.index.json or a .gguf file (pytorch_model.bin is a pickle; convert it to safetensors)",
+        "pytorch_model.bin")]
+    [InlineData(
+        "holds 2 safetensors files (a.safetensors, b.safetensors, …) but no model.safetensors.index.json; download the index or name one file",
+        "a.safetensors",
+        "b.safetensors")]
     [InlineData("holds 2 GGUF files (a.gguf, b.gguf, …); name the one to use", "a.gguf", "b.gguf")]
     public void A_folder_without_one_form_of_weights_says_what_to_do(string expected, params string[] names)
     {

@@ -74,7 +74,8 @@ public class CompressionTests
             var random = new Random(round);
             (byte[] packed, int size) = pages[random.Next(pages.Count)];
             byte[] damaged = [.. packed[..(random.Next(8) == 0 ? random.Next(packed.Length) : packed.Length)]];
-            for (int changes = random.Next(1, 4); changes > 0 && damaged.Length > 0; changes--) damaged[random.Next(random.Next(2) == 0 ? damaged.Length : Math.Min(32, damaged.Length))] = (byte)random.Next(256);
+            for (int changes = random.Next(1, 4); changes > 0 && damaged.Length > 0; changes--)
+                damaged[random.Next(random.Next(2) == 0 ? damaged.Length : Math.Min(32, damaged.Length))] = (byte)random.Next(256);
             byte[] target = new byte[Guard + size + Guard];
             target.AsSpan().Fill(0xA5);
             try
@@ -85,7 +86,9 @@ public class CompressionTests
             {
                 Assert.DoesNotContain(e.Message, char.IsControl);
             }
-            Assert.True(target.AsSpan(0, Guard).IndexOfAnyExcept((byte)0xA5) < 0 && target.AsSpan(Guard + size).IndexOfAnyExcept((byte)0xA5) < 0, $"round {round} wrote outside");
+            Assert.True(
+                target.AsSpan(0, Guard).IndexOfAnyExcept((byte)0xA5) < 0 && target.AsSpan(Guard + size).IndexOfAnyExcept((byte)0xA5) < 0,
+                $"round {round} wrote outside");
         }
     }
 

@@ -11,7 +11,8 @@ public class DatasetFolderTests
     {
         using var scratch = new TemporaryFolder();
         Directory.CreateDirectory(scratch.File("data"));
-        foreach ((string part, string golden) in (ReadOnlySpan<(string, string)>)[("train-00001-of-00002", "one-row"), ("train-00000-of-00002", "required"), ("dev_set-00000-of-00001-0a1b2c", "required")])
+        (string, string)[] parts = [("train-00001-of-00002", "one-row"), ("train-00000-of-00002", "required"), ("dev_set-00000-of-00001-0a1b2c", "required")];
+        foreach ((string part, string golden) in parts)
             File.Copy(Golden.PathOf($"parquet/{golden}.parquet"), scratch.File($"data/{part}.parquet"));
         DatasetFolder folder = DatasetFolder.Open(scratch.Path);
         Assert.Equal(["dev_set", "train"], folder.Splits);
@@ -40,7 +41,9 @@ public class DatasetFolderTests
     {
         using var scratch = new TemporaryFolder();
         foreach (string name in (string[])["train.jsonl", "train.parquet", "merlin_metadata.json"]) File.WriteAllBytes(scratch.File(name), []);
-        Assert.Equal($"{scratch.Path}: holds the split 'train' in several formats (train.jsonl, train.parquet); keep one", Assert.Throws<InvalidDataException>(() => DatasetFolder.Open(scratch.Path)).Message);
+        Assert.Equal(
+            $"{scratch.Path}: holds the split 'train' in several formats (train.jsonl, train.parquet); keep one",
+            Assert.Throws<InvalidDataException>(() => DatasetFolder.Open(scratch.Path)).Message);
     }
 
     [Fact]
@@ -51,7 +54,9 @@ public class DatasetFolderTests
     public void A_split_that_is_not_there_is_named_with_those_that_are()
     {
         string path = Golden.PathOf("parquet/required.parquet");
-        Assert.Equal($"{path}: has no split 'test'; its splits are train", Assert.Throws<InvalidDataException>(() => DatasetFolder.Open(path).ReadBatches("test")).Message);
+        Assert.Equal(
+            $"{path}: has no split 'test'; its splits are train",
+            Assert.Throws<InvalidDataException>(() => DatasetFolder.Open(path).ReadBatches("test")).Message);
     }
 
     [Theory]

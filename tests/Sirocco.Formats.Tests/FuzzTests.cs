@@ -45,7 +45,11 @@ public class FuzzTests
 
     [Fact]
     public void Damaged_shard_indexes_are_refused_or_read() =>
-        Fuzz([ShardIndex.Write([("a", "x.safetensors"), ("b.weight", "y.safetensors"), ("c\u00e9", "x.safetensors")], 123)], "model.safetensors.index.json", 256, path => ShardIndex.Read(path));
+        Fuzz(
+            [ShardIndex.Write([("a", "x.safetensors"), ("b.weight", "y.safetensors"), ("c\u00e9", "x.safetensors")], 123)],
+            "model.safetensors.index.json",
+            256,
+            path => ShardIndex.Read(path));
 
     [Fact]
     public void Damaged_parquet_files_are_refused_or_read_whole() =>
@@ -105,7 +109,8 @@ public class FuzzTests
             {
                 parse(path);
             }
-            catch (InvalidDataException e) when (e.Message.StartsWith(path + ": ", StringComparison.Ordinal) && !e.Message.Any(char.IsControl) && e.Message.Length < path.Length + 600)
+            catch (InvalidDataException e) when (
+                e.Message.StartsWith(path + ": ", StringComparison.Ordinal) && !e.Message.Any(char.IsControl) && e.Message.Length < path.Length + 600)
             {
                 // A refusal as it should be.
             }

@@ -8,7 +8,10 @@ namespace Sirocco.Formats.Tests;
 public class GgufTests
 {
     public static TheoryData<StorageType> DecodableTypes() =>
-        [.. Enum.GetValues<StorageType>().Where(type => type.IsQuantised && ElementConversion.CanReadAsSingle(type) && type != StorageType.Q8_K), StorageType.F16, StorageType.BF16];
+        [
+            .. Enum.GetValues<StorageType>().Where(type => type.IsQuantised && ElementConversion.CanReadAsSingle(type) && type != StorageType.Q8_K),
+            StorageType.F16, StorageType.BF16,
+        ];
 
     [Theory]
     [MemberData(nameof(DecodableTypes))]
@@ -92,7 +95,9 @@ public class GgufTests
     {
         using GgufCheckpoint checkpoint = GgufCheckpoint.Open(Golden.PathOf("gguf/llama-q4_0.gguf"));
         GgufTokenizer tokenizer = checkpoint.Tokenizer!;
-        Assert.Equal(("llama", 288, 288, "<s>", GgufTokenType.Control), (tokenizer.Model, tokenizer.Tokens.Count, tokenizer.Scores.Count, tokenizer.Tokens[tokenizer.Bos!.Value], tokenizer.Types[1]));
+        Assert.Equal(
+            ("llama", 288, 288, "<s>", GgufTokenType.Control),
+            (tokenizer.Model, tokenizer.Tokens.Count, tokenizer.Scores.Count, tokenizer.Tokens[tokenizer.Bos!.Value], tokenizer.Types[1]));
         Assert.Equal((true, 2, 0, null), (tokenizer.AddBos, tokenizer.Eos, tokenizer.Unknown, tokenizer.Padding));
         Assert.StartsWith("{{ bos_token }}", tokenizer.ChatTemplate, StringComparison.Ordinal);
     }
@@ -123,7 +128,9 @@ public class GgufTests
             if (golden.GetProperty("verdict").GetString() == "reject") Assert.True(error is not null, name);
             if (name == "good") Assert.Null(error);
             if (error is null) continue;
-            Assert.True(error is InvalidDataException && error.Message.StartsWith(path + ": ", StringComparison.Ordinal) && !error.Message.Any(char.IsControl), $"{name}: {error}");
+            Assert.True(
+                error is InvalidDataException && error.Message.StartsWith(path + ": ", StringComparison.Ordinal) && !error.Message.Any(char.IsControl),
+                $"{name}: {error}");
         }
     }
 
@@ -135,7 +142,9 @@ public class GgufTests
         using TensorArchive archive = TensorArchive.Open(folder);
         var checkpoint = Assert.IsType<GgufCheckpoint>(archive);
         Assert.Equal(272, archive.Tensors.Count);
-        Assert.Equal((49152, 48900, "smollm", false), (checkpoint.Tokenizer!.Tokens.Count, checkpoint.Tokenizer.Merges.Count, checkpoint.Tokenizer.Pre, checkpoint.Tokenizer.AddBos));
+        Assert.Equal(
+            (49152, 48900, "smollm", false),
+            (checkpoint.Tokenizer!.Tokens.Count, checkpoint.Tokenizer.Merges.Count, checkpoint.Tokenizer.Pre, checkpoint.Tokenizer.AddBos));
         Assert.Equal([49152, 576], archive["model.embed_tokens.weight"].Shape.ToArray());
         float[] row = new float[576];
         archive["model.embed_tokens.weight"].ReadRows(1000, row);

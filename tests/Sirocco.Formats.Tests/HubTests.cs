@@ -11,13 +11,20 @@ public sealed class HubTests : IDisposable
         scratch.Dispose();
     }
 
-    private HubOptions Options => new() { CacheFolder = scratch.File("hub"), Endpoint = server.Address, FirstRetryDelay = TimeSpan.FromMilliseconds(1), StallTimeout = TimeSpan.FromSeconds(20) };
+    private HubOptions Options => new()
+    {
+        CacheFolder = scratch.File("hub"),
+        Endpoint = server.Address,
+        FirstRetryDelay = TimeSpan.FromMilliseconds(1),
+        StallTimeout = TimeSpan.FromSeconds(20),
+    };
 
     private string Snapshot => Path.Combine(scratch.File("hub"), "models--org--name", "snapshots", HubServer.Commit);
 
     private string Partial => Assert.Single(Directory.GetFiles(scratch.File("hub"), "*.sirocco-partial", SearchOption.AllDirectories));
 
-    private async Task<string> Download(HubOptions? options = null, CancellationToken cancellation = default) => await HubModel.ResolveAsync("org/name", options ?? Options, null, cancellation);
+    private async Task<string> Download(HubOptions? options = null, CancellationToken cancellation = default) =>
+        await HubModel.ResolveAsync("org/name", options ?? Options, null, cancellation);
 
     private void AssertWhole()
     {
@@ -44,7 +51,8 @@ public sealed class HubTests : IDisposable
     {
         using HubServer hub = new() { HoldsDataset = true };
         HubOptions options = Options with { Endpoint = hub.Address };
-        Task<string> Fetch(HubOptions from) => HubDataset.ResolveAsync("org/name", file => file == "README.md", snapshot => File.Exists(Path.Combine(snapshot, "README.md")), from);
+        Task<string> Fetch(HubOptions from) =>
+            HubDataset.ResolveAsync("org/name", file => file == "README.md", snapshot => File.Exists(Path.Combine(snapshot, "README.md")), from);
         string folder = await Fetch(options);
         Assert.Equal(Path.Combine(scratch.File("hub"), "datasets--org--name", "snapshots", HubServer.Commit), folder);
         Assert.Equal("README.md", Path.GetFileName(Assert.Single(Directory.GetFiles(folder))));
@@ -76,10 +84,12 @@ public sealed class HubTests : IDisposable
     [Fact]
     public async Task What_another_program_left_out_of_a_snapshot_is_fetched_once_and_its_weights_are_not_fetched_again()
     {
-        foreach (string file in new[] { "tokenizer.json", "modules.json", "1_Pooling/config.json", "2_Dense/model.safetensors", "x.gguf" }) server.Files[file] = [1, 2, 3];
+        foreach (string file in new[] { "tokenizer.json", "modules.json", "1_Pooling/config.json", "2_Dense/model.safetensors", "x.gguf" })
+            server.Files[file] = [1, 2, 3];
         Cache("config.json", "model.safetensors");
         Assert.Equal(Snapshot, await Download());
-        foreach (string file in new[] { "tokenizer.json", "modules.json", "1_Pooling/config.json", "2_Dense/model.safetensors" }) Assert.Equal([1, 2, 3], File.ReadAllBytes(Path.Combine(Snapshot, file)));
+        foreach (string file in new[] { "tokenizer.json", "modules.json", "1_Pooling/config.json", "2_Dense/model.safetensors" })
+            Assert.Equal([1, 2, 3], File.ReadAllBytes(Path.Combine(Snapshot, file)));
         Assert.False(File.Exists(Path.Combine(Snapshot, "x.gguf")));
         Assert.DoesNotContain(server.Requests, request => request.Contains($"{HubServer.Commit}/model.safetensors", StringComparison.Ordinal));
         int requests = server.Requests.Count;
@@ -120,7 +130,8 @@ public sealed class HubTests : IDisposable
         AssertWhole();
         Assert.Equal(
             ["", "bytes=30000-", "bytes=60000-", "bytes=90000-", "bytes=120000-", "bytes=150000-", "bytes=180000-"],
-            server.Requests.Where(r => r.StartsWith("GET", StringComparison.Ordinal) && r.Contains("model.safetensors", StringComparison.Ordinal)).Select(r => r.Split(' ').ElementAtOrDefault(2) ?? ""));
+            server.Requests.Where(r => r.StartsWith("GET", StringComparison.Ordinal) && r.Contains("model.safetensors", StringComparison.Ordinal))
+                .Select(r => r.Split(' ').ElementAtOrDefault(2) ?? ""));
     }
 
     [Fact]
@@ -273,11 +284,16 @@ public sealed class HubTests : IDisposable
     [Fact]
     public void The_environment_chooses_cache_endpoint_and_token()
     {
-        HubOptions options = HubOptions.From(name => name switch { "HF_HOME" => "/h", "HF_ENDPOINT" => "http://mirror:8080/hf/", "HF_TOKEN" => " t ", "HF_HUB_OFFLINE" => "1", _ => null });
-        Assert.Equal((Path.Combine("/h", "hub"), "http://mirror:8080/hf", "t", true), (options.CacheFolder, options.Endpoint.AbsoluteUri, options.Token, options.Offline));
+        HubOptions options = HubOptions.From(
+            name => name switch { "HF_HOME" => "/h", "HF_ENDPOINT" => "http://mirror:8080/hf/", "HF_TOKEN" => " t ", "HF_HUB_OFFLINE" => "1", _ => null });
+        Assert.Equal(
+            (Path.Combine("/h", "hub"), "http://mirror:8080/hf", "t", true),
+            (options.CacheFolder, options.Endpoint.AbsoluteUri, options.Token, options.Offline));
         Assert.Equal("/c", HubOptions.From(name => name switch { "HF_HOME" => "/h", "HF_HUB_CACHE" => "/c", _ => null }).CacheFolder);
         string user = Environment.GetFolderPath(Environment.SpecialFolder.UserProfile);
-        Assert.Equal(user + "/fast/it/$LEFT/hub", HubOptions.From(name => name switch { "HF_HUB_CACHE" => "~/$DISK/${JOB}/$LEFT/hub", "DISK" => "fast", "JOB" => "it", _ => null }).CacheFolder);
+        Assert.Equal(
+            user + "/fast/it/$LEFT/hub",
+            HubOptions.From(name => name switch { "HF_HUB_CACHE" => "~/$DISK/${JOB}/$LEFT/hub", "DISK" => "fast", "JOB" => "it", _ => null }).CacheFolder);
         Assert.Equal(Path.Combine("/fast/x", "hub"), HubOptions.From(name => name switch { "HF_HOME" => "$DISK/x", "DISK" => "/fast", _ => null }).CacheFolder);
         Assert.Throws<InvalidDataException>(() => HubOptions.From(name => name == "HF_ENDPOINT" ? "ftp://x" : null));
     }
@@ -287,11 +303,13 @@ public sealed class HubTests : IDisposable
     {
         List<string> chosen = HubFileFilter.Choose(new HubModelId("org/name"),
         [
-            "model-00001-of-00002.safetensors", "consolidated.safetensors", "config.json", "tekken.json", "onnx/model.onnx", "original/params.json", "1_Pooling/config.json",
-            "2_Dense/model.safetensors", "model.safetensors.index.json", "model-00002-of-00002.safetensors", "pytorch_model.bin", "x.gguf", "chat_template.jinja", "additional_chat_templates/reranking.jinja", ".gitattributes",
+            "model-00001-of-00002.safetensors", "consolidated.safetensors", "config.json", "tekken.json", "onnx/model.onnx", "original/params.json",
+            "1_Pooling/config.json", "2_Dense/model.safetensors", "model.safetensors.index.json", "model-00002-of-00002.safetensors", "pytorch_model.bin",
+            "x.gguf", "chat_template.jinja", "additional_chat_templates/reranking.jinja", ".gitattributes",
         ]);
         Assert.Equal(
-            ["1_Pooling/config.json", "additional_chat_templates/reranking.jinja", "chat_template.jinja", "config.json", "model.safetensors.index.json", "tekken.json",
+            ["1_Pooling/config.json", "additional_chat_templates/reranking.jinja", "chat_template.jinja", "config.json", "model.safetensors.index.json",
+                "tekken.json",
                 "2_Dense/model.safetensors", "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"], chosen);
         Assert.Equal(
             ["params.json", "tekken.json", "consolidated.safetensors"],

@@ -8,7 +8,9 @@ public class NpyTests
     // What numpy reads and this reader refuses on purpose, each with a remedy in its message.
     private static readonly string[] Refused = ["dtype-be-i4.npy", "dtype-be-f4.npy", "dtype-S4.npy", "dtype-le-U5.npy", "fortran.npy"];
 
-    public static TheoryData<string> Arrays() => [.. Golden.Json("numpy/contents.json").GetProperty("files").EnumerateObject().Select(f => f.Name).Where(n => n.EndsWith(".npy", StringComparison.Ordinal))];
+    public static TheoryData<string> Arrays() =>
+        [.. Golden.Json("numpy/contents.json").GetProperty("files").EnumerateObject().Select(f => f.Name)
+            .Where(n => n.EndsWith(".npy", StringComparison.Ordinal))];
 
     [Theory]
     [MemberData(nameof(Arrays))]
@@ -23,11 +25,13 @@ public class NpyTests
         }
         using NpyFile file = NpyFile.Open(path);
         Assert.Equal(golden.GetProperty("shape").EnumerateArray().Select(d => d.GetInt64()), file.Array.Shape.ToArray());
-        var values = golden.GetProperty("values").EnumerateArray().Select(v => v.ValueKind is JsonValueKind.True or JsonValueKind.False ? (v.GetBoolean() ? 1f : 0f) : (float)v.GetDouble());
+        var values = golden.GetProperty("values").EnumerateArray()
+            .Select(v => v.ValueKind is JsonValueKind.True or JsonValueKind.False ? (v.GetBoolean() ? 1f : 0f) : (float)v.GetDouble());
         Assert.Equal(values, file.Array.ToSingleArray());
     }
 
-    public static TheoryData<string> Verdicts() => [.. Golden.Json("numpy/verdicts.json").GetProperty("cases").EnumerateArray().Select(c => c.GetProperty("name").GetString()!)];
+    public static TheoryData<string> Verdicts() =>
+        [.. Golden.Json("numpy/verdicts.json").GetProperty("cases").EnumerateArray().Select(c => c.GetProperty("name").GetString()!)];
 
     [Theory]
     [MemberData(nameof(Verdicts))]

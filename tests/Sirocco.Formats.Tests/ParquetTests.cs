@@ -14,7 +14,8 @@ public class ParquetTests
         JsonElement entry = Golden.Json("parquet/index.json").GetProperty("files").GetProperty(name);
         using TableFile file = TableFile.Open(Golden.PathOf("parquet/" + name));
         Assert.Equal(entry.GetProperty("rows").GetInt64(), file.RowCount);
-        Assert.Equal(entry.GetProperty("row_groups").EnumerateArray().Select(rows => rows.GetInt64()), ((ParquetFile)file).RowGroups.Select(group => group.RowCount));
+        Assert.Equal(
+            entry.GetProperty("row_groups").EnumerateArray().Select(rows => rows.GetInt64()), ((ParquetFile)file).RowGroups.Select(group => group.RowCount));
         TableRows.AssertEqual(TableRows.ReadJsonLines(Golden.PathOf("parquet/" + entry.GetProperty("contents").GetString())), TableRows.Read(file));
     }
 
@@ -30,7 +31,8 @@ public class ParquetTests
         TableRows.AssertEqual(TableRows.ReadJsonLines(Golden.PathOf($"parquet/{name}.jsonl")), TableRows.Read(file));
     }
 
-    public static TheoryData<string> Damaged() => [.. Golden.Json("parquet/damaged.json").GetProperty("cases").EnumerateArray().Select(c => c.GetProperty("name").GetString()!)];
+    public static TheoryData<string> Damaged() =>
+        [.. Golden.Json("parquet/damaged.json").GetProperty("cases").EnumerateArray().Select(c => c.GetProperty("name").GetString()!)];
 
     [Theory]
     [MemberData(nameof(Damaged))]
@@ -63,7 +65,10 @@ public class ParquetTests
     {
         // In Thrift's compact protocol: version 1, a schema of a root without children, 2^62 rows, one group of as many and no columns.
         byte[] rows = [0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x01];
-        byte[] footer = [0x15, 0x02, 0x19, 0x1C, 0x48, 0x01, (byte)'r', 0x15, 0x00, 0x00, 0x16, .. rows, 0x19, 0x1C, 0x19, 0x0C, 0x16, 0x00, 0x16, .. rows, 0x00, 0x00];
+        byte[] footer =
+        [
+            0x15, 0x02, 0x19, 0x1C, 0x48, 0x01, (byte)'r', 0x15, 0x00, 0x00, 0x16, .. rows, 0x19, 0x1C, 0x19, 0x0C, 0x16, 0x00, 0x16, .. rows, 0x00, 0x00,
+        ];
         using var scratch = new TemporaryFolder();
         string path = scratch.Write("x.parquet", [.. "PAR1"u8, .. footer, .. BitConverter.GetBytes(footer.Length), .. "PAR1"u8]);
         var error = Assert.Throws<InvalidDataException>(() => ParquetFile.Open(path).Dispose());
@@ -87,7 +92,8 @@ public class ParquetTests
     public void A_column_that_is_not_there_is_named_with_those_that_are()
     {
         using ParquetFile file = ParquetFile.Open(Golden.PathOf("parquet/required.parquet"));
-        Assert.Equal($"{file.Path}: has no column 'text'; its columns are id, n", Assert.Throws<InvalidDataException>(() => file.ReadBatches(["text"]).Count()).Message);
+        Assert.Equal(
+            $"{file.Path}: has no column 'text'; its columns are id, n", Assert.Throws<InvalidDataException>(() => file.ReadBatches(["text"]).Count()).Message);
     }
 
     [Fact]
@@ -95,6 +101,8 @@ public class ParquetTests
     {
         using ParquetFile file = ParquetFile.Open(Golden.PathOf("parquet/row-groups.parquet"));
         List<ColumnBatch> batches = [.. file.ReadBatches(["id"])];
-        Assert.Equal(Enumerable.Range(0, 40).Select(i => $"doc-{i}"), batches.SelectMany(batch => Enumerable.Range(0, batch.RowCount).Select(row => batch["id"].Text(row))));
+        Assert.Equal(
+            Enumerable.Range(0, 40).Select(i => $"doc-{i}"),
+            batches.SelectMany(batch => Enumerable.Range(0, batch.RowCount).Select(row => batch["id"].Text(row))));
     }
 }

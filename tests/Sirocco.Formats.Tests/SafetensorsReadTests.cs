@@ -39,7 +39,9 @@ public class SafetensorsReadTests
             float[] expected = file[name].ToSingleArray(), actual = new float[x.Length];
             ElementConversion.ToSingle(type, rounded, actual);
             for (int i = 0; i < x.Length; i++)
-                Assert.True(BitConverter.SingleToInt32Bits(expected[i]) == BitConverter.SingleToInt32Bits(actual[i]) || (float.IsNaN(expected[i]) && float.IsNaN(actual[i])),
+                Assert.True(
+                    BitConverter.SingleToInt32Bits(expected[i]) == BitConverter.SingleToInt32Bits(actual[i])
+                        || (float.IsNaN(expected[i]) && float.IsNaN(actual[i])),
                     $"{x[i]:R} as {type}: expected {expected[i]:R}, got {actual[i]:R}");
         }
     }
@@ -92,7 +94,8 @@ public class SafetensorsReadTests
         }
     }
 
-    private static IEnumerable<JsonElement> Flat(JsonElement value) => value.ValueKind == JsonValueKind.Array ? value.EnumerateArray().SelectMany(Flat) : [value];
+    private static IEnumerable<JsonElement> Flat(JsonElement value) =>
+        value.ValueKind == JsonValueKind.Array ? value.EnumerateArray().SelectMany(Flat) : [value];
 
     private static float Number(JsonElement value) => value.ValueKind switch
     {

@@ -5,13 +5,15 @@ namespace Sirocco.Formats.Tests;
 /// <summary>Byte strings with the verdict of the reference library (safetensors 0.8.0).</summary>
 public class SafetensorsVerdictTests
 {
-    public static TheoryData<string> Cases() => [.. Golden.Json("safetensors/verdicts.json").GetProperty("cases").EnumerateArray().Select(c => c.GetProperty("name").GetString()!)];
+    public static TheoryData<string> Cases() =>
+        [.. Golden.Json("safetensors/verdicts.json").GetProperty("cases").EnumerateArray().Select(c => c.GetProperty("name").GetString()!)];
 
     [Theory]
     [MemberData(nameof(Cases))]
     public void A_header_is_judged_as_the_reference_library_judges_it(string name)
     {
-        JsonElement golden = Golden.Json("safetensors/verdicts.json").GetProperty("cases").EnumerateArray().Single(c => c.GetProperty("name").GetString() == name);
+        JsonElement golden = Golden.Json("safetensors/verdicts.json").GetProperty("cases").EnumerateArray()
+            .Single(c => c.GetProperty("name").GetString() == name);
         using var scratch = new TemporaryFolder();
         string path = scratch.Write("x.safetensors", golden.GetProperty("bytes").GetBytesFromBase64());
 

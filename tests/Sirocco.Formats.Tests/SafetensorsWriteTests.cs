@@ -40,7 +40,8 @@ public class SafetensorsWriteTests
                 random.NextBytes(bytes);
                 return bytes;
             });
-            SafetensorsWriter.Write(scratch.File("x"), list.Select(t => OutgoingTensor.Create<byte>(t.Item1.Item1, t.Item2, t.Item1.Item2, contents[t.Item1.Item1])));
+            SafetensorsWriter.Write(
+                scratch.File("x"), list.Select(t => OutgoingTensor.Create<byte>(t.Item1.Item1, t.Item2, t.Item1.Item2, contents[t.Item1.Item1])));
             using SafetensorsFile file = SafetensorsFile.Open(scratch.File("x"));
             Assert.Equal(list.Length, file.Tensors.Count);
             foreach (var ((name, shape), type) in list)
@@ -65,7 +66,8 @@ public class SafetensorsWriteTests
     {
         using var scratch = new TemporaryFolder();
         foreach (int written in new[] { 3, 5 })
-            Assert.Throws<InvalidOperationException>(() => SafetensorsWriter.Write(scratch.File("x"), [new OutgoingTensor("x", StorageType.U8, [4], s => s.Write(new byte[written]))]));
+            Assert.Throws<InvalidOperationException>(
+                () => SafetensorsWriter.Write(scratch.File("x"), [new OutgoingTensor("x", StorageType.U8, [4], s => s.Write(new byte[written]))]));
         Assert.Empty(scratch.Files());
     }
 

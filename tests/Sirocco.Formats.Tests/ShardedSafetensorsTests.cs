@@ -14,7 +14,9 @@ public class ShardedSafetensorsTests
         using var scratch = new TemporaryFolder();
         SafetensorsWriter.WriteModel(scratch.Path, Tensors, shardBytes: 80);
         Assert.Equal(
-            ["model-00001-of-00003.safetensors", "model-00002-of-00003.safetensors", "model-00003-of-00003.safetensors", "model.safetensors.index.json"], scratch.Files());
+            [
+                "model-00001-of-00003.safetensors", "model-00002-of-00003.safetensors", "model-00003-of-00003.safetensors",
+                "model.safetensors.index.json"], scratch.Files());
         using JsonDocument index = JsonDocument.Parse(File.ReadAllBytes(scratch.File("model.safetensors.index.json")));
         Assert.Equal(200, index.RootElement.GetProperty("metadata").GetProperty("total_size").GetInt64());
 
@@ -47,7 +49,8 @@ public class ShardedSafetensorsTests
             cancellation.Cancel();
             stream.Write(new byte[4]);
         });
-        Assert.Throws<OperationCanceledException>(() => SafetensorsWriter.WriteModel(scratch.Path, [cancelling, .. Tensors], shardBytes: 40, cancellation: cancellation.Token));
+        Assert.Throws<OperationCanceledException>(
+            () => SafetensorsWriter.WriteModel(scratch.Path, [cancelling, .. Tensors], shardBytes: 40, cancellation: cancellation.Token));
         Assert.Equal(["model.safetensors"], scratch.Files());
         Assert.Equal(before, File.ReadAllBytes(scratch.File("model.safetensors")));
     }
@@ -59,7 +62,9 @@ public class ShardedSafetensorsTests
         SafetensorsWriter.WriteModel(scratch.Path, Tensors, shardBytes: 80);
         File.Delete(scratch.File("model-00002-of-00003.safetensors"));
         var error = Assert.Throws<FileNotFoundException>(() => TensorArchive.Open(scratch.Path));
-        Assert.Equal($"model-00002-of-00003.safetensors is named by model.safetensors.index.json but missing in {scratch.Path}; download it again or fix the index", error.Message);
+        Assert.Equal(
+            $"model-00002-of-00003.safetensors is named by model.safetensors.index.json but missing in {scratch.Path}; download it again or fix the index",
+            error.Message);
     }
 
     [Theory]

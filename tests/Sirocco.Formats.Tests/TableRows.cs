@@ -31,7 +31,8 @@ internal static class TableRows
         }
     }
 
-    internal static List<JsonElement> ReadJsonLines(string path) => [.. File.ReadLines(path).Where(line => line.Length > 0).Select(line => JsonDocument.Parse(line).RootElement.Clone())];
+    internal static List<JsonElement> ReadJsonLines(string path) =>
+        [.. File.ReadLines(path).Where(line => line.Length > 0).Select(line => JsonDocument.Parse(line).RootElement.Clone())];
 
     internal static void AssertEqual(IReadOnlyList<JsonElement> expected, IReadOnlyList<JsonElement> actual)
     {
@@ -46,11 +47,14 @@ internal static class TableRows
         return expected.ValueKind switch
         {
             JsonValueKind.Object => expected.EnumerateObject().Count() == actual.EnumerateObject().Count()
-                && expected.EnumerateObject().Zip(actual.EnumerateObject()).All(pair => pair.First.Name == pair.Second.Name && Same(pair.First.Value, pair.Second.Value)),
-            JsonValueKind.Array => expected.GetArrayLength() == actual.GetArrayLength() && expected.EnumerateArray().Zip(actual.EnumerateArray()).All(pair => Same(pair.First, pair.Second)),
+                && expected.EnumerateObject().Zip(actual.EnumerateObject())
+                    .All(pair => pair.First.Name == pair.Second.Name && Same(pair.First.Value, pair.Second.Value)),
+            JsonValueKind.Array => expected.GetArrayLength() == actual.GetArrayLength()
+                && expected.EnumerateArray().Zip(actual.EnumerateArray()).All(pair => Same(pair.First, pair.Second)),
             JsonValueKind.String => expected.GetString() == actual.GetString(),
             JsonValueKind.Number => expected.GetRawText() == actual.GetRawText()
-                || (expected.GetRawText().AsSpan().ContainsAny(".eE") && BitConverter.DoubleToInt64Bits(expected.GetDouble()) == BitConverter.DoubleToInt64Bits(actual.GetDouble())),
+                || (expected.GetRawText().AsSpan().ContainsAny(".eE")
+                    && BitConverter.DoubleToInt64Bits(expected.GetDouble()) == BitConverter.DoubleToInt64Bits(actual.GetDouble())),
             _ => true,
         };
     }

@@ -16,7 +16,8 @@ public sealed class BlendedScoresTests
     public void Neither_scale_nor_offset_of_a_side_matters()
     {
         float[] search = [0.71f, 0.66f, 0.64f, 0.2f], reranker = [-3, 4, 0.5f, 1];
-        float[] blended = BlendedScores.Of(search, reranker, 0.4), same = BlendedScores.Of([.. search.Select(s => (100 * s) - 7)], [.. reranker.Select(s => s / 16)], 0.4);
+        float[] blended = BlendedScores.Of(search, reranker, 0.4),
+            same = BlendedScores.Of([.. search.Select(s => (100 * s) - 7)], [.. reranker.Select(s => s / 16)], 0.4);
         for (int i = 0; i < search.Length; i++) Assert.Equal(blended[i], same[i], 1e-4);
     }
 
@@ -31,7 +32,8 @@ public sealed class BlendedScoresTests
     }
 
     [Fact]
-    public void At_share_one_the_rerankers_scores_stay_as_they_are() => Assert.Equal([2f, float.NegativeInfinity], BlendedScores.Of([0.5f, 0.5f], [2, float.NegativeInfinity], 1));
+    public void At_share_one_the_rerankers_scores_stay_as_they_are() =>
+        Assert.Equal([2f, float.NegativeInfinity], BlendedScores.Of([0.5f, 0.5f], [2, float.NegativeInfinity], 1));
 
     [Theory]
     [InlineData(0)]

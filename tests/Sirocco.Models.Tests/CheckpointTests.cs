@@ -89,7 +89,9 @@ public sealed class CheckpointTests : IDisposable
         string folder = temporary.Copy(Golden.Folder("models/ministral3-causal")), path = Path.Combine(folder, "model.safetensors");
         using (TensorArchive archive = TensorArchive.Open(folder))
         {
-            SafetensorsWriter.Write(temporary.File("more"), [.. archive.Tensors.Select(tensor => OutgoingTensor.Copy(tensor)), OutgoingTensor.Create<float>(name, [2], new float[2])]);
+            SafetensorsWriter.Write(
+                temporary.File("more"),
+                [.. archive.Tensors.Select(tensor => OutgoingTensor.Copy(tensor)), OutgoingTensor.Create<float>(name, [2], new float[2])]);
         }
 
         File.Move(temporary.File("more"), path, overwrite: true);

@@ -7,7 +7,8 @@ namespace Sirocco.Models.Tests;
 public sealed class ConfigTests : IDisposable
 {
     private const string Minimal = """
-        {"model_type": "llama", "vocab_size": 512, "hidden_size": 64, "intermediate_size": 176, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2,
+        {"model_type": "llama", "vocab_size": 512, "hidden_size": 64, "intermediate_size": 176, "num_hidden_layers": 2, "num_attention_heads": 4,
+          "num_key_value_heads": 2,
          "max_position_embeddings": 2048, "rms_norm_eps": 1e-05, "rope_theta": 500000.0, "architectures": ["LlamaForCausalLM"],
          "rope_scaling": {"rope_type": "llama3", "factor": 8.0, "high_freq_factor": 4.0, "low_freq_factor": 1.0, "original_max_position_embeddings": 64}}
         """;
@@ -63,7 +64,16 @@ public sealed class ConfigTests : IDisposable
     [InlineData(1e9, 63, 8.63982642e-11)]
     public void Yarn_gives_the_published_frequencies(double theta, int index, double expected)
     {
-        RopeParameters rope = new() { Theta = theta, Scaling = RopeScaling.Yarn, Factor = 16, OriginalMaxPositions = 16_384, Mscale = 1, MscaleAllDim = 1, QueryScaleBeta = 0.1 };
+        RopeParameters rope = new()
+        {
+            Theta = theta,
+            Scaling = RopeScaling.Yarn,
+            Factor = 16,
+            OriginalMaxPositions = 16_384,
+            Mscale = 1,
+            MscaleAllDim = 1,
+            QueryScaleBeta = 0.1,
+        };
         RotaryEmbedding embedding = rope.ToEmbedding(128);
         Assert.Equal(1, embedding.InverseFrequencies[0]);
         Assert.InRange(embedding.InverseFrequencies[index] / expected, 1 - 1e-6, 1 + 1e-6);
@@ -96,7 +106,15 @@ public sealed class ConfigTests : IDisposable
     [InlineData(1.0, 1.0, 1.5, 1.5)]
     public void Yarns_attention_factor_follows_mscale(double? mscale, double? all, double? given, double expected)
     {
-        RopeParameters rope = new() { Scaling = RopeScaling.Yarn, Factor = 16, OriginalMaxPositions = 64, Mscale = mscale, MscaleAllDim = all, AttentionFactor = given };
+        RopeParameters rope = new()
+        {
+            Scaling = RopeScaling.Yarn,
+            Factor = 16,
+            OriginalMaxPositions = 64,
+            Mscale = mscale,
+            MscaleAllDim = all,
+            AttentionFactor = given,
+        };
         Assert.Equal(expected, rope.ToEmbedding(16).AttentionFactor, 1e-6);
     }
 
@@ -217,10 +235,14 @@ public sealed class ConfigTests : IDisposable
     [Fact]
     public void Damaged_configurations_fail_cleanly_whatever_is_changed()
     {
-        string[] sources = [Minimal, .. Golden.Shared is { } shared ? Directory.GetFiles(Path.Combine(shared, "configs"), "config.json", SearchOption.AllDirectories).Order(StringComparer.Ordinal).Take(6).Select(File.ReadAllText) : []];
+        string[] published = Golden.Shared is { } shared
+            ? Directory.GetFiles(Path.Combine(shared, "configs"), "config.json", SearchOption.AllDirectories)
+            : [];
+        string[] sources = [Minimal, .. published.Order(StringComparer.Ordinal).Take(6).Select(File.ReadAllText)];
         FuzzRounds.Run(4000, random =>
         {
-            byte[] bytes = Encoding.UTF8.GetBytes(random.Next(2) == 0 ? Mutate(sources[random.Next(sources.Length)], random) : sources[random.Next(sources.Length)]);
+            byte[] bytes = Encoding.UTF8.GetBytes(
+                random.Next(2) == 0 ? Mutate(sources[random.Next(sources.Length)], random) : sources[random.Next(sources.Length)]);
             for (int i = random.Next(4); i > 0; i--) bytes[random.Next(bytes.Length)] = (byte)random.Next(256);
             if (random.Next(8) == 0) bytes = bytes[..random.Next(bytes.Length)];
             try
@@ -240,11 +262,18 @@ public sealed class ConfigTests : IDisposable
     [Fact]
     public void A_configuration_written_and_read_again_is_the_same()
     {
-        foreach (ModelConfig config in new[] { TinyModels.Ministral, TinyModels.Llama with { Pooling = "last", Temperature = 0.5f, IsCausal = false, SlidingWindow = null } })
+        ModelConfig[] configs =
+        [
+            TinyModels.Ministral,
+            TinyModels.Llama with { Pooling = "last", Temperature = 0.5f, IsCausal = false, SlidingWindow = null },
+        ];
+        foreach (ModelConfig config in configs)
         {
             string type = config.Family == ModelFamily.Llama ? "llama_bidirec" : "ministral3";
             ModelConfig again = Read(ConfigFile.Text(ConfigFile.Json(config, type, ["X"])));
-            Assert.Equal(config with { Architectures = [], Source = null, EndIds = [], IsCausal = again.IsCausal }, again with { Architectures = [], Source = null, EndIds = [], Labels = config.Labels });
+            Assert.Equal(
+                config with { Architectures = [], Source = null, EndIds = [], IsCausal = again.IsCausal },
+                again with { Architectures = [], Source = null, EndIds = [], Labels = config.Labels });
             Assert.Equal(config.EndIds, again.EndIds);
         }
     }
@@ -254,7 +283,10 @@ public sealed class ConfigTests : IDisposable
     /// <summary>One value of the document replaced by something that does not belong there.</summary>
     private static string Mutate(string json, Random random)
     {
-        string[] values = ["null", "-1", "0", "1e308", "-1e308", "4294967296", "1.5", "\"x\"", "[]", "{}", "[1]", "true", "\"\\ud800\"", "1e-300", "{\"rope_type\": \"yarn\"}"];
+        string[] values =
+        [
+            "null", "-1", "0", "1e308", "-1e308", "4294967296", "1.5", "\"x\"", "[]", "{}", "[1]", "true", "\"\\ud800\"", "1e-300", "{\"rope_type\": \"yarn\"}",
+        ];
         JsonObject root = JsonNode.Parse(json)!.AsObject();
         List<JsonObject> objects = [root, .. root.Select(entry => entry.Value).OfType<JsonObject>()];
         JsonObject target = objects[random.Next(objects.Count)];

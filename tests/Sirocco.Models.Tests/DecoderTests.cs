@@ -131,7 +131,8 @@ public sealed class DecoderTests : IDisposable
             arena.ZeroGradients();
             using Tape tape = new();
             using Scope f = context.BeginScope(Precision.F32, tape);
-            Tensor q = encoder.Encode(f, TinyModels.Tokens(8, 1), Segments.FromLengths([3, 5])), p = encoder.Encode(f, TinyModels.Tokens(30, 2), Segments.FromLengths([10, 5, 10, 5]));
+            Tensor q = encoder.Encode(f, TinyModels.Tokens(8, 1), Segments.FromLengths([3, 5])),
+                p = encoder.Encode(f, TinyModels.Tokens(30, 2), Segments.FromLengths([10, 5, 10, 5]));
             var (scores, labels) = ContrastiveStep.ContrastiveScores(f, q, p, 20, inBatchNegatives: true);
             tape.Backward(f.CrossEntropy(scores, labels));
             return arena.Gradients.ToArray();
@@ -160,7 +161,8 @@ public sealed class DecoderTests : IDisposable
         ArgumentException vocabulary = Assert.Throws<ArgumentException>(() => decoder.Forward(f, [1, 384], Segments.FromLengths([2]), AttentionMask.CausalAll));
         Assert.Contains("token id 384 at place 1 is outside the vocabulary of 384", vocabulary.Message, StringComparison.Ordinal);
         Assert.Throws<ArgumentException>(() => decoder.Forward(f, [-1], Segments.FromLengths([1]), AttentionMask.CausalAll));
-        ArgumentException context512 = Assert.Throws<ArgumentException>(() => decoder.Forward(f, new int[513], Segments.FromLengths([513]), AttentionMask.CausalAll));
+        ArgumentException context512 = Assert.Throws<ArgumentException>(
+            () => decoder.Forward(f, new int[513], Segments.FromLengths([513]), AttentionMask.CausalAll));
         Assert.Contains("outside the context of 512 positions", context512.Message, StringComparison.Ordinal);
     }
 

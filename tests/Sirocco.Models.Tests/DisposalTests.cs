@@ -90,7 +90,8 @@ public sealed class DisposalTests : IDisposable
     private static void Damage(string weights)
     {
         byte[] bytes = File.ReadAllBytes(weights);
-        using (TensorArchive archive = TensorArchive.Open(weights)) BitConverter.TryWriteBytes(bytes.AsSpan((int)archive["layers.1.mlp.up_proj.weight"].FileOffset + 40), float.NaN);
+        using (TensorArchive archive = TensorArchive.Open(weights))
+            BitConverter.TryWriteBytes(bytes.AsSpan((int)archive["layers.1.mlp.up_proj.weight"].FileOffset + 40), float.NaN);
         File.WriteAllBytes(weights, bytes);
     }
 }

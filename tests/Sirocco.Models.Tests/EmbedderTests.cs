@@ -32,7 +32,8 @@ public sealed class EmbedderTests : IDisposable
         File.CreateSymbolicLink(alone, Directory.GetFiles(model, "*.gguf").Single());
         string[] texts = ["hello  world", "naïve 123 — don't\n\n\tdo that", ""];
         using Embedder folder = Embedder.FromPretrained(model, F32), file = Embedder.FromPretrained(alone, F32);
-        Golden.AssertClose(file.Embed(texts).SelectMany(vector => vector).ToArray(), folder.Embed(texts).SelectMany(vector => vector).ToArray(), 1e-5, "vectors");
+        Golden.AssertClose(
+            file.Embed(texts).SelectMany(vector => vector).ToArray(), folder.Embed(texts).SelectMany(vector => vector).ToArray(), 1e-5, "vectors");
     }
 
     [SkippableTheory]
@@ -48,7 +49,12 @@ public sealed class EmbedderTests : IDisposable
             string input = temporary.File(expected.Name + ".safetensors");
             SafetensorsWriter.Write(input, new[] { "input_ids", "attention_mask" }.Select(key => OutgoingTensor.Copy(golden[$"{expected.Name}.{key}"], key)));
             using TensorArchive batch = TensorArchive.Open(input);
-            ForwardPassOptions options = new() { Model = new ModelOptions { Precision = Precision.F32, Threads = 2 }, Outputs = ["embedding"], Normalize = true };
+            ForwardPassOptions options = new()
+            {
+                Model = new ModelOptions { Precision = Precision.F32, Threads = 2 },
+                Outputs = ["embedding"],
+                Normalize = true,
+            };
             Golden.AssertClose(ForwardPass.Run(Path.Combine(retrieval, name, "export"), batch, options).Single(), expected, 2e-5);
         }
     }
@@ -66,7 +72,8 @@ public sealed class EmbedderTests : IDisposable
         Compare("plain", embedder.Embed([.. queries, .. documents]));
 
         void Compare(string kind, float[][] vectors) =>
-            Golden.AssertClose(vectors.SelectMany(vector => vector).ToArray(), golden["bi-llama-inline.sentence_transformers." + kind].ToSingleArray(), 2e-5, kind);
+            Golden.AssertClose(
+                vectors.SelectMany(vector => vector).ToArray(), golden["bi-llama-inline.sentence_transformers." + kind].ToSingleArray(), 2e-5, kind);
     }
 
     [SkippableFact]
@@ -75,8 +82,12 @@ public sealed class EmbedderTests : IDisposable
         string retrieval = Golden.SharedPath("goldens/retrieval");
         using TensorArchive golden = TensorArchive.Open(Path.Combine(retrieval, "embeddings", "embeddings.safetensors"));
         using JsonDocument json = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(retrieval, "common", "data", "texts.json")));
-        using Reranker reranker = Reranker.FromPretrained(Export(retrieval, "cross-llama", "llama"), new RerankerOptions { Precision = Precision.F32, Threads = 2 });
-        (string, string)[] pairs = [.. Strings(json, "queries").Take(3).SelectMany(query => Strings(json, "documents").Take(12).Select(document => (query, document)))];
+        using Reranker reranker = Reranker.FromPretrained(
+            Export(retrieval, "cross-llama", "llama"), new RerankerOptions { Precision = Precision.F32, Threads = 2 });
+        (string, string)[] pairs =
+        [
+            .. Strings(json, "queries").Take(3).SelectMany(query => Strings(json, "documents").Take(12).Select(document => (query, document))),
+        ];
         Golden.AssertClose(reranker.Score(pairs).SelectMany(score => score).ToArray(), golden["cross-llama.logits.long"].ToSingleArray(), 5e-5, "logits");
         string exported = Export(retrieval, "cross-llama", "llama");
         Assert.Equal(Reranker.NemotronTemplate, RerankingTemplate.Read(ModelFolder.Open(exported)));
@@ -102,7 +113,10 @@ public sealed class EmbedderTests : IDisposable
         float[] expected = whole.Embed("some text")[..5];
         float length = (float)Length(expected);
         Golden.AssertClose(cut.Embed("some text"), expected.Select(value => value / length).ToArray(), 1e-6, "cut vector");
-        Assert.Contains("65 dimensions", Assert.Throws<ArgumentException>(() => Embedder.FromPretrained(folder, F32 with { Dimensions = 65 })).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "65 dimensions",
+            Assert.Throws<ArgumentException>(() => Embedder.FromPretrained(folder, F32 with { Dimensions = 65 })).Message,
+            StringComparison.Ordinal);
     }
 
     [SkippableFact]
@@ -112,7 +126,8 @@ public sealed class EmbedderTests : IDisposable
         string[] texts = [.. Enumerable.Range(0, 40).Select(i => $"package number {i} for {new string('x', i)}")];
         float[][] expected = embedder.Embed(texts);
         float[][][] all = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => embedder.EmbedAsync(texts)));
-        foreach (float[][] vectors in all) Golden.AssertClose(vectors.SelectMany(vector => vector).ToArray(), expected.SelectMany(vector => vector).ToArray(), 1e-5, "vectors");
+        foreach (float[][] vectors in all)
+            Golden.AssertClose(vectors.SelectMany(vector => vector).ToArray(), expected.SelectMany(vector => vector).ToArray(), 1e-5, "vectors");
 
         List<float[]> streamed = [];
         await foreach (float[] vector in embedder.EmbedAsync(Stream(texts))) streamed.Add(vector);
@@ -150,12 +165,16 @@ public sealed class EmbedderTests : IDisposable
     public void An_unknown_prompt_is_refused_with_the_names_there_are()
     {
         using Embedder embedder = Embedder.FromPretrained(Golden.SentenceTransformers("normalize-prompts", temporary), F32);
-        Assert.Contains("it has query, document", Assert.Throws<ArgumentException>(() => embedder.Embed("x", promptName: "passage")).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "it has query, document", Assert.Throws<ArgumentException>(() => embedder.Embed("x", promptName: "passage")).Message, StringComparison.Ordinal);
     }
 
     [SkippableTheory]
     [InlineData("llama-nemotron-embed-1b-v2", "query: ", "passage: ")]
-    [InlineData("models--nvidia--llama-embed-nemotron-8b/snapshots/0a1b", "Instruct: Given a question, retrieve passages that answer the question\nQuery: ", "")]
+    [InlineData(
+        "models--nvidia--llama-embed-nemotron-8b/snapshots/0a1b",
+        "Instruct: Given a question, retrieve passages that answer the question\nQuery: ",
+        "")]
     [InlineData("llama-nemotron-embed-1b-v2/mine", null, null)]
     public async Task A_published_model_without_prompts_has_those_of_its_card_under_either_word_for_documents(string name, string? query, string? document)
     {
@@ -163,7 +182,9 @@ public sealed class EmbedderTests : IDisposable
         Directory.CreateDirectory(Path.GetDirectoryName(folder)!);
         Directory.Move(Model("ministral3-causal"), folder);
         using Embedder embedder = await Embedder.FromPretrainedAsync(folder, F32);
-        Assert.Equal((query, document, document), (embedder.Prompts.GetValueOrDefault("query"), embedder.Prompts.GetValueOrDefault("document"), embedder.Prompts.GetValueOrDefault("passage")));
+        Assert.Equal(
+            (query, document, document),
+            (embedder.Prompts.GetValueOrDefault("query"), embedder.Prompts.GetValueOrDefault("document"), embedder.Prompts.GetValueOrDefault("passage")));
         Assert.Equal(folder, embedder.Model);
         if (document is not null) Assert.Equal(embedder.Embed("x", prompt: document), embedder.Embed("x", promptName: "passage"));
     }
@@ -174,10 +195,12 @@ public sealed class EmbedderTests : IDisposable
         string folder = temporary.Copy(Golden.SentenceTransformers("dense", temporary));
         string weights = Path.Combine(folder, "model.safetensors");
         byte[] bytes = File.ReadAllBytes(weights);
-        using (TensorArchive archive = TensorArchive.Open(weights)) BitConverter.TryWriteBytes(bytes.AsSpan((int)archive["layers.1.mlp.up_proj.weight"].FileOffset + 40), float.NaN);
+        using (TensorArchive archive = TensorArchive.Open(weights))
+            BitConverter.TryWriteBytes(bytes.AsSpan((int)archive["layers.1.mlp.up_proj.weight"].FileOffset + 40), float.NaN);
         File.WriteAllBytes(weights, bytes);
         using Embedder embedder = Embedder.FromPretrained(folder, F32);
-        Assert.Contains("tensor 'layers.1.mlp.up_proj.weight'", Assert.Throws<InvalidDataException>(() => embedder.Embed("x")).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "tensor 'layers.1.mlp.up_proj.weight'", Assert.Throws<InvalidDataException>(() => embedder.Embed("x")).Message, StringComparison.Ordinal);
     }
 
     [SkippableTheory]
@@ -244,8 +267,14 @@ public sealed class EmbedderTests : IDisposable
     [SkippableFact]
     public void A_reranker_is_no_embedder_and_an_embedder_no_reranker()
     {
-        Assert.Contains("is a reranker, which scores pairs and gives no vectors", Assert.Throws<NotSupportedException>(() => Embedder.FromPretrained(Golden.SentenceTransformers("cross-encoder", temporary))).Message, StringComparison.Ordinal);
-        Assert.Contains("has no score head, so it is no reranker", Assert.Throws<NotSupportedException>(() => Reranker.FromPretrained(Golden.SentenceTransformers("dense", temporary))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "is a reranker, which scores pairs and gives no vectors",
+            Assert.Throws<NotSupportedException>(() => Embedder.FromPretrained(Golden.SentenceTransformers("cross-encoder", temporary))).Message,
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "has no score head, so it is no reranker",
+            Assert.Throws<NotSupportedException>(() => Reranker.FromPretrained(Golden.SentenceTransformers("dense", temporary))).Message,
+            StringComparison.Ordinal);
     }
 
     /// <summary>A tiny recorded network with the tokenizer of the sentence-transformers recordings, whose ids it covers.</summary>
@@ -265,5 +294,6 @@ public sealed class EmbedderTests : IDisposable
 
     private static double Length(float[] vector) => Math.Sqrt(vector.Sum(value => (double)value * value));
 
-    private static string[] Strings(JsonDocument json, string name) => [.. json.RootElement.GetProperty(name).EnumerateArray().Select(item => item.GetString()!)];
+    private static string[] Strings(JsonDocument json, string name) =>
+        [.. json.RootElement.GetProperty(name).EnumerateArray().Select(item => item.GetString()!)];
 }

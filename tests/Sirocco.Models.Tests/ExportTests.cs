@@ -26,7 +26,11 @@ public sealed class ExportTests : IDisposable
         string folder = Golden.SentenceTransformers(name, temporary), copy = temporary.File("copy");
         using (EncoderModel model = EncoderModel.FromPretrained(folder)) Assert.IsType<BiEncoder>(model).Save(copy, new ExportOptions { Tokenizer = folder });
         using Embedder before = Embedder.FromPretrained(folder, F32), after = Embedder.FromPretrained(copy, F32);
-        string[] texts = ["An ORDINARY text", "", "another text that is long enough to be cut where a folder says that texts are cut, at twenty-four tokens or at thirty-two or forty of them"];
+        string[] texts =
+        [
+            "An ORDINARY text", "",
+            "another text that is long enough to be cut where a folder says that texts are cut, at twenty-four tokens or at thirty-two or forty of them",
+        ];
         Assert.Equal(before.Embed(texts), after.Embed(texts));
         Assert.Equal(before.Prompts, after.Prompts);
         foreach (string prompt in before.Prompts.Keys) Assert.Equal(before.Embed(texts, promptName: prompt), after.Embed(texts, promptName: prompt));
@@ -39,7 +43,8 @@ public sealed class ExportTests : IDisposable
     public void A_stock_classifier_saved_and_loaded_again_scores_the_same(string name)
     {
         string folder = Golden.SentenceTransformers(name, temporary), copy = temporary.File("copy");
-        using (EncoderModel model = EncoderModel.FromPretrained(folder)) Assert.IsType<CrossEncoder>(model).Save(copy, new ExportOptions { Tokenizer = folder });
+        using (EncoderModel model = EncoderModel.FromPretrained(folder))
+            Assert.IsType<CrossEncoder>(model).Save(copy, new ExportOptions { Tokenizer = folder });
         RerankerOptions options = new() { Precision = Precision.F32, Threads = 2 };
         using Reranker before = Reranker.FromPretrained(folder, options), after = Reranker.FromPretrained(copy, options);
         Assert.Equal(before.Score([("a query", "a document"), ("", "x")]), after.Score([("a query", "a document"), ("", "x")]));
@@ -111,7 +116,9 @@ public sealed class ExportTests : IDisposable
         using (BiEncoder encoder = new(TinyModels.NewDecoder(TinyModels.Ministral), new EncoderSettings()))
             encoder.Save(folder, new ExportOptions { Tokenizer = tokenizer, MaxLength = 64, Prompts = new Dictionary<string, string> { ["query"] = "q: " } });
         JsonNode settings = JsonNode.Parse(File.ReadAllText(Path.Combine(folder, "tokenizer_config.json")))!;
-        Assert.Equal(("<s>", "</s>", 64), (settings["bos_token"]!.GetValue<string>(), settings["eos_token"]!.GetValue<string>(), settings["model_max_length"]!.GetValue<int>()));
+        Assert.Equal(
+            ("<s>", "</s>", 64),
+            (settings["bos_token"]!.GetValue<string>(), settings["eos_token"]!.GetValue<string>(), settings["model_max_length"]!.GetValue<int>()));
         using Embedder embedder = Embedder.FromPretrained(folder, F32);
         Assert.Equal((64, "q: ", true), (embedder.MaxLength, embedder.QueryPrompt, Math.Abs(embedder.Embed("a text").Sum(value => value * value) - 1) < 1e-5));
     }
@@ -159,11 +166,13 @@ public sealed class ExportTests : IDisposable
             return wavelength < 2048 ? 1 : wavelength > 8192 ? (float)factor : 1 / (((1 - smooth) / (float)factor) + smooth);
         })];
         RopeParameters given = new() { Theta = 500_000, Divisors = divisors };
-        Assert.Equal(given with { Divisors = null, Scaling = RopeScaling.Llama3, Factor = factor, OriginalMaxPositions = 8192 }, given.WithoutDivisors(headSize));
+        Assert.Equal(
+            given with { Divisors = null, Scaling = RopeScaling.Llama3, Factor = factor, OriginalMaxPositions = 8192 }, given.WithoutDivisors(headSize));
         divisors[^1] *= 1.001f;
         Assert.Null(given.WithoutDivisors(headSize));
         using BiEncoder model = new(TinyModels.NewDecoder(TinyModels.Llama with { HeadSize = headSize, Rope = given }), new EncoderSettings());
-        Assert.Contains("rope_freqs.weight", Assert.Throws<NotSupportedException>(() => model.Save(temporary.File("parent/copy"))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "rope_freqs.weight", Assert.Throws<NotSupportedException>(() => model.Save(temporary.File("parent/copy"))).Message, StringComparison.Ordinal);
         Assert.Empty(Directory.GetFileSystemEntries(temporary.Path));
     }
 
@@ -173,7 +182,8 @@ public sealed class ExportTests : IDisposable
         string gguf = Path.Combine(Golden.Folder("gguf"), "mistral3-q8_0.gguf");
         using CausalModel model = CausalModel.FromPretrained(gguf, Precision.Int8);
         string message = Assert.Throws<NotSupportedException>(() => model.Save(temporary.File("parent/copy"))).Message;
-        Assert.Contains("is held in int8 only, but its values are needed to save the model; load it with --precision bf16 or f32", message, StringComparison.Ordinal);
+        Assert.Contains(
+            "is held in int8 only, but its values are needed to save the model; load it with --precision bf16 or f32", message, StringComparison.Ordinal);
         Assert.Empty(Directory.GetFileSystemEntries(temporary.Path));
         Assert.Null(model.FirstDamagedParameter());
     }
@@ -201,9 +211,14 @@ public sealed class ExportTests : IDisposable
         string[] alone = Files();
         string[] stale =
         [
-            "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors", "model.safetensors.index.json", "2_Dense/config.json", "2_Dense/model.safetensors", "3_Normalize/config.json",
+            "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors", "model.safetensors.index.json", "2_Dense/config.json",
+            "2_Dense/model.safetensors", "3_Normalize/config.json",
         ];
-        string[] kept = ["README.md", "adapter_model.safetensors", "model.gguf", "my_model.safetensors", "notes/model.safetensors", "2_Dense_backup/config.json", "1_Pooling/notes.txt", "tokenizer.json"];
+        string[] kept =
+        [
+            "README.md", "adapter_model.safetensors", "model.gguf", "my_model.safetensors", "notes/model.safetensors", "2_Dense_backup/config.json",
+            "1_Pooling/notes.txt", "tokenizer.json",
+        ];
         foreach (string name in (string[])[.. stale, .. kept]) Write(name);
         encoder.Save(folder);
         Assert.Equal(alone.Concat(kept).Order(StringComparer.Ordinal), Files());
@@ -214,7 +229,9 @@ public sealed class ExportTests : IDisposable
         using (CausalModel language = CausalModel.FromPretrained(Golden.Folder("models/llama-causal-untied"))) language.Save(folder);
         Assert.Equal(kept.Append("config.json").Append("model.safetensors").Order(StringComparer.Ordinal), Files());
 
-        string[] Files() => [.. Directory.GetFiles(folder, "*", SearchOption.AllDirectories).Select(file => Path.GetRelativePath(folder, file).Replace('\\', '/')).Order(StringComparer.Ordinal)];
+        string[] Files() =>
+            [.. Directory.GetFiles(folder, "*", SearchOption.AllDirectories).Select(file => Path.GetRelativePath(folder, file).Replace('\\', '/'))
+                .Order(StringComparer.Ordinal)];
 
         void Write(string name)
         {

@@ -37,8 +37,8 @@ public sealed class ForwardPassTests : IDisposable
         Assert.Equal(1, Compare(golden, ForwardPass.Run(folder, input, F32), name => name == "logits", 2e-5));
     }
 
-    // llama-biased and ministral3-bidirectional-window hold what transformers' formulas (modeling_llama.py, modeling_ministral3.py, masking_utils.py), written down in torch, give in f64.
-    // llama-biased has a sliding_window too, which Llama does not know.
+    // llama-biased and ministral3-bidirectional-window hold what transformers' formulas (modeling_llama.py, modeling_ministral3.py, masking_utils.py), written
+    // down in torch, give in f64. llama-biased has a sliding_window too, which Llama does not know.
     [SkippableFact]
     public void Llama_with_biases_everywhere_gives_the_reference_logits_loss_and_gradients()
     {
@@ -102,7 +102,8 @@ public sealed class ForwardPassTests : IDisposable
         string path = temporary.File("row.safetensors");
         SafetensorsWriter.Write(path, [OutgoingTensor.Create<long>("input_ids", [1, 6], golden["input_ids"].ToInt64Array().AsMemory(0, 6))]);
         using TensorArchive input = TensorArchive.Open(path);
-        IReadOnlyList<OutgoingTensor> outputs = ForwardPass.Run(folder, input, F32 with { Pooling = PoolingNames.Parse(pooling), Outputs = ["last_hidden_state", "score"] });
+        IReadOnlyList<OutgoingTensor> outputs = ForwardPass.Run(
+            folder, input, F32 with { Pooling = PoolingNames.Parse(pooling), Outputs = ["last_hidden_state", "score"] });
         float[] hidden = Golden.Values(outputs[0]), head = weights["score.weight"].ToSingleArray();
         float expected = System.Numerics.Tensors.TensorPrimitives.Dot(hidden.AsSpan(token * head.Length, head.Length), head) / 2; // its temperature
         Golden.AssertClose(Golden.Values(outputs[1]), [expected], 2e-5, pooling);
@@ -114,7 +115,8 @@ public sealed class ForwardPassTests : IDisposable
         string folder = Golden.Folder("models/ministral3-causal");
         using TensorArchive golden = TensorArchive.Open(Path.Combine(folder, "goldens.safetensors"));
         using TensorArchive input = Input(golden, ("input_ids", "input_ids"));
-        IReadOnlyList<OutgoingTensor> causal = ForwardPass.Run(folder, input, F32 with { Outputs = ["logits", "embedding", "last_hidden_state"], Pooling = Pooling.Last });
+        IReadOnlyList<OutgoingTensor> causal = ForwardPass.Run(
+            folder, input, F32 with { Outputs = ["logits", "embedding", "last_hidden_state"], Pooling = Pooling.Last });
         Golden.AssertClose(causal[0], golden["logits"], 2e-5);
         Golden.AssertClose(Golden.Values(causal[1]), Rows(causal[2], last: true), 1e-6, "embedding of the last token");
 
@@ -128,7 +130,11 @@ public sealed class ForwardPassTests : IDisposable
         {
             float[] head = new float[64];
             weights[weights.Contains("lm_head.weight") ? "lm_head.weight" : "model.embed_tokens.weight"].ReadRows(7, head);
-            Golden.AssertClose([Golden.Values(both[0])[7]], [System.Numerics.Tensors.TensorPrimitives.Dot<float>(Golden.Values(both[2]).AsSpan(0, 64), head)], 2e-5, "a logit");
+            Golden.AssertClose(
+                [Golden.Values(both[0])[7]],
+                [System.Numerics.Tensors.TensorPrimitives.Dot<float>(Golden.Values(both[2]).AsSpan(0, 64), head)],
+                2e-5,
+                "a logit");
         }
 
         static float[] Rows(OutgoingTensor hidden, bool last)
@@ -153,7 +159,8 @@ public sealed class ForwardPassTests : IDisposable
         {
             foreach (bool normalize in new[] { false, true })
             {
-                IReadOnlyList<OutgoingTensor> outputs = ForwardPass.Run(folder, input, F32 with { Pooling = PoolingNames.Parse(pooling), Normalize = normalize });
+                IReadOnlyList<OutgoingTensor> outputs = ForwardPass.Run(
+                    folder, input, F32 with { Pooling = PoolingNames.Parse(pooling), Normalize = normalize });
                 Golden.AssertClose(outputs.Single(output => output.Name == "embedding"), golden[$"{side}.{pooling}{(normalize ? ".l2" : "")}"], 2e-5);
                 Golden.AssertClose(outputs.Single(output => output.Name == "last_hidden_state"), golden[side + ".last_hidden_state"], 2e-5);
             }
@@ -177,7 +184,8 @@ public sealed class ForwardPassTests : IDisposable
     {
         string folder = Golden.Folder("models/" + name);
         using TensorArchive golden = TensorArchive.Open(Path.Combine(folder, "goldens.safetensors"));
-        using TensorArchive input = Input(golden, ("q_input_ids", "nce.q_input_ids"), ("q_mask", "nce.q_mask"), ("p_input_ids", "nce.p_input_ids"), ("p_mask", "nce.p_mask"));
+        using TensorArchive input = Input(
+            golden, ("q_input_ids", "nce.q_input_ids"), ("q_mask", "nce.q_mask"), ("p_input_ids", "nce.p_input_ids"), ("p_mask", "nce.p_mask"));
         ForwardPassOptions options = F32 with { Normalize = true, Pooling = Pooling.Average };
         foreach (bool inBatch in new[] { false, true })
         {
@@ -207,7 +215,8 @@ public sealed class ForwardPassTests : IDisposable
         Golden.AssertClose(Golden.Values(logits).AsSpan(0, before), golden["logits"].ToSingleArray().AsSpan(0, before), 2e-5, "logits before the image");
 
         using TensorArchive image = Input(golden, ("input_ids", "input_ids"), ("pixel_values", "pixel_values"));
-        Assert.Contains("images are not supported yet", Assert.Throws<NotSupportedException>(() => ForwardPass.Run(folder, image, F32)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "images are not supported yet", Assert.Throws<NotSupportedException>(() => ForwardPass.Run(folder, image, F32)).Message, StringComparison.Ordinal);
     }
 
     [SkippableTheory]
@@ -218,16 +227,19 @@ public sealed class ForwardPassTests : IDisposable
         string folder = Golden.Folder("models/" + name), native = Directory.CreateDirectory(temporary.File("native")).FullName;
         (string Public, string Native)[] names =
         [
-            ("model.embed_tokens.", "tok_embeddings."), ("lm_head.", "output."), ("model.", ""), ("self_attn.q_proj.", "attention.wq."), ("self_attn.k_proj.", "attention.wk."),
-            ("self_attn.v_proj.", "attention.wv."), ("self_attn.o_proj.", "attention.wo."), ("mlp.gate_proj.", "feed_forward.w1."), ("mlp.down_proj.", "feed_forward.w2."),
-            ("mlp.up_proj.", "feed_forward.w3."), ("input_layernorm.", "attention_norm."), ("post_attention_layernorm.", "ffn_norm."),
+            ("model.embed_tokens.", "tok_embeddings."), ("lm_head.", "output."), ("model.", ""),
+            ("self_attn.q_proj.", "attention.wq."), ("self_attn.k_proj.", "attention.wk."),
+            ("self_attn.v_proj.", "attention.wv."), ("self_attn.o_proj.", "attention.wo."),
+            ("mlp.gate_proj.", "feed_forward.w1."), ("mlp.down_proj.", "feed_forward.w2."), ("mlp.up_proj.", "feed_forward.w3."),
+            ("input_layernorm.", "attention_norm."), ("post_attention_layernorm.", "ffn_norm."),
             (".weight_scale_inv", ".qscale_weight"), (".activation_scale", ".qscale_act"),
         ];
         using TensorArchive golden = TensorArchive.Open(Path.Combine(folder, "goldens.safetensors")), weights = TensorArchive.Open(folder);
         SafetensorsWriter.Write(Path.Combine(native, "consolidated.safetensors"), weights.Tensors.Select(tensor =>
         {
             string renamed = names.Aggregate(tensor.Name, (current, pair) => current.Replace(pair.Public, pair.Native, StringComparison.Ordinal));
-            if (!tensor.Name.EndsWith("q_proj.weight", StringComparison.Ordinal) && !tensor.Name.EndsWith("k_proj.weight", StringComparison.Ordinal)) return OutgoingTensor.Copy(tensor, renamed);
+            if (!tensor.Name.EndsWith("q_proj.weight", StringComparison.Ordinal) && !tensor.Name.EndsWith("k_proj.weight", StringComparison.Ordinal))
+                return OutgoingTensor.Copy(tensor, renamed);
 
             // Row h·16 + 2i + j of the native file is row h·16 + 8j + i of the public one (spec/model.md §5.4).
             return new OutgoingTensor(renamed, tensor.Type, tensor.Shape, stream =>
@@ -236,8 +248,10 @@ public sealed class ForwardPassTests : IDisposable
             });
         }).Append(OutgoingTensor.Create<float>("layers.0.attention.wq.fake_quantizer.amax", [1], new float[] { 3 })));
         File.WriteAllText(Path.Combine(native, "params.json"), """
-            {"dim": 64, "n_layers": 3, "head_dim": 16, "hidden_dim": 160, "n_heads": 8, "n_kv_heads": 2, "rope_theta": 10000.0, "norm_eps": 1e-05, "vocab_size": 512,
-             "tied_embeddings": true, "max_position_embeddings": 1024, "yarn": {"original_max_position_embeddings": 64, "factor": 16, "apply_scale": false, "beta": 32, "alpha": 1},
+            {"dim": 64, "n_layers": 3, "head_dim": 16, "hidden_dim": 160, "n_heads": 8, "n_kv_heads": 2, "rope_theta": 10000.0, "norm_eps": 1e-05,
+              "vocab_size": 512,
+             "tied_embeddings": true, "max_position_embeddings": 1024,
+               "yarn": {"original_max_position_embeddings": 64, "factor": 16, "apply_scale": false, "beta": 32, "alpha": 1},
              "llama_4_scaling": {"original_max_position_embeddings": 64, "beta": 0.1}, "vision_encoder": {"hidden_size": 1024}}
             """);
         using TensorArchive input = Input(golden, ("input_ids", "input_ids"));
@@ -250,14 +264,17 @@ public sealed class ForwardPassTests : IDisposable
         string folder = Golden.Folder("models/ministral3-fp8");
         Refused<InvalidDataException>("tensor 'input_ids' has token id 512 at [0, 1], outside the vocabulary of 512", Tensor("input_ids", [1, 2], 1, 512));
         Refused<InvalidDataException>("attention_mask[0] has a hole", Tensor("input_ids", [1, 3], 1, 2, 3), Tensor("attention_mask", [1, 3], 1, 0, 1));
-        Refused<InvalidDataException>("tensor 'attention_mask' is [1, 2], expected [1, 3]", Tensor("input_ids", [1, 3], 1, 2, 3), Tensor("attention_mask", [1, 2], 1, 1));
+        Refused<InvalidDataException>(
+            "tensor 'attention_mask' is [1, 2], expected [1, 3]", Tensor("input_ids", [1, 3], 1, 2, 3), Tensor("attention_mask", [1, 2], 1, 1));
         Refused<InvalidDataException>("tensor 'input_ids' is [3], expected [sequences, tokens]", Tensor("input_ids", [3], 1, 2, 3));
         Refused<InvalidDataException>("tensor 'input_ids' is missing, expected token ids [sequences, tokens]", Tensor("something", [1], 1));
         Refused<InvalidDataException>("tensor 'input_ids' holds no token ([0, 3])", Tensor("input_ids", [0, 3]));
         Refused<InvalidDataException>("tensor 'attention_mask' is 0 everywhere", Tensor("input_ids", [1, 2], 1, 2), Tensor("attention_mask", [1, 2], 0, 0));
         float[] embeddings = new float[2 * ModelConfig.Load(folder).HiddenSize];
         embeddings[^1] = float.NaN;
-        Refused<InvalidDataException>("tensor 'inputs_embeds' holds a value that is not a finite number at [0, 1]", OutgoingTensor.Create<float>("inputs_embeds", [1, 2, embeddings.Length / 2], embeddings));
+        Refused<InvalidDataException>(
+            "tensor 'inputs_embeds' holds a value that is not a finite number at [0, 1]",
+            OutgoingTensor.Create<float>("inputs_embeds", [1, 2, embeddings.Length / 2], embeddings));
         Refused<InvalidDataException>("tensor 'labels' is missing", new[] { "loss" }, Tensor("input_ids", [1, 1], 1));
         Refused<NotSupportedException>("is used as a causal language model, which gives no score", new[] { "logits", "score" }, Tensor("input_ids", [1, 1], 1));
         Refused<ArgumentException>("there is no output 'logit'", new[] { "logit" }, Tensor("input_ids", [1, 1], 1));
@@ -301,11 +318,15 @@ public sealed class ForwardPassTests : IDisposable
     {
         string folder = Golden.Folder("gguf"), model = Path.Combine(folder, "mistral3-q8_0.gguf");
         string path = temporary.File("input");
-        SafetensorsWriter.Write(path, new[] { "input_ids", "labels", "q_input_ids", "p_input_ids" }.Select(name => OutgoingTensor.Create<long>(name, [1, 2], new long[] { 1, 2 })));
+        SafetensorsWriter.Write(
+            path, new[] { "input_ids", "labels", "q_input_ids", "p_input_ids" }.Select(name => OutgoingTensor.Create<long>(name, [1, 2], new long[] { 1, 2 })));
         using TensorArchive input = TensorArchive.Open(path);
         ForwardPassOptions options = new() { Model = new ModelOptions { Precision = Precision.Int8, Threads = 2 }, Outputs = ["grads"] };
         foreach (Action run in (Action[])[() => ForwardPass.Run(model, input, options), () => ContrastiveStep.Run(model, input, 1, true, options)])
-            Assert.Contains("needed to compute gradients; load it with --precision bf16 or f32", Assert.Throws<NotSupportedException>(run).Message, StringComparison.Ordinal);
+            Assert.Contains(
+                "needed to compute gradients; load it with --precision bf16 or f32",
+                Assert.Throws<NotSupportedException>(run).Message,
+                StringComparison.Ordinal);
     }
 
     [SkippableTheory]
@@ -318,7 +339,10 @@ public sealed class ForwardPassTests : IDisposable
         string folder = Golden.Folder("gguf");
         using TensorArchive golden = TensorArchive.Open(Path.Combine(folder, name + ".safetensors"));
         using TensorArchive input = Input(golden, ("input_ids", "input_ids"));
-        float[] logits = Golden.Values(ForwardPass.Run(Path.Combine(folder, name + ".gguf"), input, new ForwardPassOptions { Model = new ModelOptions { Precision = precision, Threads = 2 } }).Single());
+        float[] logits = Golden.Values(
+            ForwardPass.Run(
+                Path.Combine(folder, name + ".gguf"), input, new ForwardPassOptions { Model = new ModelOptions { Precision = precision, Threads = 2 } })
+                .Single());
         Assert.True(System.Numerics.Tensors.TensorPrimitives.CosineSimilarity<float>(logits, golden["logits"].ToSingleArray()) > 0.998);
     }
 

@@ -2,7 +2,9 @@ using Sirocco.Formats;
 
 namespace Sirocco.Models.Tests;
 
-/// <summary>Recordings of the reference libraries: the small ones in this project's Goldens, all of them in ../shared/goldens where that is checked out.</summary>
+/// <summary>
+/// Recordings of the reference libraries: the small ones in this project's Goldens, all of them in ../shared/goldens where that is checked out.
+/// </summary>
 internal static class Golden
 {
     private static readonly string Own = Path.Combine(AppContext.BaseDirectory, "Goldens");

@@ -154,7 +154,8 @@ public sealed partial class IndexExchangeTests : IDisposable
             string place = part[0] == 'X' ? index : temporary.File($".index.sirocco-{part.Split('-')[0]}");
             if (part == "lock") File.WriteAllText(place, "");
             else if (part == "X-empty") Directory.CreateDirectory(place);
-            else Build(part.StartsWith("new", StringComparison.Ordinal) ? "unfinished" : part[0] == 'X' || !state.Contains("X ", StringComparison.Ordinal) ? "old" : "older", place: place);
+            else if (part.StartsWith("new", StringComparison.Ordinal)) Build("unfinished", place: place);
+            else Build(part[0] == 'X' || !state.Contains("X ", StringComparison.Ordinal) ? "old" : "older", place: place);
             if (part.EndsWith("json", StringComparison.Ordinal)) File.Delete(Path.Combine(place, "index.json"));
             if (!part.EndsWith("partial", StringComparison.Ordinal)) continue;
             foreach (string file in Directory.GetFiles(place).Order(StringComparer.Ordinal).Take(3)) File.Delete(file);
@@ -188,7 +189,10 @@ public sealed partial class IndexExchangeTests : IDisposable
     public void A_second_builder_of_one_index_is_refused_while_the_first_runs()
     {
         using VectorIndexBuilder first = new(index, Description);
-        Assert.Contains("another process is building this index", Assert.Throws<IOException>(() => new VectorIndexBuilder(index, Description)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "another process is building this index",
+            Assert.Throws<IOException>(() => new VectorIndexBuilder(index, Description)).Message,
+            StringComparison.Ordinal);
         first.Dispose();
         new VectorIndexBuilder(index, Description).Dispose();
         Assert.Empty(Names());
@@ -337,7 +341,8 @@ public sealed partial class IndexExchangeTests : IDisposable
         return opened.Id(0);
     }
 
-    private string[] Names() => [.. Directory.EnumerateFileSystemEntries(temporary.Path).Select(entry => Path.GetFileName(entry)!).Order(StringComparer.Ordinal)];
+    private string[] Names() =>
+        [.. Directory.EnumerateFileSystemEntries(temporary.Path).Select(entry => Path.GetFileName(entry)!).Order(StringComparer.Ordinal)];
 
     private void Write(string name, string content)
     {

@@ -30,7 +30,8 @@ public sealed class LengthBatcherTests
             int[] texts = [.. Enumerable.Range(seed, count)];
             _ = Batcher(batches).Run(texts).Count();
             Assert.All(batches, batch => Assert.True(batch.Ids.Length <= 64 || batch.Count == 1));
-            Assert.All(batches.Zip(batches.Skip(1)), pair => Assert.True(pair.First.Ids.Length + pair.Second.Lengths[0] > 64, "the next text would have fitted"));
+            Assert.All(
+                batches.Zip(batches.Skip(1)), pair => Assert.True(pair.First.Ids.Length + pair.Second.Lengths[0] > 64, "the next text would have fitted"));
             int[] lengths = [.. batches.SelectMany(batch => batch.Lengths)];
             Assert.Equal(lengths.OrderDescending(), lengths);
             Assert.Equal(texts.Select(Length).Order(), lengths.Order());
@@ -50,7 +51,8 @@ public sealed class LengthBatcherTests
             },
             Compute = (batch, cancellation) =>
             {
-                if (!secondTokenized.Wait(TimeSpan.FromMinutes(1), cancellation)) throw new TimeoutException("the second window is not tokenized before the first was computed");
+                if (!secondTokenized.Wait(TimeSpan.FromMinutes(1), cancellation))
+                    throw new TimeoutException("the second window is not tokenized before the first was computed");
                 return batch.Ids;
             },
             BatchTokens = 2048,
@@ -106,10 +108,21 @@ public sealed class LengthBatcherTests
         }
 
         List<int> seen = [];
-        Assert.Equal("line 1501 is damaged", Assert.Throws<InvalidDataException>(() => seen.AddRange(Batcher([]).Run(Broken()).Select(pair => pair.Text))).Message);
-        LengthBatcher<int, int> tokenizing = new() { Tokenize = text => text == 1200 ? throw new InvalidDataException("text 1200") : [text], Compute = (batch, _) => batch.Ids, BatchTokens = 64 };
+        Assert.Equal(
+            "line 1501 is damaged", Assert.Throws<InvalidDataException>(() => seen.AddRange(Batcher([]).Run(Broken()).Select(pair => pair.Text))).Message);
+        LengthBatcher<int, int> tokenizing = new()
+        {
+            Tokenize = text => text == 1200 ? throw new InvalidDataException("text 1200") : [text],
+            Compute = (batch, _) => batch.Ids,
+            BatchTokens = 64,
+        };
         Assert.Equal("text 1200", Assert.Throws<InvalidDataException>(() => tokenizing.Run(Enumerable.Range(0, 2000)).Count()).Message);
-        LengthBatcher<int, int> computing = new() { Tokenize = text => [text], Compute = (_, _) => throw new InvalidDataException("a score"), BatchTokens = 64 };
+        LengthBatcher<int, int> computing = new()
+        {
+            Tokenize = text => [text],
+            Compute = (_, _) => throw new InvalidDataException("a score"),
+            BatchTokens = 64,
+        };
         Assert.Equal("a score", Assert.Throws<InvalidDataException>(() => computing.Run(Enumerable.Range(0, 2000)).Count()).Message);
     }
 
@@ -119,7 +132,8 @@ public sealed class LengthBatcherTests
         using CancellationTokenSource stop = new();
         Assert.Throws<OperationCanceledException>(() => Batcher([]).Run(Texts(5000), done => stop.Cancel(), stop.Token).Count());
         using CancellationTokenSource other = new();
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Collect(Batcher([]).RunAsync(Texts(5000).ToAsyncEnumerable(), done => other.Cancel(), other.Token)));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(
+            () => Collect(Batcher([]).RunAsync(Texts(5000).ToAsyncEnumerable(), done => other.Cancel(), other.Token)));
     }
 
     private static LengthBatcher<int, int> Batcher(List<TokenBatch> batches) => new()

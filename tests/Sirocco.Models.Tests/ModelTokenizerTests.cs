@@ -19,7 +19,8 @@ public sealed class ModelTokenizerTests
         using TemporaryFolder temporary = new();
         string gguf = temporary.File("model.gguf"), tokenizer = Path.Combine(Golden.SentenceTransformers("dense", temporary), "tokenizer.json");
         File.Copy(Path.Combine(Golden.Folder("gguf"), "llama3-rope-f16.gguf"), gguf);
-        Assert.Contains("put the model's tokenizer.json beside it", Assert.Throws<InvalidDataException>(() => ModelTokenizer.Load(gguf)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "put the model's tokenizer.json beside it", Assert.Throws<InvalidDataException>(() => ModelTokenizer.Load(gguf)).Message, StringComparison.Ordinal);
         File.Copy(tokenizer, temporary.File("tokenizer.json"));
         Assert.Equal(Tokenizer.Load(tokenizer).EncodeIds("a text"), ModelTokenizer.Load(gguf).EncodeIds("a text"));
     }

@@ -26,8 +26,14 @@ public sealed class PaddedBatchTests
     [Fact]
     public void A_mask_with_holes_or_other_values_is_refused()
     {
-        Assert.Contains("attention_mask[0] has a hole before column 2", Assert.Throws<InvalidDataException>(() => PaddedBatch.Create(1, 3, [1, 0, 1], PositionCount.Columns)).Message, StringComparison.Ordinal);
-        Assert.Contains("attention_mask[0, 1] is 2", Assert.Throws<InvalidDataException>(() => PaddedBatch.Create(1, 3, [1, 2, 1], PositionCount.Columns)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "attention_mask[0] has a hole before column 2",
+            Assert.Throws<InvalidDataException>(() => PaddedBatch.Create(1, 3, [1, 0, 1], PositionCount.Columns)).Message,
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "attention_mask[0, 1] is 2",
+            Assert.Throws<InvalidDataException>(() => PaddedBatch.Create(1, 3, [1, 2, 1], PositionCount.Columns)).Message,
+            StringComparison.Ordinal);
         Assert.Throws<InvalidDataException>(() => PaddedBatch.Create(1, 2, [], PositionCount.Columns, [0, -1]));
     }
 

@@ -7,7 +7,11 @@ public sealed class PoolingNamesTests
     [Fact]
     public void A_name_of_a_pooling_that_keeps_every_token_is_refused_with_what_it_means()
     {
-        foreach (string name in PoolingNames.MultiVector) Assert.Contains("keeps a vector for each token", Assert.Throws<NotSupportedException>(() => PoolingNames.Parse(name)).Message, StringComparison.Ordinal);
+        foreach (string name in PoolingNames.MultiVector)
+        {
+            Assert.Contains(
+                "keeps a vector for each token", Assert.Throws<NotSupportedException>(() => PoolingNames.Parse(name)).Message, StringComparison.Ordinal);
+        }
     }
 
     [Fact]
@@ -21,6 +25,7 @@ public sealed class PoolingNamesTests
     [Fact]
     public void Names_of_an_export_are_read_back()
     {
-        foreach (Pooling pooling in (Pooling[])[Pooling.Average, Pooling.First, Pooling.Last, Pooling.Sum]) Assert.Equal(pooling, PoolingNames.Parse(PoolingNames.ConfigName(pooling)));
+        foreach (Pooling pooling in (Pooling[])[Pooling.Average, Pooling.First, Pooling.Last, Pooling.Sum])
+            Assert.Equal(pooling, PoolingNames.Parse(PoolingNames.ConfigName(pooling)));
     }
 }

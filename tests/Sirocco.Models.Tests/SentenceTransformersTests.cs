@@ -41,7 +41,8 @@ public sealed class SentenceTransformersTests : IDisposable
 
         using Embedder embedder = Embedder.FromPretrained(folder, F32);
         Compare(golden, "embeddings.single", embedder.Embed(texts));
-        foreach (string prompt in json.RootElement.GetProperty("prompts").EnumerateObject().Select(property => property.Name)) Compare(golden, "embeddings.prompt." + prompt, embedder.Embed(queries, promptName: prompt));
+        foreach (string prompt in json.RootElement.GetProperty("prompts").EnumerateObject().Select(property => property.Name))
+            Compare(golden, "embeddings.prompt." + prompt, embedder.Embed(queries, promptName: prompt));
         Compare(golden, "embeddings.prompt_text", embedder.Embed(queries, prompt: json.RootElement.GetProperty("prompt_text").GetString()));
         Compare(golden, "encode_query", embedder.Embed(queries, prompt: embedder.QueryPrompt));
         Compare(golden, "encode_document", embedder.Embed(queries, prompt: embedder.DocumentPrompt));
@@ -111,16 +112,21 @@ public sealed class SentenceTransformersTests : IDisposable
         using Reranker plain = Reranker.FromPretrained(original, options with { MaxLength = 30 }), changed = Reranker.FromPretrained(folder, options);
         Assert.Equal(30, changed.MaxLength);
         Assert.Equal(plain.Score([("web: image viewer", document.ToLowerInvariant())])[0], changed.Score([("Image Viewer", document)])[0]);
-        using Reranker bare = Reranker.FromPretrained(folder, options with { PromptName = "none" }), given = Reranker.FromPretrained(folder, options with { Prompt = "find: " });
+        using Reranker bare = Reranker.FromPretrained(folder, options with { PromptName = "none" }),
+            given = Reranker.FromPretrained(folder, options with { Prompt = "find: " });
         Assert.Equal(plain.Score([("image", "viewer")])[0], bare.Score([("image", "viewer")])[0]);
         Assert.Equal(plain.Score([("find: image", "viewer")])[0], given.Score([("image", "viewer")])[0]);
-        Assert.Contains("it has web, none", Assert.Throws<ArgumentException>(() => Reranker.FromPretrained(folder, options with { PromptName = "query" })).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "it has web, none",
+            Assert.Throws<ArgumentException>(() => Reranker.FromPretrained(folder, options with { PromptName = "query" })).Message,
+            StringComparison.Ordinal);
     }
 
     [SkippableFact]
     public void A_cut_to_more_dimensions_than_there_are_keeps_them_all()
     {
-        using Embedder embedder = Embedder.FromPretrained(Golden.SentenceTransformers("dense", temporary), F32 with { Dimensions = 4000 }), whole = Embedder.FromPretrained(Golden.SentenceTransformers("dense", temporary), F32);
+        using Embedder embedder = Embedder.FromPretrained(Golden.SentenceTransformers("dense", temporary), F32 with { Dimensions = 4000 }),
+            whole = Embedder.FromPretrained(Golden.SentenceTransformers("dense", temporary), F32);
         Assert.Equal(whole.Embed("a text"), embedder.Embed("a text"));
     }
 
@@ -197,10 +203,17 @@ public sealed class SentenceTransformersTests : IDisposable
             // The identity as the weight: what the module does beyond the product is left. A residual of other width has a matrix, here its double.
             string folder = Directory.CreateDirectory(temporary.File("dense-" + residual)).FullName;
             float[] identity = [1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1, 0];
-            File.WriteAllText(Path.Combine(folder, "config.json"), $$"""{"in_features": 5, "out_features": 4, "bias": false, "activation_function": "{{path}}", "use_residual": {{(residual ? "true" : "false")}}}""");
+            File.WriteAllText(Path.Combine(folder, "config.json"), $$"""
+                {
+                    "in_features": 5, "out_features": 4, "bias": false,
+                    "activation_function": "{{path}}", "use_residual": {{(residual ? "true" : "false")}}
+                }
+                """);
             SafetensorsWriter.Write(Path.Combine(folder, "model.safetensors"), [
                 OutgoingTensor.Create<float>("linear.weight", [4, 5], identity),
-                .. residual ? [OutgoingTensor.Create<float>("residual.weight", [4, 5], identity.Select(value => 2 * value).ToArray())] : Array.Empty<OutgoingTensor>(),
+                .. residual
+                    ? [OutgoingTensor.Create<float>("residual.weight", [4, 5], identity.Select(value => 2 * value).ToArray())]
+                    : Array.Empty<OutgoingTensor>(),
             ]);
             DenseModule dense = DenseModule.Load(folder, 5);
             float[] x = [-3, -0.7f, 0.3f, 25, 9], wanted = [.. expected.Select((value, i) => residual ? value + (2 * x[i]) : value)];
@@ -228,8 +241,14 @@ public sealed class SentenceTransformersTests : IDisposable
     public void A_residual_of_equal_width_adds_the_input_itself()
     {
         string folder = Directory.CreateDirectory(temporary.File("square")).FullName;
-        File.WriteAllText(Path.Combine(folder, "config.json"), """{"in_features": 2, "out_features": 2, "bias": true, "activation_function": "torch.nn.modules.activation.ReLU", "use_residual": true}""");
-        SafetensorsWriter.Write(Path.Combine(folder, "model.safetensors"), [OutgoingTensor.Create<float>("linear.weight", [2, 2], new float[] { 1, 2, -3, 4 }), OutgoingTensor.Create<float>("linear.bias", [2], new float[] { 1, -1 })]);
+        File.WriteAllText(
+            Path.Combine(folder, "config.json"),
+            """{"in_features": 2, "out_features": 2, "bias": true, "activation_function": "torch.nn.modules.activation.ReLU", "use_residual": true}""");
+        SafetensorsWriter.Write(
+            Path.Combine(folder, "model.safetensors"),
+            [
+                OutgoingTensor.Create<float>("linear.weight", [2, 2], new float[] { 1, 2, -3, 4 }),
+                OutgoingTensor.Create<float>("linear.bias", [2], new float[] { 1, -1 })]);
         using ComputeContext context = new(new ComputeOptions { Threads = 1 });
         using Scope f = context.BeginScope(Precision.F32);
         Assert.Equal([7 + 2f, 1 + 2f], DenseModule.Load(folder, 2).Apply(f, f.Upload([2, 2], 1, 2)).ToArray());
@@ -240,7 +259,8 @@ public sealed class SentenceTransformersTests : IDisposable
     [InlineData("my_package.Square", "torch.nn.modules.activation.Sigmoid")]
     public void A_cross_encoders_activation_is_any_of_torch_and_another_is_not_trusted(string named, string run)
     {
-        string folder = temporary.Copy(Golden.SentenceTransformers("cross-encoder", temporary)), settings = Path.Combine(folder, "config_sentence_transformers.json");
+        string folder = temporary.Copy(Golden.SentenceTransformers("cross-encoder", temporary)),
+            settings = Path.Combine(folder, "config_sentence_transformers.json");
         JsonObject json = JsonNode.Parse(File.ReadAllText(settings))!.AsObject();
         json["activation_fn"] = named;
         File.WriteAllText(settings, json.ToJsonString());
@@ -251,7 +271,8 @@ public sealed class SentenceTransformersTests : IDisposable
     [SkippableFact]
     public async Task Ranking_on_a_thread_of_the_pool_gives_what_ranking_gives_and_can_be_stopped()
     {
-        using Reranker reranker = await Reranker.FromPretrainedAsync(Golden.SentenceTransformers("cross-encoder", temporary), new RerankerOptions { Precision = Precision.F32, Threads = 1 });
+        using Reranker reranker = await Reranker.FromPretrainedAsync(
+            Golden.SentenceTransformers("cross-encoder", temporary), new RerankerOptions { Precision = Precision.F32, Threads = 1 });
         string[] documents = ["a", "picture viewer for X", "", "b"];
         Assert.Equal(reranker.Rank("image viewer", documents, top: 3), await reranker.RankAsync("image viewer", documents, top: 3));
         using CancellationTokenSource stop = new();
@@ -262,7 +283,8 @@ public sealed class SentenceTransformersTests : IDisposable
     [SkippableFact]
     public void Ranking_orders_documents_best_first_and_refuses_several_labels()
     {
-        using Reranker reranker = Reranker.FromPretrained(Golden.SentenceTransformers("cross-encoder", temporary), new RerankerOptions { Precision = Precision.F32, Threads = 1 });
+        using Reranker reranker = Reranker.FromPretrained(
+            Golden.SentenceTransformers("cross-encoder", temporary), new RerankerOptions { Precision = Precision.F32, Threads = 1 });
         IReadOnlyList<RankedDocument> ranked = reranker.Rank("image viewer", ["a", "picture viewer for X", "", "b"], top: 3);
         Assert.Equal(3, ranked.Count);
         Assert.Equal(ranked.OrderByDescending(hit => hit.Score), ranked);
@@ -275,7 +297,8 @@ public sealed class SentenceTransformersTests : IDisposable
     public void A_prompt_that_is_null_is_no_prompt()
     {
         string folder = temporary.Copy(Golden.SentenceTransformers("pool-mean", temporary));
-        File.WriteAllText(Path.Combine(folder, "config_sentence_transformers.json"), """{"prompts": {"query": null, "task": null}, "default_prompt_name": "task"}""");
+        File.WriteAllText(
+            Path.Combine(folder, "config_sentence_transformers.json"), """{"prompts": {"query": null, "task": null}, "default_prompt_name": "task"}""");
         using Embedder embedder = Embedder.FromPretrained(folder, F32);
         float[] plain = embedder.Embed("fast text search", prompt: "");
         Assert.Equal(plain, embedder.Embed("fast text search"));
@@ -284,15 +307,28 @@ public sealed class SentenceTransformersTests : IDisposable
 
     [SkippableTheory]
     [InlineData("modules.json", "[]", "lists no modules")]
-    [InlineData("modules.json", """[{"type": "x.Transformer", "path": ""}, {"type": "x.Transformer", "path": ""}, {"type": "x.Pooling", "path": "1_Pooling"}]""", "lists 2 Transformer modules, expected one")]
+    [InlineData(
+        "modules.json",
+        """[{"type": "x.Transformer", "path": ""}, {"type": "x.Transformer", "path": ""}, {"type": "x.Pooling", "path": "1_Pooling"}]""",
+        "lists 2 Transformer modules, expected one")]
     [InlineData("modules.json", """[{"type": "x.Pooling", "path": "1_Pooling"}]""", "begins with module Pooling")]
     [InlineData("modules.json", """[{"type": "x.Transformer", "path": ""}, {"type": "x.Pooling"}]""", "module Pooling has no path")]
-    [InlineData("modules.json", """[{"type": "x.Transformer", "path": ""}, {"type": "x.Normalize", "path": "2"}, {"type": "x.Pooling", "path": "1_Pooling"}]""", "module Normalize comes before Pooling")]
-    [InlineData("1_Pooling/config.json", """{"word_embedding_dimension": 33, "pooling_mode_mean_tokens": true}""", "word_embedding_dimension is 33, expected 32")]
+    [InlineData(
+        "modules.json",
+        """[{"type": "x.Transformer", "path": ""}, {"type": "x.Normalize", "path": "2"}, {"type": "x.Pooling", "path": "1_Pooling"}]""",
+        "module Normalize comes before Pooling")]
+    [InlineData(
+        "1_Pooling/config.json", """{"word_embedding_dimension": 33, "pooling_mode_mean_tokens": true}""", "word_embedding_dimension is 33, expected 32")]
     [InlineData("1_Pooling/config.json", """{"embedding_dimension": 16, "pooling_mode": "mean"}""", "embedding_dimension is 16, expected 32")]
-    [InlineData("2_Dense/config.json", """{"in_features": 31, "out_features": 20, "bias": true}""", "in_features is 31, expected 32, the features that the module before it gives")]
+    [InlineData(
+        "2_Dense/config.json",
+        """{"in_features": 31, "out_features": 20, "bias": true}""",
+        "in_features is 31, expected 32, the features that the module before it gives")]
     [InlineData("2_Dense/config.json", """{"in_features": 32, "out_features": 21, "bias": true}""", "but config.json asks for [21, 32]")]
-    [InlineData("config_sentence_transformers.json", """{"similarity_fn_name": "jaccard"}""", "similarity_fn_name is \"jaccard\", expected one of cosine, dot, euclidean, manhattan")]
+    [InlineData(
+        "config_sentence_transformers.json",
+        """{"similarity_fn_name": "jaccard"}""",
+        "similarity_fn_name is \"jaccard\", expected one of cosine, dot, euclidean, manhattan")]
     [InlineData("1_Pooling/config.json", "", "is empty or no regular file")]
     public void Mistakes_in_the_folders_files_are_named(string file, string content, string message)
     {
@@ -308,12 +344,16 @@ public sealed class SentenceTransformersTests : IDisposable
     [SkippableFact]
     public void Lower_casing_goes_character_by_character_and_leaves_special_tokens()
     {
-        string folder = Golden.SentenceTransformers("lower-case", temporary), plain = temporary.Copy(folder), settings = Path.Combine(plain, "sentence_bert_config.json");
+        string folder = Golden.SentenceTransformers("lower-case", temporary),
+            plain = temporary.Copy(folder),
+            settings = Path.Combine(plain, "sentence_bert_config.json");
         File.WriteAllText(settings, File.ReadAllText(settings).Replace("true", "false", StringComparison.Ordinal));
         using Embedder lower = Embedder.FromPretrained(folder, F32), asWritten = Embedder.FromPretrained(plain, F32);
 
         // A final sigma is not treated, unlike in Python's str.lower, with which earlier versions of the library did this.
-        Assert.Equal(asWritten.Embed("[INST] \u03BF\u03B4\u03C5\u03C3\u03C3\u03B5\u03C5\u03C3 i\u0307 text"), lower.Embed("[INST] \u039F\u0394\u03A5\u03A3\u03A3\u0395\u03A5\u03A3 \u0130 TEXT"));
+        Assert.Equal(
+            asWritten.Embed("[INST] \u03BF\u03B4\u03C5\u03C3\u03C3\u03B5\u03C5\u03C3 i\u0307 text"),
+            lower.Embed("[INST] \u039F\u0394\u03A5\u03A3\u03A3\u0395\u03A5\u03A3 \u0130 TEXT"));
         Assert.NotEqual(asWritten.Embed("[inst] text"), lower.Embed("[INST] TEXT"));
     }
 
@@ -330,12 +370,17 @@ public sealed class SentenceTransformersTests : IDisposable
 
         void Quantised(string suffix, (float[] Least, float[] Most) range)
         {
-            Assert.Equal(golden["uint8" + suffix].Bytes.ToArray(), vectors.SelectMany(vector => EmbeddingQuantization.ToBytes(vector, range.Least, range.Most)));
-            Assert.Equal(golden["int8" + suffix].Bytes.ToArray(), vectors.SelectMany(vector => EmbeddingQuantization.ToSignedBytes(vector, range.Least, range.Most)).Select(code => (byte)code));
+            Assert.Equal(
+                golden["uint8" + suffix].Bytes.ToArray(), vectors.SelectMany(vector => EmbeddingQuantization.ToBytes(vector, range.Least, range.Most)));
+            Assert.Equal(
+                golden["int8" + suffix].Bytes.ToArray(),
+                vectors.SelectMany(vector => EmbeddingQuantization.ToSignedBytes(vector, range.Least, range.Most)).Select(code => (byte)code));
         }
     }
 
-    /// <summary>With left padding the reference's batches change its numbers (its query scale counts padding), so only single texts can be compared there.</summary>
+    /// <summary>
+    /// With left padding the reference's batches change its numbers (its query scale counts padding), so only single texts can be compared there.
+    /// </summary>
     private static void Compare(TensorArchive golden, string name, float[][] vectors, string batched = "")
     {
         if (!golden.TryGet(name, out StoredTensor? expected) || batched.EndsWith("-left", StringComparison.Ordinal)) return;
@@ -347,5 +392,6 @@ public sealed class SentenceTransformersTests : IDisposable
 
     private static float[][] Rows(StoredTensor tensor) => [.. tensor.ToSingleArray().Chunk((int)tensor.Columns)];
 
-    private static string[] Strings(JsonDocument json, string name) => [.. json.RootElement.GetProperty(name).EnumerateArray().Select(item => item.GetString()!)];
+    private static string[] Strings(JsonDocument json, string name) =>
+        [.. json.RootElement.GetProperty(name).EnumerateArray().Select(item => item.GetString()!)];
 }

@@ -34,8 +34,12 @@ public sealed class VectorIndexTests : IDisposable
     {
         float[][] vectors = Vectors(3000, 96, 3), queries = Vectors(20, 96, 4);
         float[] all = [.. queries.SelectMany(query => query)];
-        using VectorIndex exact = Build("f32", VectorStore.F32, vectors), bytes = Build("int8", VectorStore.Int8, vectors), bits = Build("binary", VectorStore.Binary, vectors);
-        double Overlap(VectorIndex index) => index.SearchRows(all, 10).Zip(exact.SearchRows(all, 10), (a, b) => a.Select(hit => hit.Row).Intersect(b.Select(hit => hit.Row)).Count()).Average() / 10;
+        using VectorIndex exact = Build("f32", VectorStore.F32, vectors),
+            bytes = Build("int8", VectorStore.Int8, vectors),
+            bits = Build("binary", VectorStore.Binary, vectors);
+        double Overlap(VectorIndex index) =>
+            index.SearchRows(all, 10).Zip(exact.SearchRows(all, 10), (a, b) => a.Select(hit => hit.Row).Intersect(b.Select(hit => hit.Row)).Count())
+                .Average() / 10;
         Assert.True(Overlap(bytes) >= 0.95, $"int8 {Overlap(bytes)}");
         Assert.True(Overlap(bits) >= 0.8, $"binary {Overlap(bits)}");
     }
@@ -77,7 +81,8 @@ public sealed class VectorIndexTests : IDisposable
         string model = Golden.Folder("adapters/base/ministral3-bidirectional"), place = temporary.Copy(model);
         File.Copy(Path.Combine(Golden.SentenceTransformers("dense", temporary), "tokenizer.json"), Path.Combine(place, "tokenizer.json"));
         using Embedder embedder = Embedder.FromPretrained(place, new EmbedderOptions { Threads = 1, Adapter = Golden.Folder("adapters/dora-bidirectional") });
-        string message = Assert.Throws<NotSupportedException>(() => SemanticIndex.Build(embedder, [new IndexRecord("a", "a")], temporary.File("index"))).Message;
+        string message = Assert.Throws<NotSupportedException>(
+            () => SemanticIndex.Build(embedder, [new IndexRecord("a", "a")], temporary.File("index"))).Message;
         Assert.Contains("merge it into a model (sirocco adapter merge)", message, StringComparison.Ordinal);
         Assert.False(Directory.Exists(temporary.File("index")));
     }
@@ -107,7 +112,14 @@ public sealed class VectorIndexTests : IDisposable
         Build("index", VectorStore.F32, Vectors(5, 4, 1)).Dispose();
         string path = temporary.File("index/index.json");
         string good = File.ReadAllText(path);
-        foreach (string bad in new[] { "", "[]", good.Replace("5", "6", StringComparison.Ordinal), good.Replace("\"f32\"", "\"f64\"", StringComparison.Ordinal), good.Replace("\"dimensions\": 4", "\"dimensions\": 1e12", StringComparison.Ordinal), good[..20] })
+        string[] damaged =
+        [
+            "", "[]", good[..20],
+            good.Replace("5", "6", StringComparison.Ordinal),
+            good.Replace("\"f32\"", "\"f64\"", StringComparison.Ordinal),
+            good.Replace("\"dimensions\": 4", "\"dimensions\": 1e12", StringComparison.Ordinal),
+        ];
+        foreach (string bad in damaged)
         {
             File.WriteAllText(path, bad);
             Assert.Contains("index", Assert.Throws<InvalidDataException>(() => VectorIndex.Open(temporary.File("index"))).Message, StringComparison.Ordinal);
@@ -134,7 +146,10 @@ public sealed class VectorIndexTests : IDisposable
     public void A_corpus_is_asked_in_words_with_the_prompts_and_settings_it_was_built_with()
     {
         string model = temporary.Copy(Golden.SentenceTransformers("normalize-prompts", temporary));
-        IndexRecord[] records = [.. Enumerable.Range(0, 30).Select(i => new IndexRecord($"p{i}", $"package {i} shows {(i % 2 == 0 ? "pictures" : "numbers")} of {i * i}"))];
+        IndexRecord[] records =
+        [
+            .. Enumerable.Range(0, 30).Select(i => new IndexRecord($"p{i}", $"package {i} shows {(i % 2 == 0 ? "pictures" : "numbers")} of {i * i}")),
+        ];
         EmbedderOptions options = new() { Precision = Compute.Precision.F32, Threads = 2, Dimensions = 16, Normalize = true };
         string folder = Path.Combine(model, "index");
         List<int> progress = [];
@@ -150,8 +165,12 @@ public sealed class VectorIndexTests : IDisposable
         using Embedder again = Embedder.FromPretrained(moved, options);
         IReadOnlyList<SearchHit> hits = index.Search(["shows numbers"], top: 5)[0];
         float[] query = again.Embed("shows numbers", promptName: "query");
-        float[] scores = [.. again.Embed([.. records.Select(record => record.Text)], promptName: "document").Select(vector => TensorPrimitives.Dot<float>(query, vector))];
-        Assert.Equal(Enumerable.Range(0, 30).OrderByDescending(i => scores[i]).Take(5).Select(i => records[i]), hits.Select(hit => new IndexRecord(hit.Id, hit.Text)));
+        float[] scores =
+        [
+            .. again.Embed([.. records.Select(record => record.Text)], promptName: "document").Select(vector => TensorPrimitives.Dot<float>(query, vector)),
+        ];
+        Assert.Equal(
+            Enumerable.Range(0, 30).OrderByDescending(i => scores[i]).Take(5).Select(i => records[i]), hits.Select(hit => new IndexRecord(hit.Id, hit.Text)));
 
         using Reranker reranker = Reranker.FromPretrained(Golden.SentenceTransformers("cross-encoder", temporary), new RerankerOptions { Threads = 1 });
         IReadOnlyList<SearchHit> reranked = index.Search(["shows numbers"], top: 3, reranker)[0];
@@ -176,7 +195,8 @@ public sealed class VectorIndexTests : IDisposable
     {
         string model = temporary.Copy(Golden.SentenceTransformers("dense", temporary));
         string before = ModelFingerprint.Of(model);
-        foreach (string other in (string[])["consolidated.safetensors", "params.json", "adapter_model.safetensors", "model-q8_0.gguf"]) File.WriteAllText(Path.Combine(model, other), "other");
+        foreach (string other in (string[])["consolidated.safetensors", "params.json", "adapter_model.safetensors", "model-q8_0.gguf"])
+            File.WriteAllText(Path.Combine(model, other), "other");
         Assert.Equal(before, ModelFingerprint.Of(model));
         foreach (string dense in Directory.GetFiles(model, "model.safetensors", SearchOption.AllDirectories))
         {
@@ -224,7 +244,8 @@ public sealed class VectorIndexTests : IDisposable
 
     private sealed class Near : IEqualityComparer<(float Score, string Id, string Text)>
     {
-        public bool Equals((float Score, string Id, string Text) a, (float Score, string Id, string Text) b) => Math.Abs(a.Score - b.Score) < 1e-4 && a.Id == b.Id && a.Text == b.Text;
+        public bool Equals((float Score, string Id, string Text) a, (float Score, string Id, string Text) b) =>
+            Math.Abs(a.Score - b.Score) < 1e-4 && a.Id == b.Id && a.Text == b.Text;
 
         public int GetHashCode((float Score, string Id, string Text) hit) => hit.Id.GetHashCode(StringComparison.Ordinal);
     }

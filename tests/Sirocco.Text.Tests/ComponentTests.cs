@@ -4,7 +4,9 @@ using Sirocco.Text.Pipeline;
 
 namespace Sirocco.Text.Tests;
 
-/// <summary>Parts of tokenizer.json that the recorded files do not use; expectations are the examples of the reference library's documentation and rules.</summary>
+/// <summary>
+/// Parts of tokenizer.json that the recorded files do not use; expectations are the examples of the reference library's documentation and rules.
+/// </summary>
 public class ComponentTests
 {
     [Theory]
@@ -15,8 +17,10 @@ public class ComponentTests
     [InlineData("Contiguous", "the|-|final|--|countdown")]
     public void Split_behaviours_are_the_documented_ones(string behavior, string expected)
     {
-        Assert.Equal(expected, Pieces($$"""{"type": "Split", "pattern": {"String": "-"}, "behavior": "{{behavior}}", "invert": false}""", "the-final--countdown"));
-        Assert.Equal(expected, Pieces($$"""{"type": "Split", "pattern": {"Regex": "-"}, "behavior": "{{behavior}}", "invert": false}""", "the-final--countdown"));
+        Assert.Equal(
+            expected, Pieces($$"""{"type": "Split", "pattern": {"String": "-"}, "behavior": "{{behavior}}", "invert": false}""", "the-final--countdown"));
+        Assert.Equal(
+            expected, Pieces($$"""{"type": "Split", "pattern": {"Regex": "-"}, "behavior": "{{behavior}}", "invert": false}""", "the-final--countdown"));
     }
 
     [Theory]
@@ -31,15 +35,18 @@ public class ComponentTests
     [InlineData("""{"type": "BertPreTokenizer"}""", "Hey, friend!", "Hey|,|friend|!")]
     [InlineData("""{"type": "CharDelimiterSplit", "delimiter": "x"}""", "axbxc", "a|b|c")]
     [InlineData("""{"type": "Split", "pattern": {"Regex": "\\p{L}+"}, "behavior": "Removed", "invert": true}""", "ab 1𝒜𐐀c", "ab|𝒜𐐀c")]
-    public void Pre_tokenizers_cut_as_the_reference_does(string preTokenizer, string text, string expected) => Assert.Equal(expected, Pieces(preTokenizer, text));
+    public void Pre_tokenizers_cut_as_the_reference_does(string preTokenizer, string text, string expected) =>
+        Assert.Equal(expected, Pieces(preTokenizer, text));
 
     [Fact]
     public void A_missing_character_becomes_its_bytes_and_comes_back()
     {
         string bytes = string.Join(',', Enumerable.Range(0, 256).Select(value => $"\"<0x{value:X2}>\": {value + 3}"));
         Tokenizer tokenizer = Read($$"""
-            {"added_tokens": [], "normalizer": {"type": "Sequence", "normalizers": [{"type": "Prepend", "prepend": "▁"}, {"type": "Replace", "pattern": {"String": " "}, "content": "▁"}]},
-             "decoder": {"type": "Sequence", "decoders": [{"type": "Replace", "pattern": {"String": "▁"}, "content": " "}, {"type": "ByteFallback"}, {"type": "Fuse"}, {"type": "Strip", "content": " ", "start": 1, "stop": 0}]},
+            {"added_tokens": [], "normalizer": {"type": "Sequence",
+              "normalizers": [{"type": "Prepend", "prepend": "▁"}, {"type": "Replace", "pattern": {"String": " "}, "content": "▁"}]},
+             "decoder": {"type": "Sequence", "decoders": [{"type": "Replace", "pattern": {"String": "▁"}, "content": " "}, {"type": "ByteFallback"},
+               {"type": "Fuse"}, {"type": "Strip", "content": " ", "start": 1, "stop": 0}]},
              "model": {"type": "BPE", "unk_token": "<unk>", "fuse_unk": true, "byte_fallback": true,
                "vocab": {"<unk>": 0, "<s>": 1, "</s>": 2, {{bytes}}, "▁": 259, "a": 260, "b": 261, "ab": 262, "▁ab": 263}, "merges": ["a b", "▁ ab"]} }
             """);
@@ -53,7 +60,8 @@ public class ComponentTests
     [Fact]
     public void Unknown_characters_fuse_only_when_asked_to()
     {
-        string Model(string fuse) => $$"""{"model": {"type": "BPE", "unk_token": "<unk>", "fuse_unk": {{fuse}}, "vocab": {"<unk>": 0, "a": 1}, "merges": []} }""";
+        string Model(string fuse) =>
+            $$"""{"model": {"type": "BPE", "unk_token": "<unk>", "fuse_unk": {{fuse}}, "vocab": {"<unk>": 0, "a": 1}, "merges": []} }""";
         Assert.Equal([1, 0, 1], Read(Model("true")).EncodeIds("axyza"));
         Assert.Equal([1, 0, 0, 0, 1], Read(Model("false")).EncodeIds("axyza"));
         Assert.Equal(new TokenOffset(1, 4), Read(Model("true")).Encode("axyza").Offsets[1]);
@@ -62,7 +70,12 @@ public class ComponentTests
     [Fact]
     public void Roberta_frames_a_pair_with_two_separators()
     {
-        Tokenizer tokenizer = Read("""{"post_processor": {"type": "RobertaProcessing", "sep": ["</s>", 2], "cls": ["<s>", 1]}, "model": {"type": "BPE", "vocab": {"a": 0, "<s>": 1, "</s>": 2}, "merges": []} }""");
+        Tokenizer tokenizer = Read("""
+            {
+                "post_processor": {"type": "RobertaProcessing", "sep": ["</s>", 2], "cls": ["<s>", 1]},
+                "model": {"type": "BPE", "vocab": {"a": 0, "<s>": 1, "</s>": 2}, "merges": []}
+            }
+            """);
         TokenEncoding encoding = tokenizer.Encode("a", "aa");
         Assert.Equal([1, 0, 2, 2, 0, 0, 2], encoding.Ids);
         Assert.All(encoding.TypeIds, type => Assert.Equal(0, type));
@@ -109,7 +122,8 @@ public class ComponentTests
     }
 
     private static string Normalized(string type, string text) =>
-        ComponentReader.Normalizer(new JsonField(JsonDocument.Parse($$"""{"type": "{{type}}"}""").RootElement, ""))!.Normalize(AlignedText.FromString(text)).ToString();
+        ComponentReader.Normalizer(new JsonField(JsonDocument.Parse($$"""{"type": "{{type}}"}""").RootElement, ""))!.Normalize(AlignedText.FromString(text))
+            .ToString();
 
     private static string Pieces(string preTokenizer, string text)
     {

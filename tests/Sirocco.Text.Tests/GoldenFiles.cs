@@ -40,7 +40,8 @@ internal static class GoldenFiles
 
     public static int[] Integers(this JsonElement row, string key) => [.. row.GetProperty(key).EnumerateArray().Select(item => item.GetInt32())];
 
-    public static TokenOffset[] Offsets(this JsonElement row, string key) => [.. row.GetProperty(key).EnumerateArray().Select(item => new TokenOffset(item[0].GetInt32(), item[1].GetInt32()))];
+    public static TokenOffset[] Offsets(this JsonElement row, string key) =>
+        [.. row.GetProperty(key).EnumerateArray().Select(item => new TokenOffset(item[0].GetInt32(), item[1].GetInt32()))];
 
     public static string Text(this JsonElement row, string key) => row.GetProperty(key).GetString()!;
 

@@ -84,8 +84,12 @@ public class MinistralTests
                 arguments.GetProperty("add_special_tokens").GetBoolean(),
                 arguments.GetProperty("truncation").GetBoolean() ? new Truncation(most) : null,
                 fill);
-            Assert.Equal(row.GetProperty("input_ids").EnumerateArray().Select(ids => string.Join(' ', ids.EnumerateArray())), encodings.Select(encoding => string.Join(' ', encoding.Ids)));
-            Assert.Equal(row.GetProperty("attention_mask").EnumerateArray().Select(mask => string.Join(' ', mask.EnumerateArray())), encodings.Select(encoding => string.Join(' ', encoding.AttentionMask)));
+            Assert.Equal(
+                row.GetProperty("input_ids").EnumerateArray().Select(ids => string.Join(' ', ids.EnumerateArray())),
+                encodings.Select(encoding => string.Join(' ', encoding.Ids)));
+            Assert.Equal(
+                row.GetProperty("attention_mask").EnumerateArray().Select(mask => string.Join(' ', mask.EnumerateArray())),
+                encodings.Select(encoding => string.Join(' ', encoding.AttentionMask)));
         }
     }
 
@@ -112,9 +116,11 @@ public class MinistralTests
     [Fact]
     public void Bytes_of_a_character_that_is_no_token_have_the_place_of_the_character()
     {
-        IEnumerable<string> bytes = Enumerable.Range(0, 256).Select(value => $$"""{"rank":{{value}},"token_bytes":"{{Convert.ToBase64String([(byte)value])}}"}""");
+        IEnumerable<string> bytes = Enumerable.Range(0, 256)
+            .Select(value => $$"""{"rank":{{value}},"token_bytes":"{{Convert.ToBase64String([(byte)value])}}"}""");
         string file = $$"""{"config":{"pattern":"\\s+|\\S+","default_num_special_tokens":3,"default_vocab_size":259},"vocab":[{{string.Join(',', bytes)}}]}""";
-        TokenEncoding encoding = new Tokenizer(Files.TokenizerFileReader.Parse(System.Text.Encoding.UTF8.GetBytes(file))).Encode("é ☃", addSpecialTokens: false);
+        TokenEncoding encoding = new Tokenizer(Files.TokenizerFileReader.Parse(System.Text.Encoding.UTF8.GetBytes(file)))
+            .Encode("é ☃", addSpecialTokens: false);
         Assert.Equal([3 + 0xC3, 3 + 0xA9, 3 + 0x20, 3 + 0xE2, 3 + 0x98, 3 + 0x83], encoding.Ids);
         Assert.Equal([new(0, 1), new(0, 1), new(1, 2), new(2, 3), new(2, 3), new(2, 3)], encoding.Offsets);
     }

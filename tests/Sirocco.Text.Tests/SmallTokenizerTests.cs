@@ -35,7 +35,8 @@ public class SmallTokenizerTests
 
             void Compare<T>(string what, IEnumerable<T> got, IEnumerable<T> want)
             {
-                if (!got.SequenceEqual(want)) wrong.Add($"{what} of {JsonSerializer.Serialize(text)}: {string.Join(' ', got)} instead of {string.Join(' ', want)}");
+                if (!got.SequenceEqual(want))
+                    wrong.Add($"{what} of {JsonSerializer.Serialize(text)}: {string.Join(' ', got)} instead of {string.Join(' ', want)}");
             }
         }
         Assert.True(wrong.Count == 0, $"{wrong.Count} differ, first: {string.Join("\n", wrong.Take(3))}");
@@ -46,7 +47,11 @@ public class SmallTokenizerTests
     {
         Tokenizer with = Tokenizer.Load(GoldenFiles.Local("small_tekken.tokenizer.json"));
         using TemporaryFolder folder = new();
-        Tokenizer without = Tokenizer.Load(folder.Write("tokenizer.json", File.ReadAllText(GoldenFiles.Local("small_tekken.tokenizer.json")).Replace("\"ignore_merges\":true", "\"ignore_merges\":false").Replace("\"ignore_merges\": true", "\"ignore_merges\": false")));
+        Tokenizer without = Tokenizer.Load(
+            folder.Write(
+                "tokenizer.json",
+                File.ReadAllText(GoldenFiles.Local("small_tekken.tokenizer.json")).Replace("\"ignore_merges\":true", "\"ignore_merges\":false")
+                    .Replace("\"ignore_merges\": true", "\"ignore_merges\": false")));
         foreach (JsonElement row in GoldenFiles.Rows(GoldenFiles.Local("small_tekken.ignore_merges.jsonl.gz")))
         {
             Assert.Equal(row.Integers("ignore_merges_true"), with.EncodeIds(row.Text("text"), false));
@@ -105,10 +110,14 @@ public class SmallTokenizerTests
         foreach (JsonElement row in GoldenFiles.Rows(GoldenFiles.Local("batches.jsonl.gz")))
         {
             string name = row.Text("tokenizer");
-            if (!tokenizers.TryGetValue(name, out Tokenizer? tokenizer)) tokenizers[name] = tokenizer = Tokenizer.Load(GoldenFiles.Local(name + ".tokenizer.json"));
+            if (!tokenizers.TryGetValue(name, out Tokenizer? tokenizer))
+                tokenizers[name] = tokenizer = Tokenizer.Load(GoldenFiles.Local(name + ".tokenizer.json"));
             List<(string, string?)> inputs =
-                [.. row.GetProperty("inputs").EnumerateArray().Select(input => input.ValueKind == JsonValueKind.String ? (input.GetString()!, null) : (input[0].GetString()!, input[1].GetString()))];
-            IReadOnlyList<TokenEncoding> Encode() => tokenizer.EncodeBatch(inputs, row.GetProperty("add_special_tokens").GetBoolean(), Cut(row.GetProperty("truncation")), Fill(row.GetProperty("padding")));
+                [.. row.GetProperty("inputs").EnumerateArray()
+                    .Select(input => input.ValueKind == JsonValueKind.String ? (input.GetString()!, null) : (input[0].GetString()!, input[1].GetString()))];
+            IReadOnlyList<TokenEncoding> Encode() =>
+                tokenizer.EncodeBatch(
+                    inputs, row.GetProperty("add_special_tokens").GetBoolean(), Cut(row.GetProperty("truncation")), Fill(row.GetProperty("padding")));
             if (row.TryGetProperty("error", out _))
             {
                 Assert.Throws<InvalidOperationException>(() => Encode());
@@ -142,7 +151,12 @@ public class SmallTokenizerTests
         : new Truncation(
             rule.GetProperty("max_length").GetInt32(),
             rule.GetProperty("stride").GetInt32(),
-            rule.Text("strategy") switch { "longest_first" => TruncationStrategy.LongestFirst, "only_first" => TruncationStrategy.OnlyFirst, _ => TruncationStrategy.OnlySecond },
+            rule.Text("strategy") switch
+            {
+                "longest_first" => TruncationStrategy.LongestFirst,
+                "only_first" => TruncationStrategy.OnlyFirst,
+                _ => TruncationStrategy.OnlySecond,
+            },
             rule.Text("direction") == "left" ? TextSide.Left : TextSide.Right);
 
     private static Padding? Fill(JsonElement rule) => rule.ValueKind == JsonValueKind.Null

@@ -16,7 +16,9 @@ public class SplitTests
         foreach (JsonElement row in GoldenFiles.Rows(GoldenFiles.Local($"split_{name}.jsonl.gz")))
         {
             string text = row.Text("text");
-            Assert.True(row.Integers("lengths").SequenceEqual(Lengths(splitter, text)), $"{JsonSerializer.Serialize(text)}: {string.Join(' ', Lengths(splitter, text))}");
+            Assert.True(
+                row.Integers("lengths").SequenceEqual(Lengths(splitter, text)),
+                $"{JsonSerializer.Serialize(text)}: {string.Join(' ', Lengths(splitter, text))}");
         }
     }
 
@@ -29,13 +31,19 @@ public class SplitTests
         string pattern = name switch { "tekken" => PublishedPattern.TekkenText, "llama3" => PublishedPattern.Llama3Text, _ => PublishedPattern.Gpt2Text };
         TextSplitter splitter = new PatternSplitter(PublishedPattern.Find(pattern)!);
         System.Text.RegularExpressions.Regex regex = new(pattern, System.Text.RegularExpressions.RegexOptions.CultureInvariant);
-        string[] alphabet = ["a", "b", "A", "B", "é", "É", "中", "ʰ", "ǅ", "\u0301", "\u0903", "1", "٣", "½", " ", "  ", "\t", "\n", "\r\n", "\u00A0", "\u2003", "/", "!", "'", "'s", "'RE", "'ll", "€", "_", "\u200D"];
+        string[] alphabet =
+        [
+            "a", "b", "A", "B", "é", "É", "中", "ʰ", "ǅ", "\u0301", "\u0903", "1", "٣", "½", " ", "  ", "\t", "\n", "\r\n", "\u00A0", "\u2003", "/", "!", "'",
+            "'s", "'RE", "'ll", "€", "_", "\u200D",
+        ];
         Random random = new(7);
         for (int round = 0; round < 4000; round++)
         {
             string text = string.Concat(Enumerable.Range(0, random.Next(1, 14)).Select(_ => alphabet[random.Next(alphabet.Length)]));
             int[] expected = [.. regex.Matches(text).Select(match => match.Length)];
-            Assert.True(expected.SequenceEqual(Lengths(splitter, text)), $"{JsonSerializer.Serialize(text)}: {string.Join(' ', Lengths(splitter, text))} instead of {string.Join(' ', expected)}");
+            Assert.True(
+                expected.SequenceEqual(Lengths(splitter, text)),
+                $"{JsonSerializer.Serialize(text)}: {string.Join(' ', Lengths(splitter, text))} instead of {string.Join(' ', expected)}");
         }
     }
 
@@ -52,7 +60,11 @@ public class SplitTests
     [Fact]
     public void No_pattern_fails_in_another_way()
     {
-        string[] pieces = ["a", "-", "[", "[^", "]", "(", "(?:", "(?i)", "(?m:", "(?#", ")", "|", "*", "+", "?", "{2}", "{,3}", "{1,", "}", "\\", "\\w", "\\W", "\\b", "\\p{L}", "\\p{^N", "\\x{4", "&&", "[:punct:]", "^", "$", ".", "é", "𝒜"];
+        string[] pieces =
+        [
+            "a", "-", "[", "[^", "]", "(", "(?:", "(?i)", "(?m:", "(?#", ")", "|", "*", "+", "?", "{2}", "{,3}", "{1,", "}", "\\", "\\w", "\\W", "\\b",
+            "\\p{L}", "\\p{^N", "\\x{4", "&&", "[:punct:]", "^", "$", ".", "é", "𝒜",
+        ];
         Random random = new(11);
         for (int round = 0; round < 500; round++)
         {

@@ -120,7 +120,8 @@ public class VocabularyTests
     private static TokenizerVocabulary Arrays(string name)
     {
         JsonElement file = JsonDocument.Parse(File.ReadAllText(GoldenFiles.Local(name + ".tokenizer.json"))).RootElement;
-        Dictionary<int, string> tokens = file.GetProperty("model").GetProperty("vocab").EnumerateObject().ToDictionary(token => token.Value.GetInt32(), token => token.Name);
+        Dictionary<int, string> tokens = file.GetProperty("model").GetProperty("vocab").EnumerateObject()
+            .ToDictionary(token => token.Value.GetInt32(), token => token.Name);
         HashSet<int> special = [];
         foreach (JsonElement token in file.GetProperty("added_tokens").EnumerateArray())
         {

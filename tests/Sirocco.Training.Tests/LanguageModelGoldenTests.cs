@@ -53,12 +53,14 @@ public class LanguageModelGoldenTests
         using ComputeContext context = new(new ComputeOptions { Threads = 2 });
         using EncoderModel encoder = EncoderModel.FromPretrained(GoldenFile.Path("llama-bidirectional"), new ModelOptions { IsCausal = false });
         using TensorArchive batches = GoldenFile.Tensors("reranker-listwise.safetensors");
-        CrossEncoder model = new(encoder.Decoder, Parameter.FromValues("score.weight", [1, encoder.Config.HiddenSize], batches.Values("init.score.weight")), Pooling.Average);
+        CrossEncoder model = new(
+            encoder.Decoder, Parameter.FromValues("score.weight", [1, encoder.Config.HiddenSize], batches.Values("init.score.weight")), Pooling.Average);
         GoldenRun golden = new("reranker-listwise", context, new ParameterArena(model.Parameters));
         for (int step = 0; step < golden.Steps; step++)
         {
             StoredTensor ids = batches[$"batch.{step}.input_ids"];
-            PaddedBatch padded = PaddedBatch.Create((int)ids.Rows, (int)ids.Columns, batches[$"batch.{step}.attention_mask"].ToInt64Array(), PositionCount.Columns);
+            PaddedBatch padded = PaddedBatch.Create(
+                (int)ids.Rows, (int)ids.Columns, batches[$"batch.{step}.attention_mask"].ToInt64Array(), PositionCount.Columns);
             using Tape tape = new();
             using Scope f = context.BeginScope(Precision.F32, tape);
             Tensor scores = model.Score(f, padded.Tokens(ids.ToInt64Array(), "input_ids"), padded.Segments);      // [queries · 3, 1]

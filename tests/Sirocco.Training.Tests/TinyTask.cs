@@ -53,12 +53,14 @@ internal static class TinyTask
     public static double ReciprocalRank(BiEncoder model, ComputeContext context, ContrastiveData data)
     {
         int features = model.Features;
-        float[] queries = CorpusEncoding.Encode(model, context, data.Queries, 32, Precision.F32), documents = CorpusEncoding.Encode(model, context, data.Passages, 32, Precision.F32);
+        float[] queries = CorpusEncoding.Encode(model, context, data.Queries, 32, Precision.F32),
+            documents = CorpusEncoding.Encode(model, context, data.Passages, 32, Precision.F32);
         RetrievalMetrics metrics = new();
         for (int topic = 0; topic < Topics; topic++)
         {
             int query = topic;
-            float Score(int document) => System.Numerics.Tensors.TensorPrimitives.Dot(queries.AsSpan(query * features, features), documents.AsSpan(document * features, features));
+            float Score(int document) =>
+                System.Numerics.Tensors.TensorPrimitives.Dot(queries.AsSpan(query * features, features), documents.AsSpan(document * features, features));
             int[] ranking = [.. Enumerable.Range(0, Topics).OrderByDescending(Score)];
             metrics.Add(ranking, new HashSet<int> { topic });
         }

@@ -4,8 +4,8 @@ using System.Globalization;
 namespace Sirocco.Tests;
 
 /// <summary>
-/// The rounds of a fuzz test. By default as many as the test says, always the same ones: what fails on one machine fails on all. SIROCCO_FUZZ_SECONDS lets them go on
-/// for a time, SIROCCO_FUZZ_SEED starts them elsewhere.
+/// The rounds of a fuzz test. By default as many as the test says, always the same ones: what fails on one machine fails on all. SIROCCO_FUZZ_SECONDS lets them
+/// go on for a time, SIROCCO_FUZZ_SEED starts them elsewhere.
 /// </summary>
 public static class FuzzRounds
 {

@@ -34,7 +34,11 @@ public sealed class TemporaryFolder : IDisposable
     }
 
     /// <summary>Every file below the folder by its relative path, hidden and temporary ones included.</summary>
-    public string[] Files() => [.. Directory.GetFiles(Path, "*", SearchOption.AllDirectories).Select(path => System.IO.Path.GetRelativePath(Path, path)).Order(StringComparer.Ordinal)];
+    public string[] Files()
+    {
+        IEnumerable<string> files = Directory.GetFiles(Path, "*", SearchOption.AllDirectories);
+        return [.. files.Select(path => System.IO.Path.GetRelativePath(Path, path)).Order(StringComparer.Ordinal)];
+    }
 
     public void Dispose() => Directory.Delete(Path, recursive: true);
 }

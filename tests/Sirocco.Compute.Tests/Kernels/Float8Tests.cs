@@ -25,7 +25,9 @@ public sealed unsafe class Float8Tests
                 for (int i = 0; i < count; i++)
                 {
                     float value = BitConverter.UInt32BitsToSingle((uint)decoded[i] << 16), expected = Float8Reference.Value(type, codes[first + i], scale);
-                    Assert.True(value.Equals(expected) && (float.IsNaN(value) || float.IsNegative(value) == float.IsNegative(expected)), $"code {codes[first + i]} times {scale} is {value} instead of {expected}");
+                    Assert.True(
+                        value.Equals(expected) && (float.IsNaN(value) || float.IsNegative(value) == float.IsNegative(expected)),
+                        $"code {codes[first + i]} times {scale} is {value} instead of {expected}");
                 }
             }
         }
@@ -91,7 +93,10 @@ internal static class Float8Reference
 
     private static (float[] Values, byte[] Codes) Sorted(ElementType type)
     {
-        byte[] codes = [.. Enumerable.Range(0, 256).Where(code => (code & 0x7f) < 0x7c).Select(code => (byte)code).OrderBy(code => Value(type, code, 1 / 448f))];
+        byte[] codes =
+        [
+            .. Enumerable.Range(0, 256).Where(code => (code & 0x7f) < 0x7c).Select(code => (byte)code).OrderBy(code => Value(type, code, 1 / 448f)),
+        ];
         return ([.. codes.Select(code => Value(type, code, 1 / 448f))], codes);
     }
 }

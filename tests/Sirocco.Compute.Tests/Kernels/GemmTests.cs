@@ -83,7 +83,9 @@ public sealed unsafe class GemmTests
             Array.Fill(residual, 5);
             fixed (float* to = c, added = residual)
             {
-                Gemm.Multiply(backend, Operand.Dense(memory, ElementType.F32, m, 0), Operand.Dense(memory, ElementType.F32, 0, 3), to, 3, Precision.F32, residual: added, residualStride: 3);
+                Gemm.Multiply(
+                    backend, Operand.Dense(memory, ElementType.F32, m, 0), Operand.Dense(memory, ElementType.F32, 0, 3), to, 3, Precision.F32, residual: added,
+                    residualStride: 3);
                 Assert.All(c, value => Assert.Equal(5, value));
                 Gemm.Multiply(backend, Operand.Dense(memory, ElementType.F32, m, 0), Operand.Dense(memory, ElementType.F32, 3, 0).T, to, 3, Precision.F32);
                 Assert.All(c, value => Assert.Equal(0, value));

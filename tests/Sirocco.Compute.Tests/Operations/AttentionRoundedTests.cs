@@ -3,7 +3,8 @@ using Sirocco.Compute.Backends.Cpu;
 namespace Sirocco.Compute.Tests.Operations;
 
 /// <summary>
-/// The paths of attention that only processors with bf16 products take, run everywhere with the reference kernel: other panel widths, rounded factors, vectors of 512 bits.
+/// The paths of attention that only processors with bf16 products take, run everywhere with the reference kernel: other panel widths, rounded factors, vectors
+/// of 512 bits.
 /// </summary>
 public sealed class AttentionRoundedTests
 {
@@ -32,7 +33,8 @@ public sealed class AttentionRoundedTests
         (int queries, int keys) = (shape.Segments.Tokens, shape.Segments.KeyTokens);
         float[] Draw(int count) => [.. Enumerable.Range(0, count).Select(_ => (random.NextSingle() * 2) - 1)];
         using ComputeContext context = new();
-        (float[] q, float[] k, float[] v) = (Draw(queries * shape.Heads * shape.HeadSize), Draw(keys * shape.KvHeads * shape.HeadSize), Draw(keys * shape.KvHeads * shape.HeadSize));
+        (float[] q, float[] k, float[] v) = (
+            Draw(queries * shape.Heads * shape.HeadSize), Draw(keys * shape.KvHeads * shape.HeadSize), Draw(keys * shape.KvHeads * shape.HeadSize));
         float[] seed = Draw(q.Length);
         float[][] exact = Run(context, context.Backend.Kernels.F32, shape, q, k, v, seed), actual = Run(context, kernel, shape, q, k, v, seed);
         string[] names = ["o", "dq", "dk", "dv"];

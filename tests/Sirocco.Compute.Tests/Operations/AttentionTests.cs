@@ -95,7 +95,8 @@ public sealed class AttentionTests
         {
             using Scope f = context.BeginScope();
             float[] alone = f.Attention(
-                f.Upload(q, Length, 2 * HeadSize), f.Upload(k, Length, HeadSize), f.Upload(v, Length, HeadSize), Segments.FromLengths([Length]), mask, HeadSize, 0.125f).ToArray();
+                f.Upload(q, Length, 2 * HeadSize), f.Upload(k, Length, HeadSize), f.Upload(v, Length, HeadSize), Segments.FromLengths([Length]), mask, HeadSize,
+                0.125f).ToArray();
             float[] together = f.Attention(
                 f.Upload([.. otherQ, .. q], Length + Other, 2 * HeadSize), f.Upload([.. otherK, .. k], Length + Other, HeadSize),
                 f.Upload([.. otherV, .. v], Length + Other, HeadSize), Segments.FromLengths([Other, Length]), mask, HeadSize, 0.125f).ToArray();
@@ -106,7 +107,9 @@ public sealed class AttentionTests
     private static void Check(Random random, Segments segments, AttentionMask mask, int headSize, int heads, int kvHeads)
     {
         OperationCase c = new(random);
-        Variable q = c.Input(segments.Tokens, heads * headSize, scale: 2), k = c.Input(segments.KeyTokens, kvHeads * headSize), v = c.Input(segments.KeyTokens, kvHeads * headSize);
+        Variable q = c.Input(segments.Tokens, heads * headSize, scale: 2),
+            k = c.Input(segments.KeyTokens, kvHeads * headSize),
+            v = c.Input(segments.KeyTokens, kvHeads * headSize);
         AttentionShape shape = new(segments, mask, heads, kvHeads, headSize, 0.3f);
         c.Check(
             x => AttentionReference.Forward(shape, x[q], x[k], x[v]),

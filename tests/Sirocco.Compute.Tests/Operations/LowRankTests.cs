@@ -10,7 +10,11 @@ public sealed class LowRankTests
     {
         Variable x = c.Input(rows, columns), w = c.Parameter(9, columns), a = c.Parameter(rank, columns), b = c.Parameter(9, rank), residual = c.Input(rows, 9);
         c.Check(
-            v => Sum(Sum(LinearReference.Forward(v[x], v[w], columns), LinearReference.Forward(LinearReference.Forward(v[x], v[a], columns), v[b], rank)), v[residual]),
+            v => Sum(
+                Sum(
+                    LinearReference.Forward(v[x], v[w], columns),
+                    LinearReference.Forward(LinearReference.Forward(v[x], v[a], columns), v[b], rank)),
+                v[residual]),
             (f, bound) =>
             {
                 Tensor[] y = new Tensor[2];
@@ -45,7 +49,8 @@ public sealed class LowRankTests
         Variable z = c.Input(rows, columns), m = c.Parameter(0, columns), residual = c.Input(rows, columns);
         double[] Scaled(Values v) => [.. v[z].Select((value, i) => value * v[m][i % columns] / norms[i % columns])];
         c.Check(Scaled, (f, bound) => f.Magnitude(bound.Tensor(z), bound.Weight(m), f.Upload(norms, 1, columns)));
-        c.Check(v => Sum(Scaled(v), v[residual]), (f, bound) => f.Magnitude(bound.Tensor(z), bound.Weight(m), f.Upload(norms, 1, columns), bound.Tensor(residual)));
+        c.Check(
+            v => Sum(Scaled(v), v[residual]), (f, bound) => f.Magnitude(bound.Tensor(z), bound.Weight(m), f.Upload(norms, 1, columns), bound.Tensor(residual)));
     });
 
     [Fact]
@@ -57,7 +62,8 @@ public sealed class LowRankTests
         using ComputeContext context = new(new ComputeOptions { Threads = 1 });
         using Tape tape = new();
         using Scope f = context.BeginScope(Precision.F32, tape);
-        Tensor z = f.Upload([.. Enumerable.Range(0, Columns).Select(i => i % 97f)], 1, Columns), norms = f.Upload([.. Enumerable.Repeat(0.5f, Columns)], 1, Columns);
+        Tensor z = f.Upload([.. Enumerable.Range(0, Columns).Select(i => i % 97f)], 1, Columns),
+            norms = f.Upload([.. Enumerable.Repeat(0.5f, Columns)], 1, Columns);
         Tensor y = f.Magnitude(z, magnitude, norms);
         tape.Backward(y, norms);
         Assert.Equal(Enumerable.Range(0, Columns).Select(i => i % 97f), arena.Gradients.Span(0, Columns).ToArray());

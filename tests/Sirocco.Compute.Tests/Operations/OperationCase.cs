@@ -40,7 +40,8 @@ internal sealed class OperationCase(Random random)
     }
 
     private void Gradients(
-        ComputeContext context, Func<Values, double[]> reference, Func<Scope, Bound, Tensor> operation, double[] seed, double[] expected, double tolerance, int times)
+        ComputeContext context, Func<Values, double[]> reference, Func<Scope, Bound, Tensor> operation, double[] seed, double[] expected, double tolerance,
+        int times)
     {
         using Tape tape = new();
         using Scope f = context.BeginScope(Precision.F32, tape);
@@ -68,7 +69,12 @@ internal sealed class OperationCase(Random random)
 
             double[] direction = [.. actual.Select(_ => (double)((2 * random.Next(2)) - 1))];
             double along = actual.Zip(direction, (gradient, sign) => gradient * sign).Sum();
-            Close([times * Difference(reference, seed, i, direction)], [(float)along], tolerance, what + " along a direction,", largest * Math.Sqrt(Math.Max(count, 1)));
+            Close(
+                [times * Difference(reference, seed, i, direction)],
+                [(float)along],
+                tolerance,
+                what + " along a direction,",
+                largest * Math.Sqrt(Math.Max(count, 1)));
         }
     }
 
@@ -98,7 +104,8 @@ internal sealed class OperationCase(Random random)
         for (int i = 0; i < expected.Length; i++)
         {
             double error = Math.Abs(expected[i] - actual[i]) / largest;
-            Assert.True(error <= tolerance, $"{what} {i} of {expected.Length} is {actual[i]} instead of {expected[i]}, largest {largest}: {error:g3} > {tolerance:g3}");
+            Assert.True(
+                error <= tolerance, $"{what} {i} of {expected.Length} is {actual[i]} instead of {expected[i]}, largest {largest}: {error:g3} > {tolerance:g3}");
         }
     }
 
@@ -132,8 +139,11 @@ internal sealed class Bound
     {
         this.variables = variables;
         tensors = [.. variables.Select(v => v.IsParameter ? null : f.Upload(Single(v), v.Rows, v.Columns))];
-        parameters = [.. variables.Select(v => v.IsParameter ? Parameter.FromValues($"weight {v.Index}", v.Rows == 0 ? [v.Columns] : [v.Rows, v.Columns], Single(v)) : null)];
+        parameters = [.. variables.Select(v => v.IsParameter ? Weight(v, Single(v)) : null)];
     }
+
+    private static Parameter Weight(Variable v, float[] values) =>
+        Parameter.FromValues($"weight {v.Index}", v.Rows == 0 ? [v.Columns] : [v.Rows, v.Columns], values);
 
     public Tensor Tensor(Variable variable) => tensors[variable.Index]!;
 

@@ -162,7 +162,9 @@ public sealed class OperationTests
     {
         int kept = 1 + c.Random.Next(columns);
         Variable x = c.Input(rows, columns);
-        c.Check(v => [.. Enumerable.Range(0, rows).SelectMany(row => v[x][(row * columns)..((row * columns) + kept)])], (f, b) => f.FirstColumns(b.Tensor(x), kept));
+        c.Check(
+            v => [.. Enumerable.Range(0, rows).SelectMany(row => v[x][(row * columns)..((row * columns) + kept)])],
+            (f, b) => f.FirstColumns(b.Tensor(x), kept));
     });
 
     [Fact]
@@ -186,7 +188,8 @@ public sealed class OperationTests
                 .. Enumerable.Range(0, queries * width).Select(cell =>
                 {
                     int i = cell / width, j = own ? cell : cell % width;
-                    return 0.5 * Enumerable.Range(queryStarts[i], queryStarts[i + 1] - queryStarts[i]).Sum(t => Enumerable.Range(passageStarts[j], passageStarts[j + 1] - passageStarts[j])
+                    return 0.5 * Enumerable.Range(queryStarts[i], queryStarts[i + 1] - queryStarts[i])
+                        .Sum(t => Enumerable.Range(passageStarts[j], passageStarts[j + 1] - passageStarts[j])
                         .Max(u => Enumerable.Range(0, columns).Sum(k => v[q][(t * columns) + k] * v[p][(u * columns) + k])));
                 }),
             ],
@@ -341,7 +344,8 @@ public sealed class OperationTests
 
     private static int Draw(Random random) => Sizes[random.Next(Sizes.Length)];
 
-    private static int[] Labels(Random random, int rows, int classes) => [.. Enumerable.Range(0, rows).Select(_ => random.Next(3) == 0 ? -100 : random.Next(classes))];
+    private static int[] Labels(Random random, int rows, int classes) =>
+        [.. Enumerable.Range(0, rows).Select(_ => random.Next(3) == 0 ? -100 : random.Next(classes))];
 
     private static double[] Sum(double[] a, double[] b) => [.. a.Zip(b, (x, y) => x + y)];
 }

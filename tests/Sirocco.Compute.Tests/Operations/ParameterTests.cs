@@ -109,7 +109,10 @@ public sealed unsafe class ParameterTests
             Active = true,
         };
         SgdCoefficients sgd = new() { LearningRate = 0.1f, Decay = 0, Keep = 0, Take = 1, LookAhead = 0, Active = true };
-        ArenaRange[] outside = [new(0, 0, 21), new(0, -1, 2), new(0, 0, -1), new(1, 0, 4), new(1, 33, 4), new(0, long.MaxValue, 1), new(2, 0, 1), new(-1, 0, 1)];
+        ArenaRange[] outside =
+        [
+            new(0, 0, 21), new(0, -1, 2), new(0, 0, -1), new(1, 0, 4), new(1, 33, 4), new(0, long.MaxValue, 1), new(2, 0, 1), new(-1, 0, 1),
+        ];
         foreach (ArenaRange range in outside)
         {
             Assert.Throws<ArgumentException>(() => context.Adam(arena, arena.NewBlock(), arena.NewBlock(), null, [range], [adam, adam], 1));

@@ -26,7 +26,8 @@ public sealed class RoundedTrainingTests
     /// <summary>With the reference kernels, so that the path of processors that multiply bf16 runs on every machine.</summary>
     private static float[] Gradients(Precision precision, bool recomputed)
     {
-        KernelTable kernels = new(new ScalarPanelKernel(PanelFormat.F32), new ScalarPanelKernel(PanelFormat.BF16, 6, 64), new ScalarPanelKernel(PanelFormat.S16S8), null);
+        KernelTable kernels = new(
+            new ScalarPanelKernel(PanelFormat.F32), new ScalarPanelKernel(PanelFormat.BF16, 6, 64), new ScalarPanelKernel(PanelFormat.S16S8), null);
         using ComputeContext context = new(new CpuBackend(2, kernels: kernels));
         SmallTransformer network = new(layers: 2);
         using Tape tape = new();

@@ -135,7 +135,9 @@ public sealed class TapeTests
         using ComputeContext context = new();
         SmallTransformer network = new(layers: 2);
         using Tape whole = new(), lower = new(), upper = new();
-        using Scope f = context.BeginScope(Precision.F32, whole), below = context.BeginScope(Precision.F32, lower), above = context.BeginScope(Precision.F32, upper);
+        using Scope f = context.BeginScope(Precision.F32, whole),
+            below = context.BeginScope(Precision.F32, lower),
+            above = context.BeginScope(Precision.F32, upper);
         whole.Backward(network.Loss(f, network.Embed(f, 11), recomputed: false));
         float[] expected = network.Arena.Gradients.ToArray();
 

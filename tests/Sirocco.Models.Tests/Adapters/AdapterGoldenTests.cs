@@ -11,7 +11,8 @@ public sealed class AdapterGoldenTests : IDisposable
 
     public static TheoryData<string> Names { get; } =
     [
-        "lora-attention", "lora-all-linear", "lora-bf16", "lora-bidirectional", "lora-embedding-head", "lora-head-full", "lora-layers", "lora-llama", "lora-patterns",
+        "lora-attention", "lora-all-linear", "lora-bf16", "lora-bidirectional", "lora-embedding-head", "lora-head-full", "lora-layers", "lora-llama",
+        "lora-patterns",
         "lora-regex", "lora-rslora", "dora-all-linear", "dora-bidirectional", "dora-llama", "dora-patterns",
     ];
 
@@ -38,7 +39,11 @@ public sealed class AdapterGoldenTests : IDisposable
             Assert.Equal(golden.Losses[0], loss, golden.Exact ? 1e-4f : 2e-2f);
             if (!golden.Exact) continue;
             foreach (Parameter parameter in adapter.Parameters)
-                Models.Tests.Golden.AssertClose(parameter.Gradient!.Span(0, (int)parameter.Count), golden.Tensors["grad." + AdapterNames.Key(parameter.Name)].ToSingleArray(), 1e-4, "gradient of " + parameter.Name);
+                Models.Tests.Golden.AssertClose(
+                    parameter.Gradient!.Span(0, (int)parameter.Count),
+                    golden.Tensors["grad." + AdapterNames.Key(parameter.Name)].ToSingleArray(),
+                    1e-4,
+                    "gradient of " + parameter.Name);
         }
 
         AdamW optimizer = new(arena);
@@ -58,7 +63,8 @@ public sealed class AdapterGoldenTests : IDisposable
         }
 
         adapter.Detach();
-        Models.Tests.Golden.AssertClose(golden.Results(context, model, out _), golden.Real("logits.base"), golden.Exact ? 1e-4 : 5e-2, "logits without the adapter");
+        Models.Tests.Golden.AssertClose(
+            golden.Results(context, model, out _), golden.Real("logits.base"), golden.Exact ? 1e-4 : 5e-2, "logits without the adapter");
     }
 
     [SkippableTheory]
@@ -70,7 +76,8 @@ public sealed class AdapterGoldenTests : IDisposable
         string saved = temporary.File("saved");
         Adapter.Load(model, golden.Folder).Save(saved);
         Assert.True(JsonNode.DeepEquals(Json(Path.Combine(golden.Folder, "adapter_config.json")), Json(Path.Combine(saved, "adapter_config.json"))));
-        using TensorArchive before = TensorArchive.Open(Path.Combine(golden.Folder, "adapter_model.safetensors")), after = TensorArchive.Open(Path.Combine(saved, "adapter_model.safetensors"));
+        using TensorArchive before = TensorArchive.Open(Path.Combine(golden.Folder, "adapter_model.safetensors")),
+            after = TensorArchive.Open(Path.Combine(saved, "adapter_model.safetensors"));
         Assert.Equal(before.Tensors.Select(tensor => tensor.Name), after.Tensors.Select(tensor => tensor.Name));
         Assert.Equal(before.Metadata, after.Metadata);
         foreach (StoredTensor tensor in before.Tensors)
@@ -94,7 +101,11 @@ public sealed class AdapterGoldenTests : IDisposable
         foreach (StoredTensor tensor in before.Tensors)
         {
             Assert.Equal(tensor.Type, after[tensor.Name].Type);
-            if (changed.Contains(tensor.Name)) Models.Tests.Golden.AssertClose(after[tensor.Name].ToSingleArray(), golden.Tensors["merged." + tensor.Name].ToSingleArray(), golden.Exact ? 1e-5 : 8e-3, tensor.Name);
+            if (changed.Contains(tensor.Name))
+            {
+                Models.Tests.Golden.AssertClose(
+                    after[tensor.Name].ToSingleArray(), golden.Tensors["merged." + tensor.Name].ToSingleArray(), golden.Exact ? 1e-5 : 8e-3, tensor.Name);
+            }
             else Assert.True(tensor.Bytes.SequenceEqual(after[tensor.Name].Bytes), tensor.Name);
         }
     }
@@ -135,9 +146,11 @@ public sealed class AdapterGoldenTests : IDisposable
 
         // A fresh adapter changes nothing; DoRA's lengths are those of the base weights.
         using ComputeContext context = new(new ComputeOptions { Threads = 2 });
-        Models.Tests.Golden.AssertClose(golden.Results(context, model, out _), golden.Real("logits.base"), golden.Exact ? 1e-4 : 5e-2, "logits of a fresh adapter");
+        Models.Tests.Golden.AssertClose(
+            golden.Results(context, model, out _), golden.Real("logits.base"), golden.Exact ? 1e-4 : 5e-2, "logits of a fresh adapter");
         foreach (Parameter parameter in adapter.Parameters.Where(parameter => parameter.Name.EndsWith(AdapterNames.Magnitude, StringComparison.Ordinal)))
-            Models.Tests.Golden.AssertClose(Values(parameter), golden.Tensors["fresh." + AdapterNames.Key(parameter.Name)].ToSingleArray(), 1e-6, parameter.Name);
+            Models.Tests.Golden.AssertClose(
+                Values(parameter), golden.Tensors["fresh." + AdapterNames.Key(parameter.Name)].ToSingleArray(), 1e-6, parameter.Name);
     }
 
     private static JsonNode Json(string file) => JsonNode.Parse(File.ReadAllText(file))!;

@@ -4,7 +4,9 @@ using Sirocco.Formats;
 
 namespace Sirocco.Models.Tests.Adapters;
 
-/// <summary>Adapters beside networks with random weights: gradients against differences, rules of names, NeMo AutoModel's folders, and folders that do not fit.</summary>
+/// <summary>
+/// Adapters beside networks with random weights: gradients against differences, rules of names, NeMo AutoModel's folders, and folders that do not fit.
+/// </summary>
 public sealed class AdapterTests : IDisposable
 {
     private readonly TemporaryFolder temporary = new();
@@ -22,7 +24,8 @@ public sealed class AdapterTests : IDisposable
     {
         using BiEncoder model = NewModel(TinyModels.Llama);
         model.Decoder.Recompute = recompute;
-        Adapter adapter = Adapter.Attach(model, new AdapterOptions { Rank = 3, Alpha = 6, UseDora = dora, Dropout = dropout, DropoutPosition = position }, seed: 3);
+        Adapter adapter = Adapter.Attach(
+            model, new AdapterOptions { Rank = 3, Alpha = 6, UseDora = dora, Dropout = dropout, DropoutPosition = position }, seed: 3);
         Randomise(adapter);
         ParameterArena arena = new(adapter.Parameters);
         using ComputeContext context = new(new ComputeOptions { Threads = 2 });
@@ -119,7 +122,8 @@ public sealed class AdapterTests : IDisposable
         Assert.Equal(14, Adapted(model, new AdapterOptions()).Count);
         Assert.Equal(12, Adapted(model, new AdapterOptions { ExcludeModules = ["*.q_proj"] }).Count);
         Assert.Equal(14, Adapted(model, new AdapterOptions { ExcludeModules = ["q_proj"] }).Count); // a last component is a target's spelling only
-        using CrossEncoder reranker = new(TinyModels.NewDecoder(TinyModels.Llama), Parameter.FromValues("score.weight", [1, 48], new float[48]), Pooling.Average);
+        using CrossEncoder reranker = new(
+            TinyModels.NewDecoder(TinyModels.Llama), Parameter.FromValues("score.weight", [1, 48], new float[48]), Pooling.Average);
         Assert.Contains("score", Adapted(reranker, new AdapterOptions { MatchAllLinear = true }));
         Assert.DoesNotContain("score", Adapted(reranker, new AdapterOptions()));
     }
@@ -129,10 +133,12 @@ public sealed class AdapterTests : IDisposable
     {
         using BiEncoder model = NewModel(TinyModels.Ministral);
         Assert.Contains("match_all_linear", Refused(new AdapterOptions { MatchAllLinear = true, TargetModules = ["q_proj"] }), StringComparison.Ordinal);
-        Assert.Contains("exclude each other", Refused(new AdapterOptions { ExcludeModules = ["k_proj"], TargetModules = ["q_proj"] }), StringComparison.Ordinal);
+        Assert.Contains(
+            "exclude each other", Refused(new AdapterOptions { ExcludeModules = ["k_proj"], TargetModules = ["q_proj"] }), StringComparison.Ordinal);
         Assert.Contains("model.layers.0.self_attn.q_proj", Refused(new AdapterOptions { TargetModules = ["q_projection"] }), StringComparison.Ordinal);
         Assert.Contains("no regular expression", Refused(new AdapterOptions { TargetModules = ["(q_proj"] }), StringComparison.Ordinal);
-        Assert.Contains("too long", Assert.Throws<ArgumentException>(() => Adapter.Attach(model, new PeftOptions { TargetIsPattern = true, TargetModules = [@"(?=x?)((([a-z.0-9_])+)+)+!"] })).Message, StringComparison.Ordinal);
+        PeftOptions backtracking = new() { TargetIsPattern = true, TargetModules = [@"(?=x?)((([a-z.0-9_])+)+)+!"] };
+        Assert.Contains("too long", Assert.Throws<ArgumentException>(() => Adapter.Attach(model, backtracking)).Message, StringComparison.Ordinal);
 
         string Refused(AdapterOptions options) => Assert.Throws<ArgumentException>(() => Adapter.Attach(model, options)).Message;
     }
@@ -141,7 +147,12 @@ public sealed class AdapterTests : IDisposable
     public void First_factors_start_with_the_variance_of_their_rule_and_second_ones_at_zero()
     {
         ModelConfig config = TinyModels.Ministral with { HiddenSize = 512, Layers = 1 };
-        foreach ((AdapterInitialization start, double deviation) in new[] { (AdapterInitialization.XavierNormal, Math.Sqrt(2.0 / (512 + 16))), (AdapterInitialization.KaimingUniform, 1 / Math.Sqrt(3 * 512)) })
+        (AdapterInitialization, double)[] spreads =
+        [
+            (AdapterInitialization.XavierNormal, Math.Sqrt(2.0 / (512 + 16))),
+            (AdapterInitialization.KaimingUniform, 1 / Math.Sqrt(3 * 512)),
+        ];
+        foreach ((AdapterInitialization start, double deviation) in spreads)
         {
             using BiEncoder model = NewModel(config);
             Adapter adapter = Adapter.Attach(model, new AdapterOptions { Rank = 16, Initialization = start, TargetModules = ["q_proj"] }, seed: 1);
@@ -159,32 +170,50 @@ public sealed class AdapterTests : IDisposable
     {
         string recording = Golden.Folder("retrieval/bi-ministral3-" + kind), saved = temporary.File("saved");
         using EncoderModel model = EncoderModel.FromPretrained(Golden.Folder("retrieval/common/ministral3"));
-        Adapter adapter = Adapter.Attach(model, new AdapterOptions { Rank = 4, Alpha = 32, UseDora = kind == "dora", Initialization = start, TargetModules = targets });
-        using TensorArchive first = TensorArchive.Open(Path.Combine(recording, "start.safetensors")), end = TensorArchive.Open(Path.Combine(recording, "export", "adapter_model.safetensors"));
+        Adapter adapter = Adapter.Attach(
+            model, new AdapterOptions { Rank = 4, Alpha = 32, UseDora = kind == "dora", Initialization = start, TargetModules = targets });
+        using TensorArchive first = TensorArchive.Open(Path.Combine(recording, "start.safetensors")),
+            end = TensorArchive.Open(Path.Combine(recording, "export", "adapter_model.safetensors"));
 
         // Names inside the wrapper, and keys of the file.
         Assert.Empty(adapter.SetParameters(first.Tensors.Select(tensor => KeyValuePair.Create(tensor.Name, tensor.ToSingleArray()))));
         Assert.Empty(adapter.SetParameters(end.Tensors.Select(tensor => KeyValuePair.Create(tensor.Name, tensor.ToSingleArray()))));
         adapter.Save(saved, "common/ministral3");
         foreach (string file in (string[])["adapter_config.json", "automodel_peft_config.json", "adapter_model.safetensors"])
-            Assert.Equal(Convert.ToHexString(File.ReadAllBytes(Path.Combine(recording, "export", file))), Convert.ToHexString(File.ReadAllBytes(Path.Combine(saved, file))));
+            Assert.Equal(
+                Convert.ToHexString(File.ReadAllBytes(Path.Combine(recording, "export", file))),
+                Convert.ToHexString(File.ReadAllBytes(Path.Combine(saved, file))));
         adapter.Detach();
         Adapter again = Adapter.Load(model, saved);
         Assert.Equal(adapter.Parameters.Select(parameter => parameter.Name).Order(), again.Parameters.Select(parameter => parameter.Name).Order());
         again.Save(temporary.File("again"));
-        Assert.True(JsonNode.DeepEquals(JsonNode.Parse(File.ReadAllText(Path.Combine(saved, "automodel_peft_config.json"))), JsonNode.Parse(File.ReadAllText(temporary.File("again/automodel_peft_config.json")))));
+        Assert.True(
+            JsonNode.DeepEquals(
+                JsonNode.Parse(File.ReadAllText(Path.Combine(saved, "automodel_peft_config.json"))),
+                JsonNode.Parse(File.ReadAllText(temporary.File("again/automodel_peft_config.json")))));
     }
 
     [Fact]
     public void A_recipes_adapter_repeats_what_the_recipe_says_beside_its_mathematics()
     {
         using BiEncoder model = NewModel(TinyModels.Ministral);
-        AutoModelAdapterFields written = new() { TargetIsText = true, Initialization = "uniform", ElementType = "torch.bfloat16", IsMemoryEfficient = false, UsesTriton = true, ScalesRankOfExperts = true, ExpertWeightFormat = "fp8" };
-        Adapter adapter = Adapter.Attach(model, new AdapterOptions { TargetModules = ["*.q_proj"], Initialization = AdapterInitialization.KaimingUniform, AsWritten = written });
+        AutoModelAdapterFields written = new()
+        {
+            TargetIsText = true,
+            Initialization = "uniform",
+            ElementType = "torch.bfloat16",
+            IsMemoryEfficient = false,
+            UsesTriton = true,
+            ScalesRankOfExperts = true,
+            ExpertWeightFormat = "fp8",
+        };
+        Adapter adapter = Adapter.Attach(
+            model, new AdapterOptions { TargetModules = ["*.q_proj"], Initialization = AdapterInitialization.KaimingUniform, AsWritten = written });
         adapter.Save(temporary.File("fields"));
         Assert.True(JsonNode.DeepEquals(
             JsonNode.Parse("""
-                {"dropout": 0.0, "dropout_position": "post", "exclude_modules": [], "expert_weight_format": "fp8", "lora_A_init": "uniform", "lora_dtype": "torch.bfloat16", "match_all_linear": false,
+                {"dropout": 0.0, "dropout_position": "post", "exclude_modules": [], "expert_weight_format": "fp8", "lora_A_init": "uniform",
+                  "lora_dtype": "torch.bfloat16", "match_all_linear": false,
                  "moe_rank_scaling": true, "target_modules": "*.q_proj", "use_dora": false, "use_memory_efficient_lora": false, "use_triton": true}
                 """),
             JsonNode.Parse(File.ReadAllText(temporary.File("fields/automodel_peft_config.json")))));
@@ -198,8 +227,10 @@ public sealed class AdapterTests : IDisposable
         string recording = Golden.Folder("retrieval/bi-ministral3-" + kind);
         using BiEncoder model = (BiEncoder)EncoderModel.FromPretrained(Golden.Folder("retrieval/common/ministral3"));
         model.Adjust(Pooling.Average, normalize: true);
-        Adapter adapter = Adapter.Attach(model, new AdapterOptions { Rank = 4, Alpha = 32, UseDora = kind == "dora", Initialization = start, TargetModules = targets });
-        using TensorArchive first = TensorArchive.Open(Path.Combine(recording, "start.safetensors")), batches = TensorArchive.Open(Path.Combine(recording, "batches.safetensors"));
+        Adapter adapter = Adapter.Attach(
+            model, new AdapterOptions { Rank = 4, Alpha = 32, UseDora = kind == "dora", Initialization = start, TargetModules = targets });
+        using TensorArchive first = TensorArchive.Open(Path.Combine(recording, "start.safetensors")),
+            batches = TensorArchive.Open(Path.Combine(recording, "batches.safetensors"));
         using TensorArchive gradients = TensorArchive.Open(Path.Combine(recording, "step0-gradients.safetensors"));
         adapter.SetParameters(first.Tensors.Select(tensor => KeyValuePair.Create(tensor.Name, tensor.ToSingleArray())));
         ParameterArena arena = new(adapter.Parameters);
@@ -216,12 +247,14 @@ public sealed class AdapterTests : IDisposable
 
         Assert.Equal(gradients.Tensors.Select(tensor => tensor.Name).Order(), adapter.Parameters.Select(parameter => parameter.Name).Order());
         foreach (Parameter parameter in adapter.Parameters)
-            Golden.AssertClose(parameter.Gradient!.Span(0, (int)parameter.Count), gradients[parameter.Name].ToSingleArray(), 1e-4, "gradient of " + parameter.Name);
+            Golden.AssertClose(
+                parameter.Gradient!.Span(0, (int)parameter.Count), gradients[parameter.Name].ToSingleArray(), 1e-4, "gradient of " + parameter.Name);
 
         Tensor Encode(Scope f, string side)
         {
             StoredTensor tokens = batches[side + "input_ids"];
-            PaddedBatch batch = PaddedBatch.Create((int)tokens.Shape[0], (int)tokens.Shape[1], batches[side + "attention_mask"].ToInt64Array(), PositionCount.Columns);
+            PaddedBatch batch = PaddedBatch.Create(
+                (int)tokens.Shape[0], (int)tokens.Shape[1], batches[side + "attention_mask"].ToInt64Array(), PositionCount.Columns);
             return model.Encode(f, batch.Tokens(tokens.ToInt64Array(), side), batch.Segments);
         }
     }
@@ -229,7 +262,10 @@ public sealed class AdapterTests : IDisposable
     [Fact]
     public void Folders_of_another_rank_base_or_kind_are_refused_with_file_and_key()
     {
-        using BiEncoder model = NewModel(TinyModels.Ministral), other = NewModel(TinyModels.Ministral with { HiddenSize = 32 }), deeper = NewModel(TinyModels.Ministral with { Layers = 3 }), shallower = NewModel(TinyModels.Ministral with { Layers = 1 });
+        using BiEncoder model = NewModel(TinyModels.Ministral),
+            other = NewModel(TinyModels.Ministral with { HiddenSize = 32 }),
+            deeper = NewModel(TinyModels.Ministral with { Layers = 3 }),
+            shallower = NewModel(TinyModels.Ministral with { Layers = 1 });
         string folder = temporary.File("adapter"), config = Path.Combine(folder, "adapter_config.json");
         Adapter.Attach(model, new AdapterOptions { Rank = 4 }).Save(folder, "base");
         Assert.Contains("lora_A.weight' is [4, 48], expected [4, 32]", Refused<InvalidDataException>(other), StringComparison.Ordinal);
@@ -283,7 +319,8 @@ public sealed class AdapterTests : IDisposable
     {
         using BiEncoder model = NewModel(TinyModels.Ministral);
         string folder = Saved(model, json => (json["ensure_weight_tying"], json["target_modules"]) = (true, new JsonArray("q_proj", table)));
-        Assert.Contains("ensure_weight_tying is set", Assert.Throws<NotSupportedException>(() => Adapter.Load(model, folder)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "ensure_weight_tying is set", Assert.Throws<NotSupportedException>(() => Adapter.Load(model, folder)).Message, StringComparison.Ordinal);
     }
 
     [Theory] // peft: linear layers have neither a transposed weight nor, here, biases; these starts leave the base as it is
@@ -309,7 +346,11 @@ public sealed class AdapterTests : IDisposable
     {
         using BiEncoder model = NewModel(TinyModels.Ministral);
         string folder = Saved(model, _ => { }), file = Path.Combine(folder, "adapter_model.safetensors"), more = temporary.File("more.safetensors");
-        using (TensorArchive archive = TensorArchive.Open(file)) SafetensorsWriter.Write(more, [.. archive.Tensors.Select(tensor => OutgoingTensor.Copy(tensor)), OutgoingTensor.Create<float>(name, [48], new float[48])]);
+        using (TensorArchive archive = TensorArchive.Open(file))
+        {
+            SafetensorsWriter.Write(
+                more, [.. archive.Tensors.Select(tensor => OutgoingTensor.Copy(tensor)), OutgoingTensor.Create<float>(name, [48], new float[48])]);
+        }
         File.Move(more, file, overwrite: true);
         string refused = Assert.Throws<NotSupportedException>(() => Adapter.Load(model, folder)).Message;
         Assert.Contains(name, refused, StringComparison.Ordinal);
@@ -342,7 +383,8 @@ public sealed class AdapterTests : IDisposable
     private static void Randomise(Adapter adapter)
     {
         Random random = new(4);
-        foreach (Parameter parameter in adapter.Parameters) parameter.SetValues([.. Values(parameter).Select(value => value + (0.1f * (random.NextSingle() - 0.5f)))]);
+        foreach (Parameter parameter in adapter.Parameters)
+            parameter.SetValues([.. Values(parameter).Select(value => value + (0.1f * (random.NextSingle() - 0.5f)))]);
     }
 
     private static float[] Values(Parameter parameter)

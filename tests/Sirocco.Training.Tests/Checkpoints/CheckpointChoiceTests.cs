@@ -27,7 +27,10 @@ public sealed class CheckpointChoiceTests : IDisposable
         Damage(Path.Combine(run.Folder, "epoch_0_step_3", file), damage);
         TinyRun.Recorder resumed = run.Run();
         Assert.Equal(2, resumed.Steps[0].Step);
-        Assert.Contains($"epoch_0_step_3{Path.DirectorySeparatorChar}{file}", Assert.Single(resumed.Warnings).Replace('/', Path.DirectorySeparatorChar), StringComparison.Ordinal);
+        Assert.Contains(
+            $"epoch_0_step_3{Path.DirectorySeparatorChar}{file}",
+            Assert.Single(resumed.Warnings).Replace('/', Path.DirectorySeparatorChar),
+            StringComparison.Ordinal);
         Assert.Contains("goes on from the checkpoint before, epoch_0_step_1", resumed.Warnings[0], StringComparison.Ordinal);
         Assert.Equal(straight.Steps.Skip(2).Select(step => step.Loss), resumed.Steps.Select(step => step.Loss));
         Assert.Equal(Enumerable.Range(0, 12), Fields.Steps(Path.Combine(run.Folder, "training.jsonl")));
@@ -72,11 +75,18 @@ public sealed class CheckpointChoiceTests : IDisposable
         run.Run();
         string[] before = [.. Checkpoints()];
         Directory.Move(run.File("model"), run.File("other"));
-        string[] other = ["--model.pretrained_model_name_or_path", run.File("other"), "--tokenizer.pretrained_model_name_or_path", run.File("other"), "--checkpoint.max_recent_checkpoints", "1", "--validation_dataset", "none"];
+        string[] other =
+        [
+            "--model.pretrained_model_name_or_path", run.File("other"), "--tokenizer.pretrained_model_name_or_path", run.File("other"),
+            "--checkpoint.max_recent_checkpoints", "1", "--validation_dataset", "none",
+        ];
         TinyRun.Recorder anew = run.Run(other, dieAt: 2);
         Assert.Equal(0, anew.Steps[0].Step);
         string earlier = Path.Combine(run.Folder, "earlier-1");
-        Assert.Contains($"was made with another model.pretrained_model_name_or_path; the run starts anew, and moves the checkpoints that are there to {earlier}", Assert.Single(anew.Warnings), StringComparison.Ordinal);
+        Assert.Contains(
+            $"was made with another model.pretrained_model_name_or_path; the run starts anew, and moves the checkpoints that are there to {earlier}",
+            Assert.Single(anew.Warnings),
+            StringComparison.Ordinal);
         Assert.Equal("epoch_0_step_1", new DirectoryInfo(Path.Combine(run.Folder, "LATEST")).LinkTarget);
         Assert.Equal(["epoch_0_step_1"], Checkpoints());
         Assert.Equal(before, Directory.GetDirectories(earlier).Select(Path.GetFileName).Order());
@@ -101,9 +111,15 @@ public sealed class CheckpointChoiceTests : IDisposable
     public void A_checkpoint_that_is_asked_for_and_missing_or_unfinished_is_an_error()
     {
         run.Run(dieAt: 4);
-        Assert.Contains("name one of LATEST, epoch_0_step_3, epoch_0_step_1", Assert.Throws<FileNotFoundException>(() => run.Run(["--checkpoint.restore_from", "epoch_0_step_9"])).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "name one of LATEST, epoch_0_step_3, epoch_0_step_1",
+            Assert.Throws<FileNotFoundException>(() => run.Run(["--checkpoint.restore_from", "epoch_0_step_9"])).Message,
+            StringComparison.Ordinal);
         File.WriteAllBytes(Path.Combine(run.Folder, "epoch_0_step_1", ".incomplete"), []);
-        Assert.Contains("was never finished", Assert.Throws<InvalidDataException>(() => run.Run(["--checkpoint.restore_from", "epoch_0_step_1"])).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "was never finished",
+            Assert.Throws<InvalidDataException>(() => run.Run(["--checkpoint.restore_from", "epoch_0_step_1"])).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -136,7 +152,10 @@ public sealed class CheckpointChoiceTests : IDisposable
     {
         run.Run(dieAt: 2);
         using TensorArchive saved = TensorArchive.Open(Path.Combine(run.Folder, "epoch_0_step_1", "optim", "weights.safetensors"));
-        TinyRun.Recorder resumed = run.Run([.. words.Split(' '), "--checkpoint.checkpoint_dir", run.File("other"), "--checkpoint.restore_from", Path.Combine(run.Folder, "epoch_0_step_1"), .. "--optimizer.lr 0 --optimizer.weight_decay 0 --lr_scheduler none".Split(' ')]);
+        TinyRun.Recorder resumed = run.Run(
+            [
+                .. words.Split(' '), "--checkpoint.checkpoint_dir", run.File("other"), "--checkpoint.restore_from", Path.Combine(run.Folder, "epoch_0_step_1"),
+                .. "--optimizer.lr 0 --optimizer.weight_decay 0 --lr_scheduler none".Split(' ')]);
         Assert.Contains(resumed.Warnings, warning => warning.Contains(expected, StringComparison.Ordinal));
         Assert.Equal(2, resumed.Steps[0].Step);
         foreach ((string name, float[] values) in resumed.Weights) Assert.Equal(saved[name].ToSingleArray(), values);
@@ -165,7 +184,8 @@ public sealed class CheckpointChoiceTests : IDisposable
     public void A_loss_that_is_no_number_names_step_questions_and_the_last_good_checkpoint()
     {
         run.Run(dieAt: 4);
-        TrainingDivergedException diverged = Assert.Throws<TrainingDivergedException>(() => run.Run(["--optimizer.lr", "1e30", "--lr_scheduler", "none", "--validation_dataset", "none"]));
+        TrainingDivergedException diverged = Assert.Throws<TrainingDivergedException>(
+            () => run.Run(["--optimizer.lr", "1e30", "--lr_scheduler", "none", "--validation_dataset", "none"]));
         Assert.Matches("^step [0-9]+: .*questions .*; the last good checkpoint is .*epoch_", diverged.Message);
         Assert.Contains(nameof(RetrievalTrainer<RetrievalBatch>), diverged.InnerException!.StackTrace, StringComparison.Ordinal);
     }
@@ -173,7 +193,8 @@ public sealed class CheckpointChoiceTests : IDisposable
     [Fact]
     public void Two_runs_do_not_share_a_folder()
     {
-        using (RunFolder.Open(run.Folder)) Assert.Contains("another process trains in this folder", Assert.Throws<IOException>(() => run.Run()).Message, StringComparison.Ordinal);
+        using (RunFolder.Open(run.Folder))
+            Assert.Contains("another process trains in this folder", Assert.Throws<IOException>(() => run.Run()).Message, StringComparison.Ordinal);
         run.Run(dieAt: 0);
     }
 

@@ -14,8 +14,9 @@ public sealed class ExportGoldenTests : IDisposable
 
     public static TheoryData<string> Cases =>
     [
-        "bi-extract-submodel", "bi-llama-cls", "bi-llama-colbert", "bi-llama-inline", "bi-llama-instruction", "bi-llama-last", "bi-llama-weighted_avg", "bi-ministral3-corpus",
-        "bi-ministral3-dora", "bi-ministral3-inbatch", "bi-ministral3-inline", "bi-ministral3-last", "bi-ministral3-lora", "cross-llama", "cross-llama-temperature", "cross-ministral3",
+        "bi-extract-submodel", "bi-llama-cls", "bi-llama-colbert", "bi-llama-inline", "bi-llama-instruction", "bi-llama-last", "bi-llama-weighted_avg",
+        "bi-ministral3-corpus", "bi-ministral3-dora", "bi-ministral3-inbatch", "bi-ministral3-inline", "bi-ministral3-last", "bi-ministral3-lora",
+        "cross-llama", "cross-llama-temperature", "cross-ministral3",
     ];
 
     public void Dispose() => folder.Dispose();
@@ -36,7 +37,8 @@ public sealed class ExportGoldenTests : IDisposable
             else Assert.Equal(Tensors(Path.Combine(recorded, file)), Tensors(made));
         }
 
-        string[] modules = [.. Directory.EnumerateFiles(saved, "*.json", SearchOption.AllDirectories).Select(file => Path.GetRelativePath(saved, file)).Where(file => !files.Contains(file))];
+        string[] modules = [.. Directory.EnumerateFiles(saved, "*.json", SearchOption.AllDirectories).Select(file => Path.GetRelativePath(saved, file))
+            .Where(file => !files.Contains(file))];
         Assert.Equal(["tokenizer.json"], modules);
     }
 
@@ -51,18 +53,26 @@ public sealed class ExportGoldenTests : IDisposable
     {
         string goldens = GoldenFile.Retrieval, first = Path.GetFullPath(OneStep(goldens, name));
         string file = folder.File("run.yaml"), second = folder.File("second");
-        RetrievalRecipe recipe = RecipeFile.ReadTraining(file, ["--checkpoint.checkpoint_dir", second, "--checkpoint.save_consolidated", "true", "--model.pretrained_model_name_or_path", first, "--optimizer.lr", "0"]).Recipe;
+        RetrievalRecipe recipe = RecipeFile.ReadTraining(
+            file,
+            [
+                "--checkpoint.checkpoint_dir", second, "--checkpoint.save_consolidated", "true", "--model.pretrained_model_name_or_path", first,
+                "--optimizer.lr", "0"]).Recipe;
         recipe = recipe with { StepScheduler = recipe.StepScheduler with { MaxSteps = 1 }, ParameterSchedule = null, ValidationDataset = null };
         new RecipeRunner(new ComputeOptions { Threads = 2 }).Run(recipe);
         using TensorArchive before = TensorArchive.Open(first), after = TensorArchive.Open(Path.Combine(second, "LATEST", ModelArtifacts.ExportFolder));
         Assert.Equal(before.Tensors.Select(tensor => tensor.Name).Order(), after.Tensors.Select(tensor => tensor.Name).Order());
         foreach (StoredTensor tensor in before.Tensors) Assert.Equal(tensor.ToSingleArray(), after[tensor.Name].ToSingleArray());
-        Assert.Equal(Content(Path.Combine(first, "config.json"), name: "base"), Content(Path.Combine(second, "LATEST", ModelArtifacts.ExportFolder, "config.json"), name: "base"));
+        Assert.Equal(
+            Content(Path.Combine(first, "config.json"), name: "base"),
+            Content(Path.Combine(second, "LATEST", ModelArtifacts.ExportFolder, "config.json"), name: "base"));
     }
 
     private string OneStep(string goldens, string name)
     {
-        string file = folder.Write("run.yaml", File.ReadAllText(Path.Combine(goldens, name, "run.yaml")).Replace("common/", Path.Combine(goldens, "common") + "/", StringComparison.Ordinal));
+        string file = folder.Write(
+            "run.yaml",
+            File.ReadAllText(Path.Combine(goldens, name, "run.yaml")).Replace("common/", Path.Combine(goldens, "common") + "/", StringComparison.Ordinal));
         List<string> overrides = ["--checkpoint.checkpoint_dir", folder.File("out"), "--checkpoint.save_consolidated", "final"];
         if (name is "bi-llama-cls") overrides.AddRange(["--model.pooling", "cls"]);
         RetrievalRecipe recipe = RecipeFile.ReadTraining(file, overrides).Recipe;
@@ -81,11 +91,14 @@ public sealed class ExportGoldenTests : IDisposable
 
     private static string Content(JsonElement value) => value.ValueKind switch
     {
-        JsonValueKind.Object => "{" + string.Join(",\n", value.EnumerateObject().Where(entry => !Unwritten.Contains(entry.Name)).OrderBy(entry => entry.Name, StringComparer.Ordinal).Select(entry => $"{entry.Name}: {Content(entry.Value)}")) + "}",
+        JsonValueKind.Object => $"{{{string.Join(",\n", Entries(value).Select(entry => $"{entry.Name}: {Content(entry.Value)}"))}}}",
         JsonValueKind.Array => "[" + string.Join(", ", value.EnumerateArray().Select(Content)) + "]",
         JsonValueKind.Number => value.GetDouble().ToString("R", System.Globalization.CultureInfo.InvariantCulture),
         _ => value.GetRawText(),
     };
+
+    private static IEnumerable<JsonProperty> Entries(JsonElement value) =>
+        value.EnumerateObject().Where(entry => !Unwritten.Contains(entry.Name)).OrderBy(entry => entry.Name, StringComparer.Ordinal);
 
     private static IEnumerable<string> Tensors(string file)
     {

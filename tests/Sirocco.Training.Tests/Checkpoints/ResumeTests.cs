@@ -21,7 +21,9 @@ public sealed class ResumeTests
 
         Assert.True(resumed.Steps[0].Step is var first && first > 0 && first <= diesAt);
         Assert.Empty(resumed.Warnings);
-        Assert.Equal(straight.Steps.Skip(first).Select(step => (step.Step, step.Epoch, step.Loss, step.GradientNorm, step.LearningRate)), resumed.Steps.Select(step => (step.Step, step.Epoch, step.Loss, step.GradientNorm, step.LearningRate)));
+        Assert.Equal(
+            straight.Steps.Skip(first).Select(step => (step.Step, step.Epoch, step.Loss, step.GradientNorm, step.LearningRate)),
+            resumed.Steps.Select(step => (step.Step, step.Epoch, step.Loss, step.GradientNorm, step.LearningRate)));
         foreach ((string name, float[] values) in straight.Weights) Assert.Equal(values, resumed.Weights[name]);
         Assert.Equal(Enumerable.Range(0, 12), Fields.Steps(Path.Combine(run.Folder, "training.jsonl")));
         foreach (string file in (string[])["optim/weights.safetensors", "optim/moments.safetensors"])
@@ -52,19 +54,25 @@ public sealed class ResumeTests
         using TemporaryFolder folder = new();
         foreach (string recipe in (string[])["straight", "first", "second"])
         {
-            string file = folder.Write(recipe + ".yaml", File.ReadAllText(Path.Combine(goldens, "resume", recipe + ".yaml")).Replace("common/", Path.Combine(goldens, "common") + "/", StringComparison.Ordinal));
-            ResolvedRecipe<RetrievalRecipe> resolved = RecipeFile.ReadTraining(file, ["--checkpoint.checkpoint_dir", folder.File(recipe == "straight" ? "straight" : "split")]);
+            string file = folder.Write(
+                recipe + ".yaml",
+                File.ReadAllText(Path.Combine(goldens, "resume", recipe + ".yaml"))
+                    .Replace("common/", Path.Combine(goldens, "common") + "/", StringComparison.Ordinal));
+            ResolvedRecipe<RetrievalRecipe> resolved = RecipeFile.ReadTraining(
+                file, ["--checkpoint.checkpoint_dir", folder.File(recipe == "straight" ? "straight" : "split")]);
             new RecipeRunner(new Compute.ComputeOptions { Threads = 2 }) { Origin = new RunOrigin(resolved.Configuration, []) }.Run(resolved.Recipe);
         }
 
-        System.Text.Json.JsonElement recorded = System.Text.Json.JsonDocument.Parse(File.ReadAllBytes(Path.Combine(goldens, "resume", "resume.json"))).RootElement;
+        System.Text.Json.JsonElement recorded = System.Text.Json.JsonDocument.Parse(
+            File.ReadAllBytes(Path.Combine(goldens, "resume", "resume.json"))).RootElement;
         foreach (string name in (string[])["straight", "split"])
         {
             string[] lines = File.ReadAllLines(Path.Combine(folder.File(name), "training.jsonl"));
             Assert.Equal(recorded.GetProperty(name).GetArrayLength(), lines.Length);
             for (int i = 0; i < lines.Length; i++)
             {
-                foreach (string key in (string[])["loss", "loss_avg_window"]) Assert.Equal(recorded.GetProperty(name)[i].GetProperty(key).GetDouble(), Fields.Number(lines[i], key), 2e-5);
+                foreach (string key in (string[])["loss", "loss_avg_window"])
+                    Assert.Equal(recorded.GetProperty(name)[i].GetProperty(key).GetDouble(), Fields.Number(lines[i], key), 2e-5);
             }
         }
     }

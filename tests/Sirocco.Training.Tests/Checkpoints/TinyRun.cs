@@ -4,7 +4,9 @@ using Sirocco.Models;
 
 namespace Sirocco.Training.Tests.Checkpoints;
 
-/// <summary>A recipe over a tiny model and 22 questions: 6 steps of two micro-batches an epoch (the last has one), 2 epochs, a checkpoint every 2 steps.</summary>
+/// <summary>
+/// A recipe over a tiny model and 22 questions: 6 steps of two micro-batches an epoch (the last has one), 2 epochs, a checkpoint every 2 steps.
+/// </summary>
 internal sealed class TinyRun : IDisposable
 {
     private readonly TemporaryFolder folder = new();
@@ -12,7 +14,9 @@ internal sealed class TinyRun : IDisposable
     public TinyRun(string task = "BiEncoder")
     {
         ModelConfig config = TinyTask.Config with { VocabularySize = 2000, MaxPositions = 64, Layers = 2 };
-        using BiEncoder model = new(new Decoder(config with { Family = ModelFamily.Llama }, new RandomParameters(config with { Family = ModelFamily.Llama }, 3)), new EncoderSettings());
+        using BiEncoder model = new(
+            new Decoder(config with { Family = ModelFamily.Llama }, new RandomParameters(config with { Family = ModelFamily.Llama }, 3)),
+            new EncoderSettings());
         model.Save(folder.File("model"), new ExportOptions { Tokenizer = GoldenFile.Path("retrieval/common/llama") });
         string[] words = ["chess", "photo", "network", "editor", "music", "disk", "mail", "font", "parser", "shell", "game"];
         IEnumerable<string> lines = Enumerable.Range(0, 22).Select(i => JsonSerializer.Serialize(new
@@ -29,9 +33,13 @@ internal sealed class TinyRun : IDisposable
             step_scheduler: {global_batch_size: 4, local_batch_size: 2, num_epochs: 2, ckpt_every_steps: 2, save_checkpoint_every_epoch: true}
             model: {pretrained_model_name_or_path: '{{folder.File("model")}}', torch_dtype: float32{{(task == "BiEncoder" ? "" : ", num_labels: 1")}}}
             tokenizer: {pretrained_model_name_or_path: '{{folder.File("model")}}'}
-            dataset: {_target_: nemo_automodel.components.datasets.llm.retrieval_dataset.RetrievalDatasetConfig, data_dir_list: ['{{folder.File("train.jsonl")}}'], n_passages: 3}
-            validation_dataset: {_target_: nemo_automodel.components.datasets.llm.retrieval_dataset.RetrievalDatasetConfig, data_dir_list: ['{{folder.File("train.jsonl")}}'], data_type: eval, n_passages: 3, eval_negative_size: 2}
-            dataloader: {collate_fn: {_target_: nemo_automodel.components.datasets.llm.{{task}}Collator, {{(task == "BiEncoder" ? "q_max_len: 16, p_max_len: 16, query_prefix: 'query:', passage_prefix: 'passage:'" : "rerank_max_length: 32")}}}, shuffle: true}
+            dataset: {_target_: nemo_automodel.components.datasets.llm.retrieval_dataset.RetrievalDatasetConfig,
+              data_dir_list: ['{{folder.File("train.jsonl")}}'], n_passages: 3}
+            validation_dataset: {_target_: nemo_automodel.components.datasets.llm.retrieval_dataset.RetrievalDatasetConfig,
+              data_dir_list: ['{{folder.File("train.jsonl")}}'], data_type: eval, n_passages: 3, eval_negative_size: 2}
+            dataloader: {collate_fn: {_target_: nemo_automodel.components.datasets.llm.{{task}}Collator,
+              {{(task == "BiEncoder" ? "q_max_len: 16, p_max_len: 16, query_prefix: 'query:', passage_prefix: 'passage:'" : "rerank_max_length: 32")}}},
+              shuffle: true}
             optimizer: {_target_: torch.optim.AdamW, lr: 0.003, weight_decay: 0.01}
             lr_scheduler: {lr_warmup_steps: 2, lr_decay_style: cosine}
             checkpoint: {checkpoint_dir: '{{folder.File("run")}}', save_consolidated: false}
@@ -56,7 +64,11 @@ internal sealed class TinyRun : IDisposable
     {
         ResolvedRecipe<RetrievalRecipe> resolved = RecipeFile.ReadTraining(Recipe, [.. overrides ?? []]);
         Recorder recorder = new(dieAt);
-        RecipeRunner runner = new(new ComputeOptions { Threads = threads }, recorder) { Origin = new RunOrigin(resolved.Configuration, []), Locate = locate ?? Formats.HubModel.Resolve };
+        RecipeRunner runner = new(new ComputeOptions { Threads = threads }, recorder)
+        {
+            Origin = new RunOrigin(resolved.Configuration, []),
+            Locate = locate ?? Formats.HubModel.Resolve,
+        };
         try
         {
             recorder.Outcome = runner.Run(resolved.Recipe);

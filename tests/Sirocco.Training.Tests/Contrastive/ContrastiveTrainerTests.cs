@@ -48,7 +48,10 @@ public class ContrastiveTrainerTests
             using ComputeContext context = new(new ComputeOptions { Threads = 1 });
             using BiEncoder model = TinyTask.Model();
             ContrastiveData pairs = TinyTask.Data();
-            ContrastiveData data = new(pairs.Queries, pairs.Passages, [.. pairs.Examples.Select(example => example with { Passages = [example.Passages[0], (example.Passages[0] + 7) % 60] })]);
+            ContrastiveData data = new(
+                pairs.Queries,
+                pairs.Passages,
+                [.. pairs.Examples.Select(example => example with { Passages = [example.Passages[0], (example.Passages[0] + 7) % 60] })]);
             ContrastiveOptions options = TinyTask.Options(10, microBatch) with { Loss = new ContrastiveLoss { Temperature = 0.1f } };
             ContrastiveTrainer trainer = new(context, model, data, options with { Schedule = options.Schedule with { WarmupSteps = 0 } });
             trainer.Step();
@@ -78,7 +81,8 @@ public class ContrastiveTrainerTests
     {
         using ComputeContext context = new(new ComputeOptions { Threads = 1 });
         using BiEncoder model = TinyTask.Model(), other = TinyTask.Model();
-        ContrastiveTrainer stopped = new(context, model, TinyTask.Data(), TinyTask.Options(5)), straight = new(context, other, TinyTask.Data(), TinyTask.Options(5));
+        ContrastiveTrainer stopped = new(context, model, TinyTask.Data(), TinyTask.Options(5)),
+            straight = new(context, other, TinyTask.Data(), TinyTask.Options(5));
         Assert.Throws<OperationCanceledException>(() => stopped.Step(new CancellationToken(canceled: true)));
         stopped.Step();
         straight.Step();
@@ -106,7 +110,8 @@ public class ContrastiveTrainerTests
     {
         using ComputeContext context = new(new ComputeOptions { Threads = 1 });
         using BiEncoder model = TinyTask.Model();
-        ArgumentException error = Assert.Throws<ArgumentException>(() => new ContrastiveTrainer(context, model, TinyTask.Data(), TinyTask.Options(5) with { BatchSize = batch, MicroBatchSize = microBatch }));
+        ArgumentException error = Assert.Throws<ArgumentException>(
+            () => new ContrastiveTrainer(context, model, TinyTask.Data(), TinyTask.Options(5) with { BatchSize = batch, MicroBatchSize = microBatch }));
         Assert.Contains(expected, error.Message, StringComparison.Ordinal);
     }
 }

@@ -8,9 +8,9 @@ public class RecordedBatchTests
 {
     private static readonly string[] Names =
     [
-        "bi-extract-submodel", "bi-llama-cls", "bi-llama-colbert", "bi-llama-inline", "bi-llama-instruction", "bi-llama-last", "bi-llama-weighted_avg", "bi-ministral3-corpus",
-        "bi-ministral3-dora", "bi-ministral3-inbatch", "bi-ministral3-inline", "bi-ministral3-last", "bi-ministral3-lora", "bi-ministral3-lora-bf16", "cross-llama",
-        "cross-llama-temperature", "cross-ministral3", "distill",
+        "bi-extract-submodel", "bi-llama-cls", "bi-llama-colbert", "bi-llama-inline", "bi-llama-instruction", "bi-llama-last", "bi-llama-weighted_avg",
+        "bi-ministral3-corpus", "bi-ministral3-dora", "bi-ministral3-inbatch", "bi-ministral3-inline", "bi-ministral3-last", "bi-ministral3-lora",
+        "bi-ministral3-lora-bf16", "cross-llama", "cross-llama-temperature", "cross-ministral3", "distill",
     ];
 
     public static TheoryData<string> Cases => [.. Names];
@@ -30,7 +30,8 @@ public class RecordedBatchTests
         foreach (JsonElement step in steps.GetProperty("steps").EnumerateArray())
         {
             int epoch = step.GetProperty("epoch").GetInt32(), number = step.GetProperty("step").GetInt32(), micro = 0;
-            if (!epochs.TryGetValue(epoch, out IEnumerator<ExampleBatch>? batch)) epochs.Add(epoch, batch = Loader(recorded, dataset, sampler, "dataloader", epoch).GetEnumerator());
+            if (!epochs.TryGetValue(epoch, out IEnumerator<ExampleBatch>? batch))
+                epochs.Add(epoch, batch = Loader(recorded, dataset, sampler, "dataloader", epoch).GetEnumerator());
             foreach (JsonElement rows in step.GetProperty("rows").EnumerateArray())
             {
                 Assert.True(batch.MoveNext());
@@ -72,7 +73,8 @@ public class RecordedBatchTests
         for (int rank = 0; rank < 2; rank++)
         {
             using TensorArchive batches = recorded.Batches($"rank{rank}.safetensors");
-            using IEnumerator<ExampleBatch> batch = Loader(recorded, dataset, recorded.Sampler(dataset, rank: rank, worldSize: 2), "dataloader", 0).GetEnumerator();
+            using IEnumerator<ExampleBatch> batch = Loader(recorded, dataset, recorded.Sampler(dataset, rank: rank, worldSize: 2), "dataloader", 0)
+                .GetEnumerator();
             int micro = 0;
             foreach (JsonElement rows in recorded.Json($"rank{rank}.json").GetProperty("rows").EnumerateArray())
             {
@@ -87,7 +89,8 @@ public class RecordedBatchTests
     public void A_resumed_run_goes_on_with_the_batch_after_the_last_one()
     {
         JsonElement rows = JsonDocument.Parse(File.ReadAllBytes(GoldenFile.Path("retrieval/resume/resume.json"))).RootElement.GetProperty("rows");
-        RetrievalDataset dataset = RetrievalDataset.Load(new RetrievalDatasetOptions { Sources = [new RetrievalSource(GoldenFile.Path("retrieval/common/data/train.jsonl"))] });
+        RetrievalDataset dataset = RetrievalDataset.Load(
+            new RetrievalDatasetOptions { Sources = [new RetrievalSource(GoldenFile.Path("retrieval/common/data/train.jsonl"))] });
         BatchSampler sampler = new(dataset.Count, new DataLoaderOptions(), 4);
         int consumed = rows.GetProperty("first").GetArrayLength() % sampler.Count;
         int[][] rest = [.. sampler.Batches(0).Skip(consumed), .. sampler.Batches(1)];
@@ -102,7 +105,8 @@ public class RecordedBatchTests
         if (kind.EndsWith("CrossEncoderCollator", StringComparison.Ordinal))
             return new RetrievalDataLoader<RerankingBatch>(dataset, new CrossEncoderCollator(tokenizer, recorded.CrossEncoder(section)), sampler).Epoch(epoch);
         BiEncoderCollatorOptions options = recorded.BiEncoder(section);
-        if (kind.EndsWith("BiEncoderCollator", StringComparison.Ordinal)) return new RetrievalDataLoader<RetrievalBatch>(dataset, new BiEncoderCollator(tokenizer, options), sampler).Epoch(epoch);
+        if (kind.EndsWith("BiEncoderCollator", StringComparison.Ordinal))
+            return new RetrievalDataLoader<RetrievalBatch>(dataset, new BiEncoderCollator(tokenizer, options), sampler).Epoch(epoch);
         DistillationCollatorOptions distillation = new()
         {
             QueryLength = options.QueryLength,

@@ -19,7 +19,11 @@ public class RecordedExampleTests
     public void A_file_gives_the_examples_of_the_reference(string set, string file)
     {
         string folder = GoldenFile.Path("datasets/retrieval/" + set);
-        Same(folder, Load(Path.Combine(folder, file.Replace("{0}", set, StringComparison.Ordinal))), hasIds: file.EndsWith(".json", StringComparison.Ordinal), isWhole: !file.Contains("scalar", StringComparison.Ordinal));
+        Same(
+            folder,
+            Load(Path.Combine(folder, file.Replace("{0}", set, StringComparison.Ordinal))),
+            hasIds: file.EndsWith(".json", StringComparison.Ordinal),
+            isWhole: !file.Contains("scalar", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -51,7 +55,8 @@ public class RecordedExampleTests
         using TemporaryFolder temporary = new();
         string snapshot = HubCache(temporary);
         RetrievalDatasetOptions options = new() { Sources = [new RetrievalSource("hf://org/set/DebianInteger")], PassagesPerQuery = 4 };
-        JsonNode described = RunFile.Describe("train", options, RetrievalDataset.Load(options, new HubOptions { CacheFolder = temporary.Path, Offline = true })).First();
+        JsonNode described = RunFile.Describe("train", options, RetrievalDataset.Load(options, new HubOptions { CacheFolder = temporary.Path, Offline = true }))
+            .First();
         Assert.Equal(Path.GetFileName(snapshot), (string?)described["revision"]);
         Assert.Equal(DataFingerprint.Of(snapshot)!.Sha256, (string?)described["sha256"]);
         Assert.True((int?)described["rows"] > 0);
@@ -86,7 +91,8 @@ public class RecordedExampleTests
     {
         string hub = GoldenFile.Path("datasets/retrieval/hub"), snapshot = "datasets--org--set/snapshots/abc";
         temporary.Write("datasets--org--set/refs/main", "abc");
-        foreach (string file in Directory.GetFiles(hub, "*", SearchOption.AllDirectories)) temporary.Write(Path.Combine(snapshot, Path.GetRelativePath(hub, file)), File.ReadAllBytes(file));
+        foreach (string file in Directory.GetFiles(hub, "*", SearchOption.AllDirectories))
+            temporary.Write(Path.Combine(snapshot, Path.GetRelativePath(hub, file)), File.ReadAllBytes(file));
         return temporary.File(snapshot);
     }
 
@@ -106,11 +112,15 @@ public class RecordedExampleTests
         {
             RetrievalExample example = dataset.Get(i);
             Assert.Equal(examples[i].GetProperty("question").GetString(), example.Question);
-            Assert.Equal(Strings(examples[i], "doc_sha256"), example.Documents.Select(document => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(document.Text)))[..16]));
+            Assert.Equal(
+                Strings(examples[i], "doc_sha256"),
+                example.Documents.Select(document => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(document.Text)))[..16]));
             if (!hasIds) continue;
             Assert.Equal(examples[i].GetProperty("question_id").GetString(), example.QuestionId);
             Assert.Equal(Strings(examples[i], "doc_id"), example.Documents.Select(document => document.Id));
-            Assert.Equal(examples[i].GetProperty("hash_id").EnumerateArray().Select(id => id.GetInt64()), example.Documents.Select(document => BiEncoderCollator.DocumentId(document.Id)));
+            Assert.Equal(
+                examples[i].GetProperty("hash_id").EnumerateArray().Select(id => id.GetInt64()),
+                example.Documents.Select(document => BiEncoderCollator.DocumentId(document.Id)));
         }
     }
 

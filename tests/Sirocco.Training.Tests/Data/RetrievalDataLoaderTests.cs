@@ -27,10 +27,13 @@ public class RetrievalDataLoaderTests
     public void A_record_without_tokens_stops_at_its_batch_with_its_file_and_line()
     {
         using TemporaryFolder folder = new();
-        string path = folder.Write("x.jsonl", string.Concat(Enumerable.Range(0, 9).Select(i => $$"""{"query": "q{{i}}", "pos_doc": "{{(i == 7 ? "stop" : "p")}}", "neg_doc": []}""" + "\n")));
+        string path = folder.Write(
+            "x.jsonl",
+            string.Concat(Enumerable.Range(0, 9).Select(i => $$"""{"query": "q{{i}}", "pos_doc": "{{(i == 7 ? "stop" : "p")}}", "neg_doc": []}""" + "\n")));
         RetrievalDataset dataset = RetrievalDataset.Load(new() { Sources = [new(path)], PassagesPerQuery = 1 });
         FailingCollator collator = new(Tokenizer(), "stop");
-        RetrievalDataLoader<RetrievalBatch> loader = new(dataset, collator, new BatchSampler(dataset.Count, new DataLoaderOptions { Shuffle = false }, 2), prefetch: 4);
+        RetrievalDataLoader<RetrievalBatch> loader = new(
+            dataset, collator, new BatchSampler(dataset.Count, new DataLoaderOptions { Shuffle = false }, 2), prefetch: 4);
         int batches = 0;
         string said = Assert.Throws<InvalidDataException>(() =>
         {
@@ -65,16 +68,23 @@ public class RetrievalDataLoaderTests
 
     private static TrainingTokenizer Tokenizer() => TrainingTokenizer.Load(new TokenizerOptions { Path = GoldenFile.Path("retrieval/common/llama") });
 
-    private static RetrievalDataset Dataset() => RetrievalDataset.Load(new() { Sources = [new(GoldenFile.Path("retrieval/common/data/train.json"))], PassagesPerQuery = 2 });
+    private static RetrievalDataset Dataset() =>
+        RetrievalDataset.Load(new() { Sources = [new(GoldenFile.Path("retrieval/common/data/train.json"))], PassagesPerQuery = 2 });
 
     private static RetrievalDataLoader<RetrievalBatch> Loader(RetrievalDataset dataset, int prefetch) =>
-        new(dataset, new BiEncoderCollator(Tokenizer(), new BiEncoderCollatorOptions { QueryLength = 8, PassageLength = 8 }), new BatchSampler(dataset.Count, new DataLoaderOptions(), 8), prefetch);
+        new(
+            dataset,
+            new BiEncoderCollator(Tokenizer(), new BiEncoderCollatorOptions { QueryLength = 8, PassageLength = 8 }),
+            new BatchSampler(dataset.Count, new DataLoaderOptions(), 8),
+            prefetch);
 
     private sealed class FailingCollator(TrainingTokenizer tokenizer, string text) : Collator<RetrievalBatch>(tokenizer)
     {
         private readonly BiEncoderCollator inner = new(tokenizer, new BiEncoderCollatorOptions());
 
         public override RetrievalBatch Collate(IReadOnlyList<RetrievalExample> examples) =>
-            examples.FirstOrDefault(example => example.Documents[0].Text == text) is { } bad ? throw new InvalidDataException($"{bad.Place}: {text}") : inner.Collate(examples);
+            examples.FirstOrDefault(example => example.Documents[0].Text == text) is { } bad
+                ? throw new InvalidDataException($"{bad.Place}: {text}")
+                : inner.Collate(examples);
     }
 }

@@ -31,14 +31,18 @@ public class RetrievalDatasetTests
     public void Queries_name_documents_of_a_file_beside_them()
     {
         using TemporaryFolder folder = new();
-        string corpus = folder.Write("corpus.jsonl", """{"id": "a", "section": "x", "text": "A"}""" + "\n" + """{"id": 7, "text": "seven"}""" + "\n" + """{"id": "b", "text": "B"}""");
-        string queries = folder.Write("queries.jsonl", """{"query": "q", "positive": "b"}""" + "\n" + """{"query": "r", "positive": ["a", "b"], "negative": [7]}""");
-        RetrievalDataset dataset = RetrievalDataset.Load(new RetrievalDatasetOptions { Sources = [new RetrievalSource(queries, Corpus: corpus)], PassagesPerQuery = 1 });
+        string corpus = folder.Write(
+            "corpus.jsonl", """{"id": "a", "section": "x", "text": "A"}""" + "\n" + """{"id": 7, "text": "seven"}""" + "\n" + """{"id": "b", "text": "B"}""");
+        string queries = folder.Write(
+            "queries.jsonl", """{"query": "q", "positive": "b"}""" + "\n" + """{"query": "r", "positive": ["a", "b"], "negative": [7]}""");
+        RetrievalDataset dataset = RetrievalDataset.Load(
+            new RetrievalDatasetOptions { Sources = [new RetrievalSource(queries, Corpus: corpus)], PassagesPerQuery = 1 });
         Assert.Equal(["b", "a"], Enumerable.Range(0, dataset.Count).Select(row => dataset.Get(row).Documents[0].Id));
         Assert.Equal("B", dataset.Get(0).Documents[0].Text);
         Assert.Equal("seven", Assert.Single(dataset.Record(1).Negatives).Text);
         string unknown = folder.Write("wrong.jsonl", """{"query": "q", "positive": "z"}""");
-        InvalidDataException refused = Assert.Throws<InvalidDataException>(() => RetrievalDataset.Load(new RetrievalDatasetOptions { Sources = [new RetrievalSource(unknown, Corpus: corpus)], PassagesPerQuery = 1 }));
+        InvalidDataException refused = Assert.Throws<InvalidDataException>(
+            () => RetrievalDataset.Load(new RetrievalDatasetOptions { Sources = [new RetrievalSource(unknown, Corpus: corpus)], PassagesPerQuery = 1 }));
         Assert.Contains("wrong.jsonl", refused.Message, StringComparison.Ordinal);
         Assert.Contains("'z'", refused.Message, StringComparison.Ordinal);
     }
@@ -54,9 +58,12 @@ public class RetrievalDatasetTests
     public void Scalars_become_the_texts_that_Python_makes_of_them()
     {
         using TemporaryFolder folder = new();
-        string path = folder.Write("x.jsonl", """{"query": "q", "id": 5, "pos_doc": 12, "neg_doc": [1.0, 1e5, 1e16, 0.0001, 0.00001, true, -0.0, 123456789012345678901234567890, 1.5e300, 0.1]}""");
+        const string Numbers = "[1.0, 1e5, 1e16, 0.0001, 0.00001, true, -0.0, 123456789012345678901234567890, 1.5e300, 0.1]";
+        string path = folder.Write("x.jsonl", $$"""{"query": "q", "id": 5, "pos_doc": 12, "neg_doc": {{Numbers}}}""");
         RetrievalExample example = Load(path, 11).Get(0);
-        Assert.Equal(["12", "1.0", "100000.0", "1e+16", "0.0001", "1e-05", "True", "-0.0", "123456789012345678901234567890", "1.5e+300", "0.1"], example.Documents.Select(document => document.Text));
+        Assert.Equal(
+            ["12", "1.0", "100000.0", "1e+16", "0.0001", "1e-05", "True", "-0.0", "123456789012345678901234567890", "1.5e+300", "0.1"],
+            example.Documents.Select(document => document.Text));
         Assert.Equal("5", example.QuestionId);
     }
 
@@ -65,7 +72,17 @@ public class RetrievalDatasetTests
     {
         using TemporaryFolder folder = new();
         Corpus(folder, """{"id": "a", "text": "A"}""", """{"id": "b", "text": "NaN is -Infinity"}""");
-        string path = folder.Write("x.json", """{"corpus": {"path": "corpus"}, "data": [{"question_id": 1, "question": "NaN \"Infinity", "corpus_id": "c", "pos_doc": [{"id": "a", "score": NaN}], "neg_doc": [{"id": "b", "score": -Infinity}]}]}""");
+        string path = folder.Write("x.json", """
+            {
+                "corpus": {"path": "corpus"},
+                "data": [
+                    {
+                        "question_id": 1, "question": "NaN \"Infinity", "corpus_id": "c",
+                        "pos_doc": [{"id": "a", "score": NaN}], "neg_doc": [{"id": "b", "score": -Infinity}]
+                    }
+                ]
+            }
+            """);
         RetrievalExample example = Load(path, 2).Get(0);
         Assert.Equal("NaN \"Infinity", example.Question);
         Assert.Equal("NaN is -Infinity", example.Documents[1].Text);
@@ -89,7 +106,8 @@ public class RetrievalDatasetTests
     {
         using TemporaryFolder folder = new();
         string path = folder.Write("x.jsonl", """{"query": "q", "pos_doc": ["a", "b", "c"], "neg_doc": []}""");
-        string Positive(bool cycles, DatasetUse use, int epoch) => Load(path, 1, new() { Sources = [], CyclePositives = cycles, Use = use }).Get(0, epoch).Documents[0].Text;
+        string Positive(bool cycles, DatasetUse use, int epoch) =>
+            Load(path, 1, new() { Sources = [], CyclePositives = cycles, Use = use }).Get(0, epoch).Documents[0].Text;
         Assert.Equal(["a", "b", "c", "a"], Enumerable.Range(0, 4).Select(epoch => Positive(true, DatasetUse.Training, epoch)));
         Assert.Equal(("a", "a"), (Positive(false, DatasetUse.Training, 1), Positive(true, DatasetUse.Evaluation, 1)));
     }
@@ -105,7 +123,10 @@ public class RetrievalDatasetTests
         Assert.Equal(["p2", "n3", "n3"], dataset.Get(1).Documents.Select(document => document.Text));
         Assert.Contains(":5", dataset.Get(1).Place, StringComparison.Ordinal);
         Assert.Equal("n", Load(folder.Write("y.tsv", "query\tpos_doc\tneg_doc\nq\tp\tn"), 2).Get(0).Documents[1].Text);
-        Assert.Equal(["p", "n"], Load(folder.Write("z.jsonl", """{"anchor": "a", "positive": ["p"], "negative": ["n", "m"]}"""), 2).Get(0).Documents.Select(document => document.Text));
+        Assert.Equal(
+            ["p", "n"],
+            Load(folder.Write("z.jsonl", """{"anchor": "a", "positive": ["p"], "negative": ["n", "m"]}"""), 2)
+                .Get(0).Documents.Select(document => document.Text));
     }
 
     [Fact]
@@ -133,18 +154,37 @@ public class RetrievalDatasetTests
     public void A_bundle_is_read_with_the_bundles_inside_it_and_sampled_as_datasets_shuffle()
     {
         using TemporaryFolder folder = new();
-        folder.Write("set/metadata.json", """{"format": "nemo_automodel_normalized_vl_retrieval_arrow", "version": 1, "sources": [{"path": "sources/source-00000"}, {"path": "sources/source-00001"}]}""");
+        folder.Write("set/metadata.json", """
+            {
+                "format": "nemo_automodel_normalized_vl_retrieval_arrow",
+                "version": 1,
+                "sources": [{"path": "sources/source-00000"}, {"path": "sources/source-00001"}]
+            }
+            """);
         for (int i = 0; i < 2; i++)
         {
             string source = $"set/sources/source-0000{i}/";
-            folder.Write(source + "metadata.json", """{"format": "nemo_automodel_normalized_vl_retrieval_arrow", "version": 1, "train_shards": ["train/a.jsonl"], "corpora": [{"corpus_id": "c", "metadata": {"query_instruction": "find:"}, "shards": ["corpus/a.jsonl"]}]}""");
-            folder.Write(source + "train/a.jsonl", string.Join('\n', Enumerable.Range(0, 5).Select(row => $$"""{"question_id": "q", "question": "q{{i}}{{row}}", "corpus_id": "c", "pos_doc": [{"id": "{{i}}"}], "neg_doc": [{"id": "same"}]}""")));
-            folder.Write(source + "corpus/a.jsonl", $$"""{"id": "{{i}}", "text": "text {{i}}", "image_jpeg": null}""" + "\n" + """{"id": "same", "text": "S"}""");
+            folder.Write(source + "metadata.json", """
+                {
+                    "format": "nemo_automodel_normalized_vl_retrieval_arrow",
+                    "version": 1,
+                    "train_shards": ["train/a.jsonl"],
+                    "corpora": [{"corpus_id": "c", "metadata": {"query_instruction": "find:"}, "shards": ["corpus/a.jsonl"]}]
+                }
+                """);
+            string documents = $$""" "pos_doc": [{"id": "{{i}}"}], "neg_doc": [{"id": "same"}]""";
+            folder.Write(
+                source + "train/a.jsonl",
+                string.Join('\n', Enumerable.Range(0, 5).Select(row =>
+                    $$"""{"question_id": "q", "question": "q{{i}}{{row}}", "corpus_id": "c",{{documents}}}""")));
+            folder.Write(
+                source + "corpus/a.jsonl", $$"""{"id": "{{i}}", "text": "text {{i}}", "image_jpeg": null}""" + "\n" + """{"id": "same", "text": "S"}""");
         }
 
         RetrievalDatasetOptions options = new() { Sources = [new(folder.File("set"), 4)], Kind = RetrievalDatasetKind.Normalized, PassagesPerQuery = 2 };
         RetrievalDataset dataset = RetrievalDataset.Load(options);
-        Assert.Equal(NumpyRandom.Permutation(10, 42)[..4].Select(row => $"q{row / 5}{row % 5}"), Enumerable.Range(0, 4).Select(row => dataset.Get(row).Question));
+        Assert.Equal(
+            NumpyRandom.Permutation(10, 42)[..4].Select(row => $"q{row / 5}{row % 5}"), Enumerable.Range(0, 4).Select(row => dataset.Get(row).Question));
         Assert.Equal(3, dataset.Corpora.Single().Count);
         folder.Write("set/sources/source-00001/corpus/a.jsonl", """{"id": "same", "text": "other"}""");
         Assert.Contains("has another text than", Assert.Throws<InvalidDataException>(() => RetrievalDataset.Load(options)).Message, StringComparison.Ordinal);
@@ -158,16 +198,20 @@ public class RetrievalDatasetTests
         using TemporaryFolder folder = new();
         Assert.Equal([new("a", "b", 0.5), new("c", "d", 4)], ScoredPairs.Read(folder.Write("x.csv", "sentence1,sentence2,score\na,b,0.5\nc,d,4")));
         string wrong = folder.Write("x.jsonl", """{"sentence1": "a", "sentence2": "b", "label": "much"}""");
-        Assert.Contains("x.jsonl:1: 'label' is no number", Assert.Throws<InvalidDataException>(() => ScoredPairs.Read(wrong)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "x.jsonl:1: 'label' is no number", Assert.Throws<InvalidDataException>(() => ScoredPairs.Read(wrong)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
     public void A_bare_NaN_is_neither_a_score_nor_a_title()
     {
         using TemporaryFolder folder = new();
-        string pairs = folder.Write("pairs.jsonl", "{\"sentence1\": \"a\", \"sentence2\": \"b\", \"score\": NaN}\n{\"sentence1\": \"a\", \"sentence2\": \"b\", \"score\": -Infinity}");
-        Assert.Contains("pairs.jsonl:1: 'score' is no number", Assert.Throws<InvalidDataException>(() => ScoredPairs.Read(pairs)).Message, StringComparison.Ordinal);
-        Assert.Equal("text", EvaluationCorpus.Load(folder.Write("corpus.jsonl", "{\"_id\": \"a\", \"title\": NaN, \"text\": \"text\", \"rank\": -Infinity}")).TextOf(0));
+        string pairs = folder.Write(
+            "pairs.jsonl", "{\"sentence1\": \"a\", \"sentence2\": \"b\", \"score\": NaN}\n{\"sentence1\": \"a\", \"sentence2\": \"b\", \"score\": -Infinity}");
+        Assert.Contains(
+            "pairs.jsonl:1: 'score' is no number", Assert.Throws<InvalidDataException>(() => ScoredPairs.Read(pairs)).Message, StringComparison.Ordinal);
+        Assert.Equal(
+            "text", EvaluationCorpus.Load(folder.Write("corpus.jsonl", "{\"_id\": \"a\", \"title\": NaN, \"text\": \"text\", \"rank\": -Infinity}")).TextOf(0));
     }
 
     [Theory]
@@ -176,7 +220,8 @@ public class RetrievalDatasetTests
     public void Compressed_records_are_a_source_as_a_file_and_in_a_folder(string name)
     {
         using TemporaryFolder folder = new();
-        using (GZipStream gzip = new(File.Create(folder.File(name)), CompressionLevel.Fastest)) gzip.Write(System.Text.Encoding.UTF8.GetBytes($"{Inline}\n{Inline}\n"));
+        using (GZipStream gzip = new(File.Create(folder.File(name)), CompressionLevel.Fastest))
+            gzip.Write(System.Text.Encoding.UTF8.GetBytes($"{Inline}\n{Inline}\n"));
         Assert.Equal(2, Load(folder.File(name), 2).Count);
         Assert.Equal(2, Load(folder.Path, 2).Count);
     }
@@ -190,7 +235,9 @@ public class RetrievalDatasetTests
     {
         using TemporaryFolder folder = new();
         string path = folder.Write(name, "");
-        Assert.Equal($"{path}: of compressed files only JSON Lines with .gz are read; unpack it first", Assert.Throws<InvalidDataException>(() => EvaluationCorpus.Load(path)).Message);
+        Assert.Equal(
+            $"{path}: of compressed files only JSON Lines with .gz are read; unpack it first",
+            Assert.Throws<InvalidDataException>(() => EvaluationCorpus.Load(path)).Message);
     }
 
     [Fact]
@@ -213,7 +260,10 @@ public class RetrievalDatasetTests
     [InlineData("x.jsonl", "{0}\n{\"query\": \"\", \"pos_doc\": \"p\", \"neg_doc\": \"n\"}", "x.jsonl:2: 'query' is empty")]
     [InlineData("x.jsonl", "{0}\n{\"query\": \"q\", \"pos_doc\": \"\", \"neg_doc\": \"n\"}", "x.jsonl:2: 'pos_doc' holds an empty text")]
     [InlineData("x.jsonl", "{0}\n{\"query\": \"q\", \"pos_doc\": {\"title\": 1}, \"neg_doc\": \"n\"}", "x.jsonl:2: 'pos_doc' holds a document without 'text'")]
-    [InlineData("x.jsonl", "{0}\n{\"query\": \"q\", \"pos_doc\": {\"text\": \"t\", \"image\": \"i.png\"}, \"neg_doc\": \"n\"}", "x.jsonl:2: 'pos_doc' holds a document with an 'image'")]
+    [InlineData(
+        "x.jsonl",
+        "{0}\n{\"query\": \"q\", \"pos_doc\": {\"text\": \"t\", \"image\": \"i.png\"}, \"neg_doc\": \"n\"}",
+        "x.jsonl:2: 'pos_doc' holds a document with an 'image'")]
     [InlineData("x.jsonl", "{0}\n{\"query\": [1], \"pos_doc\": \"p\", \"neg_doc\": \"n\"}", "x.jsonl:2: 'query' is a list")]
     [InlineData("x.jsonl", "{0}\n{\"query\": \"\\ud800\", \"pos_doc\": \"p\", \"neg_doc\": \"n\"}", "x.jsonl:2: 'query' is not valid Unicode")]
     [InlineData("x.jsonl", "{0}\n{\"query\": \"q\", \"pos_d", "x.jsonl:2: is not JSON at byte")]
@@ -291,7 +341,9 @@ public class RetrievalDatasetTests
     {
         RetrievalDatasetOptions options = new() { Sources = [new("x.jsonl")] };
         Assert.All(
-            [options with { Sources = [] }, options with { PassagesPerQuery = 0 }, options with { MaximumExamples = -1 }, options with { FirstExample = -1 }, options with { Sources = [new("x", -1)] }],
+            [
+                options with { Sources = [] }, options with { PassagesPerQuery = 0 }, options with { MaximumExamples = -1 }, options with { FirstExample = -1 },
+                options with { Sources = [new("x", -1)] }],
             wrong => Assert.Throws<InvalidDataException>(() => RetrievalDataset.Load(wrong)));
         Assert.Throws<FileNotFoundException>(() => RetrievalDataset.Load(options));
     }
@@ -300,7 +352,9 @@ public class RetrievalDatasetTests
     [Theory]
     [InlineData("x.jsonl", Inline + "\n" + Inline)]
     [InlineData("x.json", "[" + Inline + ",\n" + Inline + "]")]
-    [InlineData("x.json", """{"corpus": {"path": "corpus"}, "data": [{"question_id": 1, "question": "q", "corpus_id": "c", "pos_doc": [1, NaN], "neg_doc": [{"id": 2}]}]}""")]
+    [InlineData(
+        "x.json",
+        """{"corpus": {"path": "corpus"}, "data": [{"question_id": 1, "question": "q", "corpus_id": "c", "pos_doc": [1, NaN], "neg_doc": [{"id": 2}]}]}""")]
     [InlineData("x.csv", "anchor,positive,negative\n\"a\"\"\",\"p\nq\",n\nb,\"\",m\n")]
     public void Damaged_files_fail_with_an_error_of_the_reader(string name, string content)
     {
@@ -337,7 +391,8 @@ public class RetrievalDatasetTests
                 Assert.Equal(batches, again.Batches(2));
                 Assert.Equal(sampler.Count, batches.Count);
                 Assert.All(batches.SelectMany(batch => batch), row => Assert.True(seen.Add(row)));
-                Assert.All(new BatchSampler(rows, new DataLoaderOptions { DropLast = true }, 3, 7, rank, world).Batches(0), batch => Assert.Equal(3, batch.Length));
+                Assert.All(
+                    new BatchSampler(rows, new DataLoaderOptions { DropLast = true }, 3, 7, rank, world).Batches(0), batch => Assert.Equal(3, batch.Length));
             }
 
             Assert.Equal(rows / world * world, seen.Count);
@@ -380,5 +435,10 @@ public class RetrievalDatasetTests
     }
 
     private static string Record(string positive, string negative) =>
-        $$"""{"corpus": {"path": "corpus"}, "data": [{"question_id": "q1", "question": "question", "corpus_id": "c", "pos_doc": [{{positive}}], "neg_doc": [{{negative}}], "extra": {} } ] }""";
+        $$"""
+        {
+            "corpus": {"path": "corpus"},
+            "data": [{"question_id": "q1", "question": "question", "corpus_id": "c", "pos_doc": [{{positive}}], "neg_doc": [{{negative}}], "extra": {} } ]
+        }
+        """;
 }

@@ -7,7 +7,8 @@ namespace Sirocco.Training.Tests;
 public class TeacherEmbeddingCacheTests
 {
     // sha256sum of "open ports" and of "nmap scans hosts", without a line end.
-    private const string QueryHash = "5cdd1835fd5023e9e5608ff97c81a6bfce8b2476bc27203084f600576a5862b1", DocumentHash = "53dfdd5a97cacddfb458fea8fa5be5f7c25c69862b157bde2917f385498032fb";
+    private const string QueryHash = "5cdd1835fd5023e9e5608ff97c81a6bfce8b2476bc27203084f600576a5862b1",
+        DocumentHash = "53dfdd5a97cacddfb458fea8fa5be5f7c25c69862b157bde2917f385498032fb";
 
     private static readonly RetrievalExample From = new() { Record = 0, Place = "train.jsonl:1", QuestionId = "q", Question = "", Documents = [] };
 

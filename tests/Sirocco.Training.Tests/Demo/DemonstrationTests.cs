@@ -66,7 +66,8 @@ public sealed class DemonstrationTests : IDisposable
 
         Directory.CreateDirectory(options.OutputFolder);
         File.WriteAllText(Path.Combine(options.OutputFolder, "thesis.txt"), "mine");
-        Assert.Contains("holds files that no demonstration made", Assert.Throws<IOException>(() => Demonstration.Run(options)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "holds files that no demonstration made", Assert.Throws<IOException>(() => Demonstration.Run(options)).Message, StringComparison.Ordinal);
         Assert.Single(Directory.GetFileSystemEntries(options.OutputFolder));
     }
 

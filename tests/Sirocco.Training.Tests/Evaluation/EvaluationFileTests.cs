@@ -29,7 +29,8 @@ public sealed class EvaluationFileTests : IDisposable
         foreach (string path in (string[])[plain, Path.GetDirectoryName(plain)!, packed, table, folder.File("merlin")])
         {
             Corpus corpus = EvaluationCorpus.Load(path);
-            Assert.Equal(["d1: A title and a text", "2: no title", "ü: "], Enumerable.Range(0, corpus.Count).Select(i => $"{corpus.IdOf(i)}: {corpus.TextOf(i)}"));
+            Assert.Equal(
+                ["d1: A title and a text", "2: no title", "ü: "], Enumerable.Range(0, corpus.Count).Select(i => $"{corpus.IdOf(i)}: {corpus.TextOf(i)}"));
         }
     }
 

@@ -91,7 +91,11 @@ public class RetrievalMetricsTests
     public void Metrics_keep_their_bounds_and_depend_on_no_order_of_input(int seed)
     {
         Random random = new(seed);
-        RetrievalMetric[] metrics = [.. ((string[])["ndcg", "ndcg@5", "ndcg_burges@7", "mrr@4", "recall@3", "p@6", "map", "map@2", "success@2", "rprec", "bpref", "judged@5"]).Select(RetrievalMetric.Parse)];
+        RetrievalMetric[] metrics =
+        [
+            .. ((string[])["ndcg", "ndcg@5", "ndcg_burges@7", "mrr@4", "recall@3", "p@6", "map", "map@2", "success@2", "rprec", "bpref", "judged@5"])
+                .Select(RetrievalMetric.Parse),
+        ];
         for (int round = 0; round < 200; round++)
         {
             RelevanceJudgements judgements = new();
@@ -123,13 +127,15 @@ public class RetrievalMetricsTests
             JsonElement values = expected.GetProperty(scores.Queries[q]);
             for (int m = 0; m < scores.Metrics.Count; m++)
             {
-                string metric = values.EnumerateObject().Select(value => value.Name).First(value => value.Equals(scores.Metrics[m].Name, StringComparison.OrdinalIgnoreCase));
+                string metric = values.EnumerateObject().Select(value => value.Name)
+                    .First(value => value.Equals(scores.Metrics[m].Name, StringComparison.OrdinalIgnoreCase));
                 Close(values.GetProperty(metric).GetDouble(), scores.Values(m)[q], $"{metric} of {scores.Queries[q]}");
             }
         }
     }
 
-    private static void Close(double expected, double actual, string what) => Assert.True(Math.Abs(expected - actual) <= Tolerance, $"{what}: {actual}, expected {expected}");
+    private static void Close(double expected, double actual, string what) =>
+        Assert.True(Math.Abs(expected - actual) <= Tolerance, $"{what}: {actual}, expected {expected}");
 
     private static JsonElement Golden() => GoldenFile.Json("retrieval_metrics.json").GetProperty("cases");
 
@@ -138,11 +144,13 @@ public class RetrievalMetricsTests
     private static RetrievalRun Run(JsonElement golden)
     {
         RetrievalRun run = new();
-        foreach (JsonProperty query in golden.GetProperty("run").EnumerateObject()) run.Add(query.Name, query.Value.EnumerateObject().Select(hit => new ScoredDocument(hit.Name, Score(hit.Value))));
+        foreach (JsonProperty query in golden.GetProperty("run").EnumerateObject())
+            run.Add(query.Name, query.Value.EnumerateObject().Select(hit => new ScoredDocument(hit.Name, Score(hit.Value))));
         return run;
     }
 
-    private static double Score(JsonElement value) => value.ValueKind == JsonValueKind.Number ? value.GetDouble() : double.Parse(value.GetString()!, System.Globalization.CultureInfo.InvariantCulture);
+    private static double Score(JsonElement value) =>
+        value.ValueKind == JsonValueKind.Number ? value.GetDouble() : double.Parse(value.GetString()!, System.Globalization.CultureInfo.InvariantCulture);
 
     private static RelevanceJudgements Judgements(JsonElement golden)
     {

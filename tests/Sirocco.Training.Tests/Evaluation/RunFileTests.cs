@@ -29,7 +29,7 @@ public sealed class RunFileTests : IDisposable
     {
         string trec = folder.Write("qrels.txt", "q1 0 d1 2\nq1 0 d2 0\nq2\t0\td1\t-1\n\n");
         string beir = folder.Write("qrels.tsv", "query-id\tcorpus-id\tscore\r\nq1\td1\t2\r\nq1\td2\t0\r\nq2\td1\t-1\r\n");
-        foreach (RelevanceJudgements judgements in (RelevanceJudgements[])[RelevanceJudgements.Load(trec), RelevanceJudgements.Load(beir), RelevanceJudgements.Load(Packed(beir))])
+        foreach (RelevanceJudgements judgements in ((string[])[trec, beir, Packed(beir)]).Select(RelevanceJudgements.Load))
         {
             Assert.Equal(["q1", "q2"], judgements.Queries);
             Assert.Equal(new Dictionary<string, int> { ["d1"] = 2, ["d2"] = 0 }, judgements.Of("q1"));

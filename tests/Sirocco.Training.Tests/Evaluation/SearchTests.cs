@@ -16,8 +16,15 @@ public sealed class SearchTests : IDisposable
     {
         string[] words = ["disk", "usage", "network", "port", "image", "viewer", "editor", "text", "music", "player", "chess", "game"];
         Random random = new(4);
-        corpus = folder.Write("corpus.jsonl", string.Concat(Enumerable.Range(0, 60).Select(i => $$"""{"_id": "d{{i}}", "title": "{{words[i % 12]}}", "text": "{{string.Join(' ', Enumerable.Range(0, 3 + (i % 7)).Select(_ => words[random.Next(12)]))}}"}""" + "\n")));
-        queries = folder.Write("queries.jsonl", string.Concat(Enumerable.Range(0, 9).Select(i => $$"""{"query": "{{words[i]}} {{words[i + 3]}}", "positive": ["d{{i}}", "d{{i + 12}}"]}""" + "\n")));
+        string Text(int length) => string.Join(' ', Enumerable.Range(0, length).Select(_ => words[random.Next(12)]));
+        corpus = folder.Write(
+            "corpus.jsonl",
+            string.Concat(Enumerable.Range(0, 60).Select(i =>
+                $$"""{"_id": "d{{i}}", "title": "{{words[i % 12]}}", "text": "{{Text(3 + (i % 7))}}"}""" + "\n")));
+        queries = folder.Write(
+            "queries.jsonl",
+            string.Concat(
+                Enumerable.Range(0, 9).Select(i => $$"""{"query": "{{words[i]}} {{words[i + 3]}}", "positive": ["d{{i}}", "d{{i + 12}}"]}""" + "\n")));
     }
 
     public void Dispose() => folder.Dispose();
@@ -29,7 +36,8 @@ public sealed class SearchTests : IDisposable
     public void Documents_given_in_blocks_are_ranked_as_all_at_once(int block)
     {
         Random random = new(block);
-        float[] asked = [.. Enumerable.Range(0, 5 * 8).Select(_ => (float)random.Next(-2, 3))], documents = [.. Enumerable.Range(0, 100 * 8).Select(_ => (float)random.Next(-2, 3))];
+        float[] asked = [.. Enumerable.Range(0, 5 * 8).Select(_ => (float)random.Next(-2, 3))],
+            documents = [.. Enumerable.Range(0, 100 * 8).Select(_ => (float)random.Next(-2, 3))];
         using ComputeContext context = new(new ComputeOptions { Threads = 2 });
         ExactRanking ranking = new(context, asked, 8, 12);
         for (int start = 0; start < 100; start += block) ranking.Add(documents.AsSpan(start * 8, Math.Min(block, 100 - start) * 8));
@@ -37,7 +45,8 @@ public sealed class SearchTests : IDisposable
         for (int q = 0; q < 5; q++)
         {
             // Whole numbers are exact in any order of summation, so ties are ties: the earlier document comes first.
-            var expected = Enumerable.Range(0, 100).Select(d => (Document: d, Score: TensorPrimitives.Dot(asked.AsSpan(q * 8, 8), documents.AsSpan(d * 8, 8)))).OrderByDescending(hit => hit.Score).ThenBy(hit => hit.Document).Take(12);
+            var expected = Enumerable.Range(0, 100).Select(d => (Document: d, Score: TensorPrimitives.Dot(asked.AsSpan(q * 8, 8), documents.AsSpan(d * 8, 8))))
+                .OrderByDescending(hit => hit.Score).ThenBy(hit => hit.Document).Take(12);
             Assert.Equal(expected, best[q]);
         }
     }
@@ -50,7 +59,8 @@ public sealed class SearchTests : IDisposable
         IReadOnlyList<RetrievalQuery> asked = RetrievalQueries.Load(queries).Judged;
         VectorVariant[] variants = [new(), new(16), new(null, VectorStore.Int8), new(16, VectorStore.Binary)];
         IReadOnlyList<RetrievalRun> runs = ModelSearch.Run(embedder, documents, asked, variants, new ModelSearchOptions { Top = 60 });
-        float[][] left = embedder.Embed([.. asked.Select(query => query.Text)]), right = embedder.Embed([.. Enumerable.Range(0, documents.Count).Select(documents.TextOf)]);
+        float[][] left = embedder.Embed([.. asked.Select(query => query.Text)]),
+            right = embedder.Embed([.. Enumerable.Range(0, documents.Count).Select(documents.TextOf)]);
         for (int v = 0; v < variants.Length; v++)
         {
             int width = variants[v].Dimensions ?? embedder.Dimensions;
@@ -75,7 +85,8 @@ public sealed class SearchTests : IDisposable
     {
         TrainingTokenizer tokenizer = TrainingTokenizer.Load(new TokenizerOptions { Path = Llama });
         CorpusEvaluationOptions options = new() { Corpus = corpus, Queries = queries, Metrics = ["ndcg@10", "mrr@10", "map"] };
-        CorpusEvaluation evaluation = CorpusEvaluation.Load(options, tokenizer, new BiEncoderCollatorOptions { QueryPrefix = "query:", PassagePrefix = "passage:" });
+        CorpusEvaluation evaluation = CorpusEvaluation.Load(
+            options, tokenizer, new BiEncoderCollatorOptions { QueryPrefix = "query:", PassagePrefix = "passage:" });
         Assert.Equal((9, 60), (evaluation.Queries, evaluation.Documents));
         using BiEncoder model = Model(tokenizer);
         using ComputeContext context = new(new ComputeOptions { Threads = 2 });
@@ -85,7 +96,12 @@ public sealed class SearchTests : IDisposable
 
         using Embedder embedder = Embedder.FromPretrained(SavedModel());
         RetrievalQueries asked = RetrievalQueries.Load(queries);
-        RetrievalRun run = ModelSearch.Run(embedder, EvaluationCorpus.Load(corpus), asked.Judged, [new VectorVariant()], new ModelSearchOptions { Top = 60, QueryPrompt = "query: ", DocumentPrompt = "passage: " })[0];
+        RetrievalRun run = ModelSearch.Run(
+            embedder,
+            EvaluationCorpus.Load(corpus),
+            asked.Judged,
+            [new VectorVariant()],
+            new ModelSearchOptions { Top = 60, QueryPrompt = "query: ", DocumentPrompt = "passage: " })[0];
         RetrievalMetric[] metrics = [.. options.Metrics.Select(RetrievalMetric.Parse)];
         RetrievalScores scores = RetrievalScores.Of(run, asked.Judgements, metrics);
         for (int m = 0; m < metrics.Length; m++) Assert.Equal(scores.Mean(m), figures[metrics[m].Name], 1e-9);
@@ -98,11 +114,13 @@ public sealed class SearchTests : IDisposable
         using BiEncoder model = Model(tokenizer);
         using ComputeContext context = new(new ComputeOptions { Threads = 2 });
         CorpusEvaluationOptions options = new() { Corpus = corpus, Queries = queries, Metrics = ["ndcg@10", "map"] };
-        IReadOnlyDictionary<string, double> own = Measure(options with { QueryLength = 5, PassageLength = 4 }, new()), trained = Measure(options, new() { QueryLength = 5, PassageLength = 4 });
+        IReadOnlyDictionary<string, double> own = Measure(options with { QueryLength = 5, PassageLength = 4 }, new()),
+        trained = Measure(options, new() { QueryLength = 5, PassageLength = 4 });
         Assert.Equal(trained, own);
         Assert.NotEqual(Measure(options, new()), own);
 
-        IReadOnlyDictionary<string, double> Measure(CorpusEvaluationOptions search, BiEncoderCollatorOptions texts) => CorpusEvaluation.Load(search, tokenizer, texts).Evaluate(model, context, Precision.F32);
+        IReadOnlyDictionary<string, double> Measure(CorpusEvaluationOptions search, BiEncoderCollatorOptions texts) =>
+            CorpusEvaluation.Load(search, tokenizer, texts).Evaluate(model, context, Precision.F32);
     }
 
     [Fact]

@@ -10,7 +10,10 @@ public class TrainingValidationTests
     {
         using TinyRun run = new();
         (string corpus, string queries) = Write(run);
-        run.Run(["--evaluation.corpus", corpus, "--evaluation.queries", queries, "--evaluation.metrics", "['mrr@5','recall@5']", "--step_scheduler.val_every_steps", "3"]);
+        run.Run(
+            [
+                "--evaluation.corpus", corpus, "--evaluation.queries", queries, "--evaluation.metrics", "['mrr@5','recall@5']",
+                "--step_scheduler.val_every_steps", "3"]);
         JsonElement[] lines = Validations(run);
         Assert.NotEmpty(lines);
         foreach (JsonElement line in lines)
@@ -34,7 +37,8 @@ public class TrainingValidationTests
     public void A_validation_set_without_a_batch_is_refused_before_training()
     {
         using TinyRun run = new();
-        ArgumentException refused = Assert.Throws<ArgumentException>(() => run.Run(["--validation_dataloader.drop_last", "true", "--validation_dataloader.batch_size", "64"]));
+        ArgumentException refused = Assert.Throws<ArgumentException>(
+            () => run.Run(["--validation_dataloader.drop_last", "true", "--validation_dataloader.batch_size", "64"]));
         Assert.Contains("validation_dataset: 22 rows make no batch", refused.Message, StringComparison.Ordinal);
     }
 
@@ -63,5 +67,6 @@ public class TrainingValidationTests
         return (corpus, queries);
     }
 
-    private static JsonElement[] Validations(TinyRun run) => [.. File.ReadLines(Path.Combine(run.Folder, "validation.jsonl")).Select(line => JsonDocument.Parse(line).RootElement)];
+    private static JsonElement[] Validations(TinyRun run) =>
+        [.. File.ReadLines(Path.Combine(run.Folder, "validation.jsonl")).Select(line => JsonDocument.Parse(line).RootElement)];
 }

@@ -7,7 +7,8 @@ public class ParameterScheduleTests
 {
     public static TheoryData<string> Trajectories => Names(golden => !golden.TryGetProperty("error", out _));
 
-    public static TheoryData<string> Refused => Names(golden => golden.TryGetProperty("error", out _) && golden.GetProperty("name").GetString() != "error-style");
+    public static TheoryData<string> Refused =>
+        Names(golden => golden.TryGetProperty("error", out _) && golden.GetProperty("name").GetString() != "error-style");
 
     [Theory]
     [MemberData(nameof(Trajectories))]
@@ -21,12 +22,24 @@ public class ParameterScheduleTests
             JsonElement own = groups[group];
             double maximum = own.TryGetProperty("max_lr", out JsonElement high) ? high.GetDouble() : schedule.Maximum;
             double minimum = own.TryGetProperty("min_lr", out JsonElement low) ? low.GetDouble() : schedule.Minimum;
-            double rateFactor = own.TryGetProperty("lr_mult", out JsonElement given) ? given.GetDouble() : own.TryGetProperty("max_lr", out _) ? 1 : Ratio(own.GetProperty("lr").GetDouble(), baseRate);
-            double decayFactor = own.TryGetProperty("wd_mult", out JsonElement givenDecay) ? givenDecay.GetDouble() : new ParameterGroup(1, Ratio(own.GetProperty("weight_decay").GetDouble(), baseDecay)).Scheduled(baseDecay).WeightDecayFactor;
+            double rateFactor = own.TryGetProperty("lr_mult", out JsonElement given)
+                ? given.GetDouble()
+                : own.TryGetProperty("max_lr", out _)
+                ? 1
+                : Ratio(own.GetProperty("lr").GetDouble(), baseRate);
+            double decayFactor = own.TryGetProperty("wd_mult", out JsonElement givenDecay)
+                ? givenDecay.GetDouble()
+                : new ParameterGroup(1, Ratio(own.GetProperty("weight_decay").GetDouble(), baseDecay)).Scheduled(baseDecay).WeightDecayFactor;
             for (int step = 0; step < golden.GetProperty("lr").GetArrayLength(); step++)
             {
-                Close(golden.GetProperty("lr")[step][group].GetDouble(), schedule.LearningRate(step, maximum, minimum) * rateFactor, $"{name}: learning rate of group {group} at {step}");
-                Close(golden.GetProperty("weight_decay")[step][group].GetDouble(), schedule.WeightDecay(step) * decayFactor, $"{name}: weight decay of group {group} at {step}");
+                Close(
+                    golden.GetProperty("lr")[step][group].GetDouble(),
+                    schedule.LearningRate(step, maximum, minimum) * rateFactor,
+                    $"{name}: learning rate of group {group} at {step}");
+                Close(
+                    golden.GetProperty("weight_decay")[step][group].GetDouble(),
+                    schedule.WeightDecay(step) * decayFactor,
+                    $"{name}: weight decay of group {group} at {step}");
             }
         }
     }
@@ -44,7 +57,8 @@ public class ParameterScheduleTests
             int epoch = golden.GetProperty("epoch_len").GetInt32(), epochs = golden.GetProperty("num_epochs").GetInt32();
             int? most = golden.GetProperty("max_steps") is { ValueKind: JsonValueKind.Number } number ? number.GetInt32() : null;
             StepScheduler steps = new(new StepSchedulerOptions { Epochs = epochs, MaxSteps = most, GlobalBatchSize = 1 }, epoch);
-            ParameterSchedule schedule = ParameterSchedule.Resolve(Read(golden.GetProperty("section")), golden.GetProperty("lr").GetDouble(), golden.GetProperty("weight_decay").GetDouble(), steps.TotalSteps);
+            ParameterSchedule schedule = ParameterSchedule.Resolve(
+                Read(golden.GetProperty("section")), golden.GetProperty("lr").GetDouble(), golden.GetProperty("weight_decay").GetDouble(), steps.TotalSteps);
             Assert.Equal(expected.GetProperty("init_lr").GetDouble(), schedule.Initial, 1e-15);
             Assert.Equal(expected.GetProperty("max_lr").GetDouble(), schedule.Maximum, 1e-15);
             Assert.Equal(expected.GetProperty("min_lr").GetDouble(), schedule.Minimum, 1e-15);
@@ -85,7 +99,12 @@ public class ParameterScheduleTests
         StartWeightDecay = Number(section, "start_wd"),
         EndWeightDecay = Number(section, "end_wd"),
         WeightDecaySteps = (int?)Number(section, "wd_incr_steps"),
-        WeightDecayStyle = Text(section, "wd_incr_style") switch { "linear" => WeightDecayGrowth.Linear, "cosine" => WeightDecayGrowth.Cosine, _ => WeightDecayGrowth.Constant },
+        WeightDecayStyle = Text(section, "wd_incr_style") switch
+        {
+            "linear" => WeightDecayGrowth.Linear,
+            "cosine" => WeightDecayGrowth.Cosine,
+            _ => WeightDecayGrowth.Constant,
+        },
         FinalDecaySteps = (int?)Number(section, "wsd_decay_steps"),
         FinalDecay = Text(section, "lr_wsd_decay_style") switch
         {
@@ -97,7 +116,8 @@ public class ParameterScheduleTests
         },
     };
 
-    private static double? Number(JsonElement section, string key) => section.TryGetProperty(key, out JsonElement value) && value.ValueKind == JsonValueKind.Number ? value.GetDouble() : null;
+    private static double? Number(JsonElement section, string key) =>
+        section.TryGetProperty(key, out JsonElement value) && value.ValueKind == JsonValueKind.Number ? value.GetDouble() : null;
 
     private static string? Text(JsonElement section, string key) => section.TryGetProperty(key, out JsonElement value) ? value.GetString() : null;
 

@@ -11,9 +11,9 @@ public sealed class RecipeParityTests : IDisposable
 
     public static TheoryData<string> Cases =>
     [
-        "bi-extract-submodel", "bi-llama-cls", "bi-llama-colbert", "bi-llama-inline", "bi-llama-instruction", "bi-llama-last", "bi-llama-weighted_avg", "bi-ministral3-corpus",
-        "bi-ministral3-dora", "bi-ministral3-inbatch", "bi-ministral3-inline", "bi-ministral3-last", "bi-ministral3-lora", "cross-llama", "cross-llama-temperature", "cross-ministral3",
-        "distill",
+        "bi-extract-submodel", "bi-llama-cls", "bi-llama-colbert", "bi-llama-inline", "bi-llama-instruction", "bi-llama-last", "bi-llama-weighted_avg",
+        "bi-ministral3-corpus", "bi-ministral3-dora", "bi-ministral3-inbatch", "bi-ministral3-inline", "bi-ministral3-last", "bi-ministral3-lora",
+        "cross-llama", "cross-llama-temperature", "cross-ministral3", "distill",
     ];
 
     public void Dispose() => folder.Dispose();
@@ -107,7 +107,9 @@ public sealed class RecipeParityTests : IDisposable
     private RetrievalRecipe Recipe(string goldens, string name, params string[] further)
     {
         string file = folder.File("run.yaml");
-        File.WriteAllText(file, File.ReadAllText(Path.Combine(goldens, name, "run.yaml")).Replace("common/", Path.Combine(goldens, "common") + "/", StringComparison.Ordinal));
+        File.WriteAllText(
+            file,
+            File.ReadAllText(Path.Combine(goldens, name, "run.yaml")).Replace("common/", Path.Combine(goldens, "common") + "/", StringComparison.Ordinal));
         List<string> overrides = [.. CommandLineOf(Path.Combine(goldens, name, "README.md")), "--checkpoint.checkpoint_dir", folder.File("out"), .. further];
         RetrievalRecipe recipe = RecipeFile.ReadTraining(file, overrides).Recipe;
         string start = Path.Combine(goldens, name, "start.safetensors");

@@ -11,7 +11,8 @@ public sealed class RecipeRunTests
     {
         using TinyRun run = new();
         string[] later = ["--step_scheduler.start_step", "3"];
-        TinyRun.Recorder straight = run.Run(["--checkpoint.checkpoint_dir", run.File("straight"), "--validation_dataset", "none"]), shifted = run.Run([.. later, "--checkpoint.checkpoint_dir", run.File("later"), "--validation_dataset", "none"]);
+        TinyRun.Recorder straight = run.Run(["--checkpoint.checkpoint_dir", run.File("straight"), "--validation_dataset", "none"]),
+            shifted = run.Run([.. later, "--checkpoint.checkpoint_dir", run.File("later"), "--validation_dataset", "none"]);
         Assert.Equal(Enumerable.Range(3, 9), shifted.Steps.Select(step => step.Step));
         Assert.Equal(straight.Steps.Take(9).Select(What), shifted.Steps.Select(What));
         Assert.Equal(["epoch_0_step_3", "epoch_0_step_5", "epoch_0_step_7", "epoch_0_step_8", "epoch_1_step_9", "epoch_1_step_11"], shifted.Saves);
@@ -33,12 +34,14 @@ public sealed class RecipeRunTests
         using TinyRun run = new();
         TinyRun.Recorder Step(string scheduled) => run.Run(
         [
-            "--step_scheduler.max_steps", "1", "--optimizer.lr", "0.01", "--optimizer.weight_decay", decay, "--lr_scheduler", $"{{'lr_decay_style': 'constant', 'start_wd': {scheduled}, 'end_wd': {scheduled}}}",
+            "--step_scheduler.max_steps", "1", "--optimizer.lr", "0.01", "--optimizer.weight_decay", decay, "--lr_scheduler",
+            $"{{'lr_decay_style': 'constant', 'start_wd': {scheduled}, 'end_wd': {scheduled}}}",
             "--checkpoint.enabled", "false", "--validation_dataset", "none",
         ]);
         TinyRun.Recorder without = Step("0.0"), with = Step("0.5");
         string norm = with.Weights.Keys.First(name => name.EndsWith("input_layernorm.weight", StringComparison.Ordinal));
-        for (int i = 0; i < with.Weights[norm].Length; i++) Assert.Equal(expected * Rate, without.Weights[norm][i] - with.Weights[norm][i], 1e-6); // weights of new norms are 1
+        for (int i = 0; i < with.Weights[norm].Length; i++)
+            Assert.Equal(expected * Rate, without.Weights[norm][i] - with.Weights[norm][i], 1e-6); // weights of new norms are 1
     }
 
     [Fact]
@@ -76,7 +79,11 @@ public sealed class RecipeRunTests
     [Fact]
     public void A_temperature_that_was_to_be_learned_stays_and_both_sections_say_so()
     {
-        DistillationLosses losses = new() { InfoNceDistillationWeight = 1, InfoNceDistillation = new InfoNceDistillationLossOptions { LearnsTemperature = true } };
+        DistillationLosses losses = new()
+        {
+            InfoNceDistillationWeight = 1,
+            InfoNceDistillation = new InfoNceDistillationLossOptions { LearnsTemperature = true },
+        };
         Assert.Contains(losses.Contrasts, term => term is { Section: "infonce_distill_loss", Loss.LearnsTemperature: true, Weight: 1 });
     }
 }

@@ -17,7 +17,11 @@ public sealed class RecipeRunnerTests : IDisposable
     [Fact]
     public void A_hub_id_names_model_and_tokenizer_and_stays_the_name_in_what_is_saved()
     {
-        string[] named = ["--model.pretrained_model_name_or_path", "org/tiny", "--tokenizer.pretrained_model_name_or_path", "org/tiny", "--checkpoint.save_consolidated", "true", "--step_scheduler.max_steps", "1", "--lr_scheduler", "none"];
+        string[] named =
+        [
+            "--model.pretrained_model_name_or_path", "org/tiny", "--tokenizer.pretrained_model_name_or_path", "org/tiny", "--checkpoint.save_consolidated",
+            "true", "--step_scheduler.max_steps", "1", "--lr_scheduler", "none",
+        ];
         TinyRun.Recorder done = run.Run([.. named, "--checkpoint.v4_compatible", "true"], locate: Cached());
         string export = done.Outcome!.ModelFolder!;
         Assert.Equal(File.ReadAllBytes(run.File("cache/source/config.json")), File.ReadAllBytes(Path.Combine(export, "config.json")));
@@ -66,8 +70,21 @@ public sealed class RecipeRunnerTests : IDisposable
     {
         { recipe => recipe with { Teacher = new TeacherModelOptions { Path = "no/such/teacher" } }, "no/such/teacher: no such file or folder" },
         { recipe => recipe with { Model = recipe.Model with { TeacherHiddenSize = 48 } }, "model.teacher_hidden_size is 48, but" },
-        { recipe => recipe with { Losses = new DistillationLosses { IntermediateWeight = 1, Intermediate = new IntermediateLossOptions { LayerPairs = [(0, 2)] } } }, "layer_pairs: [0, 2] is outside the 2 layers of the student and the 2 of the teacher" },
-        { recipe => recipe with { Dataset = recipe.Dataset with { PassagesPerQuery = 1 }, Losses = new DistillationLosses { InfoNceWeight = 1, InfoNce = new InfoNceLossOptions { InBatchNegatives = false } } }, "infonce_loss has no negatives" },
+        {
+            recipe => recipe with
+            {
+                Losses = new DistillationLosses { IntermediateWeight = 1, Intermediate = new IntermediateLossOptions { LayerPairs = [(0, 2)] } },
+            },
+            "layer_pairs: [0, 2] is outside the 2 layers of the student and the 2 of the teacher"
+        },
+        {
+            recipe => recipe with
+            {
+                Dataset = recipe.Dataset with { PassagesPerQuery = 1 },
+                Losses = new DistillationLosses { InfoNceWeight = 1, InfoNce = new InfoNceLossOptions { InBatchNegatives = false } },
+            },
+            "infonce_loss has no negatives"
+        },
     };
 
     [Theory]
@@ -103,7 +120,8 @@ public sealed class RecipeRunnerTests : IDisposable
     public void An_end_is_told_once_even_where_an_observer_fails_at_it()
     {
         Complaining observer = new();
-        Assert.Throws<InvalidOperationException>(() => new RecipeRunner(null, observer).Run(RecipeFile.ReadTraining(run.Recipe, ["--step_scheduler.max_steps", "1", "--lr_scheduler", "none"]).Recipe));
+        Assert.Throws<InvalidOperationException>(() =>
+            new RecipeRunner(null, observer).Run(RecipeFile.ReadTraining(run.Recipe, ["--step_scheduler.max_steps", "1", "--lr_scheduler", "none"]).Recipe));
         Assert.Equal([RunStatus.Completed], observer.Endings);
         Assert.Contains("\"status\": \"completed\"", File.ReadAllText(Path.Combine(run.Folder, "run.json")), StringComparison.Ordinal);
     }
@@ -112,7 +130,8 @@ public sealed class RecipeRunnerTests : IDisposable
     public void A_record_that_cannot_be_written_hides_no_failure()
     {
         Complaining observer = new() { Failure = new UnauthorizedAccessException("the disk is gone") };
-        Assert.Throws<TrainingDivergedException>(() => new RecipeRunner(null, observer).Run(RecipeFile.ReadTraining(run.Recipe, ["--optimizer.lr", "1e30", "--lr_scheduler", "none"]).Recipe));
+        Assert.Throws<TrainingDivergedException>(
+            () => new RecipeRunner(null, observer).Run(RecipeFile.ReadTraining(run.Recipe, ["--optimizer.lr", "1e30", "--lr_scheduler", "none"]).Recipe));
         Assert.Equal(["the disk is gone"], observer.Warnings);
     }
 
@@ -156,7 +175,8 @@ public sealed class RecipeRunnerTests : IDisposable
         using BiEncoder model = BiEncoder.FromBackbone(recipe.Model.Path);
         ParameterArena arena = new(model.Parameters);
         BiEncoderObjective objective = new(new ContrastiveObjective(context, model, new ContrastiveLoss(), Precision.F32), model.Parameters, recipe.Positions);
-        using RetrievalTrainer<RetrievalBatch> trainer = new(context, objective, Optimizer.Create(context, arena, recipe.Optimizer, objective.GroupOf), setup.Schedule, setup.Scheduler, setup.Loader, 1, 7, 10);
+        using RetrievalTrainer<RetrievalBatch> trainer = new(
+            context, objective, Optimizer.Create(context, arena, recipe.Optimizer, objective.GroupOf), setup.Schedule, setup.Scheduler, setup.Loader, 1, 7, 10);
         trainer.Step();
         setup.Scheduler.Advance();
         Exception? failure = null;

@@ -17,7 +17,8 @@ public class StepSchedulerTests
     [Fact]
     public void Checkpoints_fall_on_intervals_on_the_ends_of_epochs_and_on_the_last_step()
     {
-        StepScheduler scheduler = new(new StepSchedulerOptions { GlobalBatchSize = 1, Epochs = 2, CheckpointEverySteps = 4, ValidateEverySteps = 5 }, batchesPerEpoch: 7);
+        StepScheduler scheduler = new(
+            new StepSchedulerOptions { GlobalBatchSize = 1, Epochs = 2, CheckpointEverySteps = 4, ValidateEverySteps = 5 }, batchesPerEpoch: 7);
         List<int> saves = [], validations = [];
         for (; !scheduler.IsDone; scheduler.Advance())
         {
@@ -46,7 +47,8 @@ public class StepSchedulerTests
     [Fact]
     public void Sizes_that_do_not_divide_are_refused_with_what_would()
     {
-        ArgumentException refused = Assert.Throws<ArgumentException>(() => new StepScheduler(new StepSchedulerOptions { GlobalBatchSize = 10, LocalBatchSize = 4 }, 5));
+        ArgumentException refused = Assert.Throws<ArgumentException>(
+            () => new StepScheduler(new StepSchedulerOptions { GlobalBatchSize = 10, LocalBatchSize = 4 }, 5));
         Assert.Contains("give 8 or 12", refused.Message, StringComparison.Ordinal);
     }
 }

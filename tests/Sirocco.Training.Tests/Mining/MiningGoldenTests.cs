@@ -29,11 +29,15 @@ public sealed partial class MiningGoldenTests : IDisposable
             .Replace(output, $"{name}/output.json", StringComparison.Ordinal)
             .Replace($"\"cache_embeddings_dir\": \"{cache}\"", "\"cache_embeddings_dir\": null", StringComparison.Ordinal);
         Assert.Equal(WithoutScores(expected), WithoutScores(written));
-        foreach ((double score, double recorded) in Scores(written).Zip(Scores(expected))) Assert.True(score == recorded || Math.Abs(score - recorded) <= ScoreTolerance, $"{score} for {recorded}");
+        foreach ((double score, double recorded) in Scores(written).Zip(Scores(expected)))
+            Assert.True(score == recorded || Math.Abs(score - recorded) <= ScoreTolerance, $"{score} for {recorded}");
 
         using TensorArchive vectors = TensorArchive.Open(Path.Combine(goldens, name, "embeddings.safetensors"));
         Assert.True(Distance(vectors.Values("query_embeddings"), [Path.Combine(cache, "queries.safetensors")]) <= VectorTolerance);
-        Assert.True(Distance(vectors.Values("document_embeddings"), Directory.GetFiles(Path.Combine(cache, "corpus_chunks")).Order(StringComparer.Ordinal)) <= VectorTolerance);
+        Assert.True(
+            Distance(
+                vectors.Values("document_embeddings"),
+                Directory.GetFiles(Path.Combine(cache, "corpus_chunks")).Order(StringComparer.Ordinal)) <= VectorTolerance);
     }
 
     private static double Distance(float[] expected, IEnumerable<string> files)
@@ -48,7 +52,8 @@ public sealed partial class MiningGoldenTests : IDisposable
     }
 
     /// <summary>Scores are compared as numbers; which documents fill a list at −∞ is undefined.</summary>
-    private static string WithoutScores(string json) => Score().Replace(Filler().Replace(json, "\"id\": FILLER"), match => match.Value is "-1" or "-Infinity" ? match.Value : "SCORE");
+    private static string WithoutScores(string json) =>
+        Score().Replace(Filler().Replace(json, "\"id\": FILLER"), match => match.Value is "-1" or "-Infinity" ? match.Value : "SCORE");
 
     private static IEnumerable<double> Scores(string json) =>
         Score().Matches(json).Select(match => match.Value == "-Infinity" ? double.NegativeInfinity : double.Parse(match.Value, CultureInfo.InvariantCulture));

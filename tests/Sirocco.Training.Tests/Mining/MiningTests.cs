@@ -27,7 +27,15 @@ public sealed class MiningTests : IDisposable
 
     public void Dispose() => folder.Dispose();
 
-    private MiningRecipe Recipe => new() { Input = folder.File("train.json"), Output = folder.File("mined.json"), Model = folder.File("model"), Negatives = 6, QueryLength = 24, PassageLength = 40 };
+    private MiningRecipe Recipe => new()
+    {
+        Input = folder.File("train.json"),
+        Output = folder.File("mined.json"),
+        Model = folder.File("model"),
+        Negatives = 6,
+        QueryLength = 24,
+        PassageLength = 40,
+    };
 
     [Fact]
     public void Sizes_of_chunks_and_blocks_do_not_change_what_is_mined()
@@ -50,7 +58,12 @@ public sealed class MiningTests : IDisposable
             double[] scores = [.. documents.Select(document => document.Zip(questions[q], (a, b) => (double)a * b).Sum())];
             int[] positives = task.Positives(q);
             double most = positives.Min(positive => scores[positive]) * 0.95;
-            double[] best = [.. Enumerable.Range(0, scores.Length).Except(positives).Select(document => scores[document]).Where(score => score <= most).OrderDescending().Take(6)];
+            double[] best = [.. Enumerable.Range(0, scores.Length)
+                .Except(positives)
+                .Select(document => scores[document])
+                .Where(score => score <= most)
+                .OrderDescending()
+                .Take(6)];
             double[] mined = [.. rows[q].GetProperty("neg_doc").EnumerateArray().Select(negative => negative.GetProperty("score").GetDouble())];
             Assert.Equal(best.Length, mined.Length);
             for (int i = 0; i < best.Length; i++) Assert.Equal(best[i], mined[i], 1e-6);
@@ -135,7 +148,10 @@ public sealed class MiningTests : IDisposable
         Assert.All(recorder.Warnings, warning => Assert.Contains("as they are", warning, StringComparison.Ordinal));
 
         SaveNumpy("theirs/query_embeddings.npz", Vectors("ours/queries.safetensors")[1..]);
-        Assert.Contains("query_embeddings.npz: holds [", Assert.Throws<InvalidDataException>(() => Run(recipe with { LoadFromCache = true })).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "query_embeddings.npz: holds [",
+            Assert.Throws<InvalidDataException>(() => Run(recipe with { LoadFromCache = true })).Message,
+            StringComparison.Ordinal);
         Assert.Equal(0, Run(recipe).Reused);
         Assert.Contains("are not used", recorder.Warnings[^1], StringComparison.Ordinal);
     }
@@ -155,9 +171,27 @@ public sealed class MiningTests : IDisposable
         Run(recipe);
         string text = File.ReadAllText(recipe.Output);
         JsonElement[] rows = Rows(recipe.Output);
-        Assert.StartsWith("{\n    \"version\": 1.5,\n    \"corpus\": {\n        \"path\": \"small\"\n    },\n    \"data\": [\n        {\n            \"question_id\": \"7\",\n            \"question\": \"ersté\"", text, StringComparison.Ordinal);
-        Assert.EndsWith("\n    },\n    \"note\": [\n        1,\n        2000.0,\n        {},\n        [],\n        null,\n        true\n    ]\n}", text, StringComparison.Ordinal);
-        Assert.Equal(["e:-1", "a:0", "b:0", "c:0"], rows[0].GetProperty("neg_doc").EnumerateArray().Select(document => $"{document.GetProperty("id")}:{document.GetProperty("score")}"));
+        Assert.StartsWith(
+            """
+            {
+                "version": 1.5,
+                "corpus": {
+                    "path": "small"
+                },
+                "data": [
+                    {
+                        "question_id": "7",
+                        "question": "ersté"
+            """.ReplaceLineEndings("\n"),
+            text,
+            StringComparison.Ordinal);
+        Assert.EndsWith(
+            "\n    },\n    \"note\": [\n        1,\n        2000.0,\n        {},\n        [],\n        null,\n        true\n    ]\n}",
+            text,
+            StringComparison.Ordinal);
+        Assert.Equal(
+            ["e:-1", "a:0", "b:0", "c:0"],
+            rows[0].GetProperty("neg_doc").EnumerateArray().Select(document => $"{document.GetProperty("id")}:{document.GetProperty("score")}"));
         Assert.Equal([true, false], rows[0].GetProperty("pos_doc").EnumerateArray().Select(document => document.TryGetProperty("score", out _)));
         Assert.Equal(3, rows[2].GetProperty("neg_doc").GetArrayLength());
         Assert.Equal([1, 1, 0], (Run(recipe with { FiniteOnly = true }), Rows(recipe.Output).Select(row => row.GetProperty("neg_doc").GetArrayLength())).Item2);
@@ -175,7 +209,10 @@ public sealed class MiningTests : IDisposable
         Run(recipe);
         Assert.Equal([3, 3], Lines(recipe.Output).Select(row => row.GetProperty("neg_doc").GetArrayLength()));
         Run(recipe with { DropEqualTexts = true });
-        Assert.Equal(["a colour picker", "time zones"], Lines(recipe.Output)[0].GetProperty("neg_doc").EnumerateArray().Select(document => document.GetProperty("text").GetString()).Order(StringComparer.Ordinal));
+        Assert.Equal(
+            ["a colour picker", "time zones"],
+            Lines(recipe.Output)[0].GetProperty("neg_doc").EnumerateArray().Select(document => document.GetProperty("text").GetString())
+                .Order(StringComparer.Ordinal));
         Train(recipe.Output, "inline");
     }
 
@@ -191,8 +228,16 @@ public sealed class MiningTests : IDisposable
     public void Queries_beside_a_file_of_documents_get_the_same_negatives_and_train_beside_it()
     {
         MiningTask task = MiningTask.Read(Recipe.Input, null, withNegatives: false);
-        string corpus = folder.Write("documents.jsonl", string.Concat(Enumerable.Range(0, task.Documents).Select(place => JsonSerializer.Serialize(new { id = task.DocumentId(place), text = task.DocumentText(place) }) + "\n")));
-        string queries = folder.Write("queries.jsonl", string.Concat(Enumerable.Range(0, task.Questions).Select(q => JsonSerializer.Serialize(new { query = task.Question(q), positive = task.Positives(q).Select(task.DocumentId) }) + "\n")));
+        string corpus = folder.Write(
+            "documents.jsonl",
+            string.Concat(
+                Enumerable.Range(0, task.Documents)
+                    .Select(place => JsonSerializer.Serialize(new { id = task.DocumentId(place), text = task.DocumentText(place) }) + "\n")));
+        string queries = folder.Write(
+            "queries.jsonl",
+            string.Concat(
+                Enumerable.Range(0, task.Questions)
+                    .Select(q => JsonSerializer.Serialize(new { query = task.Question(q), positive = task.Positives(q).Select(task.DocumentId) }) + "\n")));
         string[] expected = Lists(Recipe with { FiniteOnly = true });
         MiningRecipe recipe = Recipe with { Input = queries, Corpus = corpus, Output = folder.File("mined.jsonl"), FiniteOnly = true };
         Run(recipe);
@@ -201,11 +246,20 @@ public sealed class MiningTests : IDisposable
         Assert.Equal(expected, rows.Select(row => string.Join(' ', row.GetProperty("negative").EnumerateArray().Select(id => id.GetString()))));
         Assert.All(rows, row => Assert.Equal(row.GetProperty("negative").GetArrayLength(), row.GetProperty("negative_score").GetArrayLength()));
 
-        RetrievalDataset dataset = RetrievalDataset.Load(new RetrievalDatasetOptions { Sources = [new RetrievalSource(recipe.Output, Corpus: corpus)], PassagesPerQuery = 3 });
+        RetrievalDataset dataset = RetrievalDataset.Load(
+            new RetrievalDatasetOptions { Sources = [new RetrievalSource(recipe.Output, Corpus: corpus)], PassagesPerQuery = 3 });
         Assert.Equal(task.Questions, dataset.Count);
-        Assert.Equal(rows[0].GetProperty("negative").EnumerateArray().Take(2).Select(id => id.GetString()), dataset.Get(0).Documents.Skip(1).Select(document => document.Id));
-        Assert.Contains("documents.jsonl' in", Record.Exception(() => Run(recipe with { Input = folder.Write("wrong.jsonl", """{"query": "x", "positive": "none"}"""), Output = folder.File("other.jsonl") })).Message, StringComparison.Ordinal);
-        Assert.Contains("name the file .jsonl", Record.Exception(() => Run(recipe with { Output = folder.File("mined.txt") })).Message, StringComparison.Ordinal);
+        Assert.Equal(
+            rows[0].GetProperty("negative").EnumerateArray().Take(2).Select(id => id.GetString()),
+            dataset.Get(0).Documents.Skip(1).Select(document => document.Id));
+        MiningRecipe wrong = recipe with
+        {
+            Input = folder.Write("wrong.jsonl", """{"query": "x", "positive": "none"}"""),
+            Output = folder.File("other.jsonl"),
+        };
+        Assert.Contains("documents.jsonl' in", Record.Exception(() => Run(wrong)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "name the file .jsonl", Record.Exception(() => Run(recipe with { Output = folder.File("mined.txt") })).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -215,8 +269,10 @@ public sealed class MiningTests : IDisposable
         MiningRecipe recipe = Recipe with { PassagePrefix = "passage: " }, indexed = recipe with { Index = folder.File("index") };
         void Build(Func<string, string> text, VectorStore store = VectorStore.F32)
         {
-            using Embedder embedder = Embedder.FromPretrained(recipe.Model, new EmbedderOptions { MaxLength = recipe.PassageLength, IsCausal = false, Threads = 2 });
-            IEnumerable<IndexRecord> records = Enumerable.Range(0, task.Documents).Reverse().Select(place => new IndexRecord(task.DocumentId(place), text(task.DocumentText(place))));
+            using Embedder embedder = Embedder.FromPretrained(
+                recipe.Model, new EmbedderOptions { MaxLength = recipe.PassageLength, IsCausal = false, Threads = 2 });
+            IEnumerable<IndexRecord> records = Enumerable.Range(0, task.Documents).Reverse()
+                .Select(place => new IndexRecord(task.DocumentId(place), text(task.DocumentText(place))));
             SemanticIndex.Build(embedder, records, indexed.Index!, new IndexOptions { DocumentPrompt = "passage: ", Store = store });
         }
 
@@ -226,7 +282,8 @@ public sealed class MiningTests : IDisposable
         Assert.True(Run(indexed).Tokens < Run(recipe).Tokens / 2);
 
         string Message(MiningRecipe wrong) => Assert.Throws<InvalidDataException>(() => Run(wrong)).Message;
-        Assert.Contains("another prompt before documents ('passage: ') than mining has ('')", Message(indexed with { PassagePrefix = "" }), StringComparison.Ordinal);
+        Assert.Contains(
+            "another prompt before documents ('passage: ') than mining has ('')", Message(indexed with { PassagePrefix = "" }), StringComparison.Ordinal);
         Assert.Contains("another length in tokens ('40') than mining has ('41')", Message(indexed with { PassageLength = 41 }), StringComparison.Ordinal);
         Build(text => text + "!");
         Assert.Contains("has another text for the document", Message(indexed), StringComparison.Ordinal);
@@ -282,7 +339,12 @@ public sealed class MiningTests : IDisposable
         }
 
         Assert.Contains("absent.json: no such file", Message("absent.json", null), StringComparison.Ordinal);
-        string Row(string positive, string negative) => $$"""{"corpus": {"path": "corpus"}, "data": [{"question_id": "q", "question": "x", "corpus_id": "{{CorpusId}}", "pos_doc": ["{{positive}}"], "neg_doc": [{{negative}}]}]}""";
+        string Row(string positive, string negative) => $$"""
+            {
+                "corpus": {"path": "corpus"},
+                "data": [{"question_id": "q", "question": "x", "corpus_id": "{{CorpusId}}", "pos_doc": ["{{positive}}"], "neg_doc": [{{negative}}]}]
+            }
+            """;
         Assert.Contains("'pos_doc' names the document 'none'", Message("a.json", Row("none", "")), StringComparison.Ordinal);
         string known = MiningTask.Read(Recipe.Input, null, false).DocumentId(0);
         Assert.Contains("'neg_doc' names the document 'gone'", Message("b.json", Row(known, "\"gone\"")), StringComparison.Ordinal);
@@ -297,7 +359,8 @@ public sealed class MiningTests : IDisposable
     private string[] Lists(MiningRecipe recipe)
     {
         Run(recipe);
-        return [.. Rows(recipe.Output).Select(row => string.Join(' ', row.GetProperty("neg_doc").EnumerateArray().Select(document => document.GetProperty("id").GetString())))];
+        return [.. Rows(recipe.Output)
+            .Select(row => string.Join(' ', row.GetProperty("neg_doc").EnumerateArray().Select(document => document.GetProperty("id").GetString())))];
     }
 
     private static JsonElement[] Rows(string path)

@@ -26,7 +26,8 @@ public class ContrastiveLossTests
         }
 
         Assert.Equal(there, Loss(new ContrastiveLoss { Temperature = 0.5f, InBatchNegatives = true }, [0, 1, 2, 3, 4, 5]), 1e-6);
-        Assert.Equal((there + back) / 2, Loss(new ContrastiveLoss { Temperature = 0.5f, InBatchNegatives = true, BothDirections = true }, [0, 1, 2, 3, 4, 5]), 1e-6);
+        Assert.Equal(
+            (there + back) / 2, Loss(new ContrastiveLoss { Temperature = 0.5f, InBatchNegatives = true, BothDirections = true }, [0, 1, 2, 3, 4, 5]), 1e-6);
     }
 
     [Fact]
@@ -53,7 +54,8 @@ public class ContrastiveLossTests
     [InlineData(true)]
     public void Passages_of_others_that_come_too_near_the_positive_are_no_negatives(bool absolute)
     {
-        // Query 1 finds its positive with 1; passages 0 (0.6) and 3 (0.8) of others lie below 0.9, and none is left out. Query 2 finds its own with 0.7; passages 0 (0.96), 1 (0.8) and 3 (1) lie above.
+        // Query 1 finds its positive with 1; passages 0 (0.6) and 3 (0.8) of others lie below 0.9, and none is left out. Query 2 finds its own with 0.7;
+        // passages 0 (0.96), 1 (0.8) and 3 (1) lie above.
         double expected = 0;
         for (int i = 0; i < 3; i++)
         {
@@ -112,7 +114,8 @@ public class ContrastiveLossTests
         return loss.Compute(f, f.Upload(Queries, 3, 2), f.Upload(Passages, 6, 2), documents).Scalar();
     }
 
-    private static double Score(int query, int passage) => (Queries[2 * query] * Passages[2 * passage]) + (Queries[(2 * query) + 1] * Passages[(2 * passage) + 1]);
+    private static double Score(int query, int passage) =>
+        (Queries[2 * query] * Passages[2 * passage]) + (Queries[(2 * query) + 1] * Passages[(2 * passage) + 1]);
 
     private static double LogSoftmax(double[] scores, int label) => scores[label] - Math.Log(scores.Sum(Math.Exp));
 }

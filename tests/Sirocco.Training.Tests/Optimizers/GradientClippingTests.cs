@@ -19,7 +19,8 @@ public class GradientClippingTests
             string name = golden.GetProperty("name").GetString()!;
             if (skipped.Contains(name)) continue;
             float[][] before = [.. Enumerable.Range(0, golden.GetProperty("n").GetInt32()).Select(i => tensors.Values($"{name}.before.{i}"))];
-            ParameterArena arena = new(before.Where(values => values.Length > 0).Select((values, i) => Parameter.FromValues($"{i}", [values.Length], new float[values.Length])));
+            ParameterArena arena = new(
+                before.Where(values => values.Length > 0).Select((values, i) => Parameter.FromValues($"{i}", [values.Length], new float[values.Length])));
             int filled = 0;
             foreach (float[] values in before.Where(values => values.Length > 0)) values.CopyTo(arena.Parameters[filled++].Gradient!.Span(0, values.Length));
 

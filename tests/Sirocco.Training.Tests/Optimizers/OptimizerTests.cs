@@ -28,14 +28,19 @@ public class OptimizerTests
         using TensorArchive tensors = GoldenFile.Tensors(trajectory + ".safetensors");
         using ComputeContext context = new(new ComputeOptions { Threads = 2 });
         int[][] shapes = [.. golden.GetProperty("shapes").EnumerateArray().Select(shape => shape.Extents())];
-        ParameterArena arena = new(shapes.Select((shape, i) => Parameter.FromValues($"{i}", [shape.Aggregate(1, (a, b) => a * b)], tensors.Values($"init.{i}"))));
+        ParameterArena arena = new(
+            shapes.Select((shape, i) => Parameter.FromValues($"{i}", [shape.Aggregate(1, (a, b) => a * b)], tensors.Values($"init.{i}"))));
         bool groups = trajectory == "adamw-groups";
         Optimizer optimizer = Optimizer.Create(
             context,
             arena,
             new OptimizerOptions
             {
-                Kind = trajectory.StartsWith("sgd", StringComparison.Ordinal) ? OptimizerKind.Sgd : trajectory.StartsWith("adam-", StringComparison.Ordinal) ? OptimizerKind.Adam : OptimizerKind.AdamW,
+                Kind = trajectory.StartsWith("sgd", StringComparison.Ordinal)
+                    ? OptimizerKind.Sgd
+                    : trajectory.StartsWith("adam-", StringComparison.Ordinal)
+                    ? OptimizerKind.Adam
+                    : OptimizerKind.AdamW,
                 Beta1 = settings.TryGetProperty("betas", out JsonElement betas) ? betas[0].GetDouble() : 0.9,
                 Beta2 = settings.TryGetProperty("betas", out _) ? betas[1].GetDouble() : 0.999,
                 Epsilon = Setting("eps", 1e-8),
@@ -45,7 +50,10 @@ public class OptimizerTests
                 Nesterov = settings.TryGetProperty("nesterov", out JsonElement nesterov) && nesterov.GetBoolean(),
                 AmsGrad = settings.TryGetProperty("amsgrad", out JsonElement maxima) && maxima.GetBoolean(),
             },
-            parameter => groups && shapes[int.Parse(parameter.Name, System.Globalization.CultureInfo.InvariantCulture)].Length < 2 ? new ParameterGroup(0.5, 0) : new ParameterGroup(1, 1));
+            parameter => groups
+                && shapes[int.Parse(parameter.Name, System.Globalization.CultureInfo.InvariantCulture)].Length < 2
+                ? new ParameterGroup(0.5, 0)
+                : new ParameterGroup(1, 1));
         double Setting(string key, double otherwise) => settings.TryGetProperty(key, out JsonElement value) ? value.GetDouble() : otherwise;
 
         for (int step = 0; step < golden.GetProperty("steps").GetInt32(); step++)
@@ -58,7 +66,11 @@ public class OptimizerTests
             }
 
             int present = step;
-            optimizer.Step(golden.GetProperty("lr_per_step_and_group")[step][0].GetDouble(), optimizer.Options.WeightDecay, 1, parameter => tensors.Contains($"grad.{present}.{parameter.Name}"));
+            optimizer.Step(
+                golden.GetProperty("lr_per_step_and_group")[step][0].GetDouble(),
+                optimizer.Options.WeightDecay,
+                1,
+                parameter => tensors.Contains($"grad.{present}.{parameter.Name}"));
             foreach (Parameter parameter in arena.Parameters)
             {
                 float[] values = new float[parameter.Count];

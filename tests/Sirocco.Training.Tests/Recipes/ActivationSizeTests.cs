@@ -5,7 +5,18 @@ namespace Sirocco.Training.Tests.Recipes;
 
 public class ActivationSizeTests
 {
-    private static readonly ModelConfig Llama = TinyTask.Config with { Family = ModelFamily.Llama, VocabularySize = 300, HiddenSize = 256, IntermediateSize = 768, Layers = 5, Heads = 4, KeyValueHeads = 2, HeadSize = 64, MaxPositions = 512 };
+    private static readonly ModelConfig Llama = TinyTask.Config with
+    {
+        Family = ModelFamily.Llama,
+        VocabularySize = 300,
+        HiddenSize = 256,
+        IntermediateSize = 768,
+        Layers = 5,
+        Heads = 4,
+        KeyValueHeads = 2,
+        HeadSize = 64,
+        MaxPositions = 512,
+    };
 
     public static TheoryData<string, bool, bool, Precision> Cases => new()
     {

@@ -17,7 +17,8 @@ public sealed class LanguageGoldenTests
     public void Texts_that_are_literals_of_Python_have_its_values() => All("python-literals.json", entry =>
     {
         string text = entry.GetProperty("text").GetString()!;
-        return (text, RecipeText.Expected(entry.GetProperty("value")), RecipeText.Of(ValueTranslation.Node(ValueTranslation.Literal(text), ValueOrigin.Default)));
+        return (
+            text, RecipeText.Expected(entry.GetProperty("value")), RecipeText.Of(ValueTranslation.Node(ValueTranslation.Literal(text), ValueOrigin.Default)));
     });
 
     [Fact]

@@ -14,10 +14,23 @@ public sealed class RecipeGoldenTests
     {
         BiEncoderRecipe recipe = Assert.IsType<BiEncoderRecipe>(Published("bi_encoder/llama3_2_1b.yaml", out ResolvedRecipe<RetrievalRecipe> file));
         Assert.Equal((42, 0.02, 128, 4), (recipe.Seed, recipe.Temperature, recipe.StepScheduler.GlobalBatchSize, recipe.StepScheduler.LocalBatchSize));
-        Assert.Equal((500, 500, 1, null), (recipe.StepScheduler.CheckpointEverySteps, recipe.StepScheduler.ValidateEverySteps, recipe.StepScheduler.Epochs, recipe.StepScheduler.MaxSteps));
-        Assert.Equal(("meta-llama/Llama-3.2-1B", Compute.Pooling.Average, true, Compute.ElementType.BF16, false), (recipe.Model.Path, recipe.Model.Pooling, recipe.Model.Normalize, recipe.Model.WeightType, recipe.Model.InBatchNegatives));
-        Assert.Equal(["hf://nvidia/embed-nemotron-dataset-v1/FEVER", "hf://nvidia/embed-nemotron-dataset-v1/SyntheticClassificationData"], recipe.Dataset.Sources.Select(source => source.Path));
-        Assert.Equal(("query:", "passage:", 512, 512, 8), (recipe.Collator.QueryPrefix, recipe.Collator.PassagePrefix, recipe.Collator.QueryLength, recipe.Collator.PassageLength, recipe.Collator.PadToMultipleOf));
+        Assert.Equal(
+            (500, 500, 1, null),
+            (recipe.StepScheduler.CheckpointEverySteps, recipe.StepScheduler.ValidateEverySteps, recipe.StepScheduler.Epochs, recipe.StepScheduler.MaxSteps));
+        Assert.Equal(
+            ("meta-llama/Llama-3.2-1B", Compute.Pooling.Average, true, Compute.ElementType.BF16, false),
+            (recipe.Model.Path, recipe.Model.Pooling, recipe.Model.Normalize, recipe.Model.WeightType, recipe.Model.InBatchNegatives));
+        Assert.Equal(
+            ["hf://nvidia/embed-nemotron-dataset-v1/FEVER", "hf://nvidia/embed-nemotron-dataset-v1/SyntheticClassificationData"],
+            recipe.Dataset.Sources.Select(source => source.Path));
+        Assert.Equal(
+            ("query:", "passage:", 512, 512, 8),
+            (
+                recipe.Collator.QueryPrefix,
+                recipe.Collator.PassagePrefix,
+                recipe.Collator.QueryLength,
+                recipe.Collator.PassageLength,
+                recipe.Collator.PadToMultipleOf));
         Assert.Equal((OptimizerKind.AdamW, 5e-6, 0.01), (recipe.Optimizer.Kind, recipe.Optimizer.LearningRate, recipe.Optimizer.WeightDecay));
         Assert.Equal((100, DecayStyle.Linear), (recipe.ParameterSchedule!.WarmupSteps, recipe.ParameterSchedule.Style));
         Assert.Equal(("./output/llama3_2_1b_encoder/checkpoints", ConsolidatedExport.Every), (recipe.Checkpoint.Folder, recipe.Checkpoint.Export));
@@ -51,7 +64,9 @@ public sealed class RecipeGoldenTests
     public void The_published_cross_encoder_recipe_resolves()
     {
         CrossEncoderRecipe recipe = Assert.IsType<CrossEncoderRecipe>(Published("cross_encoder/llama3_2_1b.yaml", out _));
-        Assert.Equal((1, 1.0, 512, "question:{query} \n \n passage:{passage}"), (recipe.Model.Labels, recipe.Model.Temperature, recipe.Collator.MaxLength, recipe.Collator.Template));
+        Assert.Equal(
+            (1, 1.0, 512, "question:{query} \n \n passage:{passage}"),
+            (recipe.Model.Labels, recipe.Model.Temperature, recipe.Collator.MaxLength, recipe.Collator.Template));
     }
 
     [Fact]
@@ -62,10 +77,15 @@ public sealed class RecipeGoldenTests
         Assert.Contains("--model.pretrained_model_name_or_path DIR", placeholder.Message, StringComparison.Ordinal);
         DistillationRecipe recipe = Assert.IsType<DistillationRecipe>(RecipeFile.ReadTraining(path,
         [
-            "--model.pretrained_model_name_or_path", "student", "--teacher_model.pretrained_model_name_or_path=teacher", "--tokenizer.pretrained_model_name_or_path", "student",
+            "--model.pretrained_model_name_or_path", "student", "--teacher_model.pretrained_model_name_or_path=teacher",
+            "--tokenizer.pretrained_model_name_or_path", "student",
             "--checkpoint.checkpoint_dir", "out",
         ]).Recipe);
-        Assert.Equal((4096, 2, "teacher", 1.0, 1.0, 0.0), (recipe.Model.TeacherHiddenSize, recipe.Dataset.Sources.Count, recipe.Teacher!.Path, recipe.Losses.CosineWeight, recipe.Losses.EmbeddingErrorWeight, recipe.Losses.InfoNceDistillationWeight));
+        Assert.Equal(
+            (4096, 2, "teacher", 1.0, 1.0, 0.0),
+            (
+                recipe.Model.TeacherHiddenSize, recipe.Dataset.Sources.Count, recipe.Teacher!.Path, recipe.Losses.CosineWeight,
+                recipe.Losses.EmbeddingErrorWeight, recipe.Losses.InfoNceDistillationWeight));
         Assert.Equal(TokenizerBackend.Transformers, recipe.Tokenizer.Backend);
     }
 
@@ -73,8 +93,10 @@ public sealed class RecipeGoldenTests
     public void The_published_mining_configuration_resolves_with_its_required_paths()
     {
         string path = Path.Combine(Folder, "automodel", "data_utils", "mining_config.yaml");
-        Assert.Contains("mining.train_qa_file_path is missing", Assert.Throws<InvalidDataException>(() => RecipeFile.ReadMining(path)).Message, StringComparison.Ordinal);
-        MiningRecipe recipe = RecipeFile.ReadMining(path, ["--mining.train_qa_file_path", "in.json", "--mining.train_file_output_path", "out.json", "--mining.model_name_or_path", "model"]).Recipe;
+        Assert.Contains(
+            "mining.train_qa_file_path is missing", Assert.Throws<InvalidDataException>(() => RecipeFile.ReadMining(path)).Message, StringComparison.Ordinal);
+        MiningRecipe recipe = RecipeFile.ReadMining(
+            path, ["--mining.train_qa_file_path", "in.json", "--mining.train_file_output_path", "out.json", "--mining.model_name_or_path", "model"]).Recipe;
         Assert.Equal(new MiningRecipe { Input = "in.json", Output = "out.json", Model = "model" }, recipe);
     }
 
@@ -106,12 +128,16 @@ public sealed class RecipeGoldenTests
     public void The_configuration_kept_with_a_checkpoint_is_the_reference_s_to_the_byte(string name)
     {
         string kept = Path.Combine(GoldenFile.Retrieval, name, "checkpoint-config.yaml");
-        string[] overrides = name == "bi-llama-cls" ? ["--step_scheduler.max_steps", "6", "--lr_scheduler.lr_warmup_steps=2", "--model.pooling", "cls", "--step_scheduler.val_every_steps", "3"] : [];
+        string[] overrides = name == "bi-llama-cls"
+            ? ["--step_scheduler.max_steps", "6", "--lr_scheduler.lr_warmup_steps=2", "--model.pooling", "cls", "--step_scheduler.val_every_steps", "3"]
+            : [];
         Assert.Equal(File.ReadAllText(kept), RecipeFile.ReadTraining(Path.Combine(GoldenFile.Retrieval, name, "run.yaml"), overrides).Configuration);
     }
 
     private static IEnumerable<string> CasesWith(string file) =>
-        Directory.GetDirectories(GoldenFile.Retrieval).Where(folder => Directory.GetFiles(folder, file).Length > 0).Select(folder => Path.GetFileName(folder)!).Order(StringComparer.Ordinal);
+        Directory.GetDirectories(GoldenFile.Retrieval).Where(folder => Directory.GetFiles(folder, file).Length > 0).Select(folder => Path.GetFileName(folder)!)
+            .Order(StringComparer.Ordinal);
 
-    private static RetrievalRecipe Published(string name, out ResolvedRecipe<RetrievalRecipe> file) => (file = RecipeFile.ReadTraining(Path.Combine(Folder, "automodel", name))).Recipe;
+    private static RetrievalRecipe Published(string name, out ResolvedRecipe<RetrievalRecipe> file) =>
+        (file = RecipeFile.ReadTraining(Path.Combine(Folder, "automodel", name))).Recipe;
 }

@@ -63,13 +63,24 @@ public sealed class RecipeMeaningTests
         ParameterScheduleOptions options = new() { Style = DecayStyle.WarmupStableDecay, WarmupSteps = 0, DecaySteps = 50, FinalDecaySteps = 10 };
         ParameterSchedule schedule = ParameterSchedule.Resolve(options, 1e-3, 0, totalSteps: 40);
         Assert.Equal(1e-3, schedule.LearningRate(39));
-        Assert.Contains("lr_wsd_decay_style", Assert.Throws<ArgumentException>(() => ParameterSchedule.Resolve(options, 1e-3, 0, totalSteps: 41)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "lr_wsd_decay_style",
+            Assert.Throws<ArgumentException>(() => ParameterSchedule.Resolve(options, 1e-3, 0, totalSteps: 41)).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
     public void A_final_decay_may_be_longer_than_the_course()
     {
-        ParameterScheduleOptions options = new() { Style = DecayStyle.WarmupStableDecay, WarmupSteps = 2, Minimum = 0, DecaySteps = 10, FinalDecaySteps = 20, FinalDecay = FinalDecayStyle.Linear };
+        ParameterScheduleOptions options = new()
+        {
+            Style = DecayStyle.WarmupStableDecay,
+            WarmupSteps = 2,
+            Minimum = 0,
+            DecaySteps = 10,
+            FinalDecaySteps = 20,
+            FinalDecay = FinalDecayStyle.Linear,
+        };
         Assert.Equal(1e-3 * (1 - (15.0 / 20)), ParameterSchedule.Resolve(options, 1e-3, 0, 10).LearningRate(5), 1e-15); // 15 of 20 steps are gone after 5
     }
 
@@ -123,12 +134,22 @@ public sealed class RecipeMeaningTests
             "distill",
             "--validation_dataloader.collate_fn",
             "{'_target_': 'nemo_automodel.components.datasets.llm.BiEncoderCollator', 'q_max_len': 9, 'query_prefix': 'q', 'passage_prefix': 'p'}").Recipe;
-        Assert.Equal((9, "q", "p", null), (recipe.ValidationCollator!.QueryLength, recipe.ValidationCollator.QueryPrefix, recipe.ValidationCollator.PassagePrefix, recipe.ValidationCollator.TeacherCache));
-        Assert.Contains("does not belong", Refusal("distill", "--dataloader.collate_fn._target_", "nemo_automodel.components.datasets.llm.BiEncoderCollator"), StringComparison.Ordinal);
+        Assert.Equal(
+            (9, "q", "p", null),
+            (
+                recipe.ValidationCollator!.QueryLength,
+                recipe.ValidationCollator.QueryPrefix,
+                recipe.ValidationCollator.PassagePrefix,
+                recipe.ValidationCollator.TeacherCache));
+        Assert.Contains(
+            "does not belong",
+            Refusal("distill", "--dataloader.collate_fn._target_", "nemo_automodel.components.datasets.llm.BiEncoderCollator"),
+            StringComparison.Ordinal);
     }
 
     [Theory]
-    [InlineData("bi-ministral3-inline", "checkpoint.best_metric_key=val_mmr", "checkpoint.best_metric_key is 'val_mmr'; give default, val_loss, val_acc1, val_mrr")]
+    [InlineData(
+        "bi-ministral3-inline", "checkpoint.best_metric_key=val_mmr", "checkpoint.best_metric_key is 'val_mmr'; give default, val_loss, val_acc1, val_mrr")]
     [InlineData("cross-llama", "dataloader.collate_fn.prompt_template='{query} {passage}!'", "prompt_template ends with '!'; end it with {query} or {passage}")]
     [InlineData("cross-llama", "dataloader.collate_fn.prompt_template='{passage}'", "prompt_template has no {query}")]
     [InlineData("cross-llama", "model.num_labels=2", "model.num_labels is 2; give 1")]
@@ -153,10 +174,20 @@ public sealed class RecipeMeaningTests
     [Fact]
     public void What_an_adapter_s_folder_repeats_of_a_recipe_is_read_as_it_is_written()
     {
-        AdapterOptions adapter = Read("bi-ministral3-lora", "--peft.target_modules", "*_proj", "--peft.lora_A_init", "uniform", "--peft.lora_dtype", "bfloat16", "--peft.use_triton", "true", "--peft.moe_rank_scaling", "true").Recipe.Adapter!;
+        AdapterOptions adapter = Read(
+            "bi-ministral3-lora", "--peft.target_modules", "*_proj", "--peft.lora_A_init", "uniform", "--peft.lora_dtype", "bfloat16", "--peft.use_triton",
+            "true", "--peft.moe_rank_scaling", "true").Recipe.Adapter!;
         Assert.Equal(AdapterInitialization.KaimingUniform, adapter.Initialization);
         Assert.Equal(
-            new AutoModelAdapterFields { TargetIsText = true, Initialization = "uniform", ElementType = "bfloat16", IsMemoryEfficient = true, UsesTriton = true, ScalesRankOfExperts = true },
+            new AutoModelAdapterFields
+            {
+                TargetIsText = true,
+                Initialization = "uniform",
+                ElementType = "bfloat16",
+                IsMemoryEfficient = true,
+                UsesTriton = true,
+                ScalesRankOfExperts = true,
+            },
             adapter.AsWritten);
     }
 

@@ -52,11 +52,16 @@ public sealed class RecipeMistakeTests
     {
         string text = File.ReadAllText(Recipe);
         using TemporaryFolder folder = new();
-        ResolvedRecipe<RetrievalRecipe> foreign = RecipeFile.ReadTraining(folder.Write("foreign.yaml", text + "\npacked_sequence: {size: 0}\nrng: {ranked: true}\n"), []);
+        ResolvedRecipe<RetrievalRecipe> foreign = RecipeFile.ReadTraining(
+            folder.Write("foreign.yaml", text + "\npacked_sequence: {size: 0}\nrng: {ranked: true}\n"), []);
         Assert.Equal(["packed_sequence", "rng"], foreign.IgnoredKeys.Where(key => key is "packed_sequence" or "rng").Order());
-        InvalidDataException refusal = Assert.Throws<InvalidDataException>(() => RecipeFile.ReadTraining(folder.Write("misspelt.yaml", text + "\noptimiser: {lr: 1}\n"), []));
+        InvalidDataException refusal = Assert.Throws<InvalidDataException>(
+            () => RecipeFile.ReadTraining(folder.Write("misspelt.yaml", text + "\noptimiser: {lr: 1}\n"), []));
         Assert.Contains("a recipe has no key 'optimiser'; did you mean optimizer?", refusal.Message, StringComparison.Ordinal);
-        Assert.Contains("is a folder; give a recipe in it", Assert.Throws<InvalidDataException>(() => RecipeFile.ReadTraining(folder.Path, [])).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "is a folder; give a recipe in it",
+            Assert.Throws<InvalidDataException>(() => RecipeFile.ReadTraining(folder.Path, [])).Message,
+            StringComparison.Ordinal);
     }
 
     [Theory]
@@ -74,12 +79,14 @@ public sealed class RecipeMistakeTests
         Assert.StartsWith(message, Assert.Throws<InvalidDataException>(() => YamlReader.Read(yaml, "t.yaml")).Message, StringComparison.Ordinal);
 
     [Fact]
-    public void Deep_nesting_is_refused() => Assert.Contains("nested deeper than 64 levels", Refusal("a: " + new string('[', 100_000)), StringComparison.Ordinal);
+    public void Deep_nesting_is_refused() =>
+        Assert.Contains("nested deeper than 64 levels", Refusal("a: " + new string('[', 100_000)), StringComparison.Ordinal);
 
     [Fact]
     public void Aliases_that_multiply_are_refused()
     {
-        string yaml = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + string.Concat(Enumerable.Range(1, 9).Select(i => $"a{i}: &a{i} [{string.Join(", ", Enumerable.Repeat($"*a{i - 1}", 10))}]\n"));
+        string yaml = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n"
+            + string.Concat(Enumerable.Range(1, 9).Select(i => $"a{i}: &a{i} [{string.Join(", ", Enumerable.Repeat($"*a{i - 1}", 10))}]\n"));
         Assert.Contains("aliases make more than", Refusal(yaml), StringComparison.Ordinal);
     }
 
@@ -94,7 +101,8 @@ public sealed class RecipeMistakeTests
     [Fact]
     public void Environment_variables_are_put_in_and_translated_and_kept_as_written()
     {
-        ResolvedRecipe<RetrievalRecipe> file = RecipeFile.ReadTraining(Recipe, ["--seed", "${S}", "--checkpoint.checkpoint_dir=$HOME/${oc.env:RUN,first}", "--temperature", "${oc.env:T,0.5}"], name => name switch
+        string[] overrides = ["--seed", "${S}", "--checkpoint.checkpoint_dir=$HOME/${oc.env:RUN,first}", "--temperature", "${oc.env:T,0.5}"];
+        ResolvedRecipe<RetrievalRecipe> file = RecipeFile.ReadTraining(Recipe, overrides, name => name switch
         {
             "S" => "7",
             "HOME" => "/home/x",
@@ -117,17 +125,23 @@ public sealed class RecipeMistakeTests
     {
         BiEncoderRecipe recipe = (BiEncoderRecipe)RecipeFile.ReadTraining(Recipe,
         [
-            "--step_scheduler.max_steps", "20", "--lr_scheduler.lr_warmup_steps=2", "dataset.n_passages=3", "--model.do_distributed_inbatch_negative", "--dataset.data_dir_list", "['a.json', 'b.jsonl']",
+            "--step_scheduler.max_steps", "20", "--lr_scheduler.lr_warmup_steps=2", "dataset.n_passages=3", "--model.do_distributed_inbatch_negative",
+            "--dataset.data_dir_list", "['a.json', 'b.jsonl']",
             "--dataset.seed", "-1", "--checkpoint.restore_from", "none",
         ]).Recipe;
-        Assert.Equal((20, 2, 3, true, -1, null), (recipe.StepScheduler.MaxSteps, recipe.ParameterSchedule!.WarmupSteps, recipe.Dataset.PassagesPerQuery, recipe.Model.InBatchNegatives, recipe.Dataset.Seed, recipe.Checkpoint.RestoreFrom));
+        Assert.Equal(
+            (20, 2, 3, true, -1, null),
+            (
+                recipe.StepScheduler.MaxSteps, recipe.ParameterSchedule!.WarmupSteps, recipe.Dataset.PassagesPerQuery, recipe.Model.InBatchNegatives,
+                recipe.Dataset.Seed, recipe.Checkpoint.RestoreFrom));
         Assert.Equal(["a.json", "b.jsonl"], recipe.Dataset.Sources.Select(source => source.Path));
     }
 
     [Fact]
     public void Damaged_recipes_are_refused_in_one_line_or_read()
     {
-        string[] texts = [.. ((string[])[GoldenFile.Path("recipes"), GoldenFile.Retrieval]).SelectMany(folder => Directory.GetFiles(folder, "*.yaml", SearchOption.AllDirectories)).Order(StringComparer.Ordinal).Select(File.ReadAllText)];
+        string[] texts = [.. ((string[])[GoldenFile.Path("recipes"), GoldenFile.Retrieval])
+            .SelectMany(folder => Directory.GetFiles(folder, "*.yaml", SearchOption.AllDirectories)).Order(StringComparer.Ordinal).Select(File.ReadAllText)];
         const string Characters = "\n\t :-[]{}&*!|>'\"%@`#,?~<=0a\u00e9";
         FuzzRounds.Run(500, random =>
         {
@@ -142,7 +156,9 @@ public sealed class RecipeMistakeTests
             }
             catch (InvalidDataException refusal)
             {
-                Assert.True(refusal.Message.StartsWith("t.yaml:", StringComparison.Ordinal) && !refusal.Message.Contains('\n', StringComparison.Ordinal), refusal.Message);
+                Assert.True(
+                    refusal.Message.StartsWith("t.yaml:", StringComparison.Ordinal) && !refusal.Message.Contains('\n', StringComparison.Ordinal),
+                    refusal.Message);
             }
         });
     }

@@ -16,7 +16,11 @@ public class FigureTests
     public void A_figure_is_well_formed_whatever_the_number_of_values(int count, bool logarithmic)
     {
         double[] x = [.. Enumerable.Range(0, count).Select(i => (double)i)], y = [.. x.Select(i => i % 7 == 3 ? double.NaN : 5 / (i + 1))];
-        Figure figure = Plot("loss < 1 & \"falling\"", logarithmic, new Curve { Name = "a<b", X = x, Y = y, Smoothing = 9 }, new Curve { Name = "c", X = x, Y = y, Marked = true });
+        Figure figure = Plot(
+            "loss < 1 & \"falling\"",
+            logarithmic,
+            new Curve { Name = "a<b", X = x, Y = y, Smoothing = 9 },
+            new Curve { Name = "c", X = x, Y = y, Marked = true });
         XElement svg = XDocument.Parse(figure.ToSvg()).Root!;
         Assert.Equal("svg", svg.Name.LocalName);
         Assert.DoesNotContain("NaN", svg.ToString(), StringComparison.Ordinal);
@@ -84,7 +88,12 @@ public class FigureTests
         Assert.All(StrokeFont.Strokes(text, style, default).SelectMany(stroke => stroke), point => Assert.InRange(point.X, -1f, width + 1));
     }
 
-    private static Figure Plot(string title, bool logarithmic, params Curve[] curves) => new() { Title = title, HorizontalTitle = "step", Panels = [new Panel("loss", curves, logarithmic)] };
+    private static Figure Plot(string title, bool logarithmic, params Curve[] curves) => new()
+    {
+        Title = title,
+        HorizontalTitle = "step",
+        Panels = [new Panel("loss", curves, logarithmic)],
+    };
 
     /// <summary>Reads what the writer may write: 8-bit RGB with the filters "none" and "up".</summary>
     private static (int Width, int Height, byte[] Pixels) ReadPng(byte[] file)
@@ -97,7 +106,8 @@ public class FigureTests
         for (int y = 0; y < height; y++)
         {
             inflate.ReadExactly(line);
-            for (int i = 0; i < width * 3; i++) pixels[(y * width * 3) + i] = (byte)(line[1 + i] + (line[0] == 2 && y > 0 ? pixels[((y - 1) * width * 3) + i] : 0));
+            for (int i = 0; i < width * 3; i++)
+                pixels[(y * width * 3) + i] = (byte)(line[1 + i] + (line[0] == 2 && y > 0 ? pixels[((y - 1) * width * 3) + i] : 0));
         }
 
         Assert.Equal("IEND"u8, file.AsSpan(file.Length - 8, 4));

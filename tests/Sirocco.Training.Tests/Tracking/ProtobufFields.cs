@@ -2,7 +2,9 @@ using System.Buffers.Binary;
 
 namespace Sirocco.Training.Tests.Tracking;
 
-/// <summary>The fields of a Protocol Buffers message as they stand on the wire: <see cref="long"/>, <see cref="double"/>, <see cref="float"/> or bytes.</summary>
+/// <summary>
+/// The fields of a Protocol Buffers message as they stand on the wire: <see cref="long"/>, <see cref="double"/>, <see cref="float"/> or bytes.
+/// </summary>
 internal static class ProtobufFields
 {
     public static List<(int Number, object Value)> Read(byte[] message)

@@ -29,7 +29,8 @@ public sealed class RunHistoryTests : IDisposable
     [Fact]
     public void Numbers_that_JSON_lacks_are_gaps_and_a_line_just_being_written_is_not_yet_there()
     {
-        string file = folder.Write("training.jsonl", "{\"step\": 0, \"loss\": NaN}\n{\"step\": 1, \"loss\": -Infinity, \"grad_norm\": 2.5}\n{\"step\": 2, \"lo");
+        string file = folder.Write(
+            "training.jsonl", "{\"step\": 0, \"loss\": NaN}\n{\"step\": 1, \"loss\": -Infinity, \"grad_norm\": 2.5}\n{\"step\": 2, \"lo");
         Curve loss = RunHistory.Read(file).CurveOf("loss", "run")!;
         Assert.Equal([double.NaN, double.NaN], loss.Y);
         Assert.Null(RunHistory.Read(file).CurveOf("accuracy", "run"));
@@ -38,7 +39,9 @@ public sealed class RunHistoryTests : IDisposable
     [Fact]
     public void Validations_lie_where_their_step_does_whatever_the_axis()
     {
-        folder.Write("training.jsonl", "{\"step\": 0, \"loss\": 1, \"tokens\": 10, \"time_per_step\": 60}\n{\"step\": 1, \"loss\": 1, \"tokens\": 20, \"time_per_step\": 30}\n");
+        folder.Write(
+            "training.jsonl",
+            "{\"step\": 0, \"loss\": 1, \"tokens\": 10, \"time_per_step\": 60}\n{\"step\": 1, \"loss\": 1, \"tokens\": 20, \"time_per_step\": 30}\n");
         folder.Write("validation.jsonl", "{\"step\": 1, \"epoch\": 0, \"val_loss\": 2}\n");
         RunHistory history = RunHistory.Read(folder.Path);
         Assert.Equal([1], history.CurveOf("val_loss", "run")!.X);
@@ -57,10 +60,12 @@ public sealed class RunHistoryTests : IDisposable
     [Fact]
     public void Runs_are_called_by_what_tells_them_apart()
     {
-        foreach (string run in (string[])["first", "second"]) folder.Write($"all/{run}/out/training.jsonl", "{\"step\": 0, \"loss\": 1}\n{\"step\": 1, \"loss\": 2}\n");
+        foreach (string run in (string[])["first", "second"])
+            folder.Write($"all/{run}/out/training.jsonl", "{\"step\": 0, \"loss\": 1}\n{\"step\": 1, \"loss\": 2}\n");
         Figure figure = new RunPlot().Of([RunHistory.Read(folder.File("all/first/out")), RunHistory.Read(folder.File("all/second/out"))]);
         Assert.Equal(["first", "second"], figure.Panels[0].Curves.Select(curve => curve.Name));
-        InvalidDataException refused = Assert.Throws<InvalidDataException>(() => new RunPlot { Metrics = ["los"] }.Of([RunHistory.Read(folder.File("all/first/out"))]));
+        InvalidDataException refused = Assert.Throws<InvalidDataException>(
+            () => new RunPlot { Metrics = ["los"] }.Of([RunHistory.Read(folder.File("all/first/out"))]));
         Assert.Contains("no 'los' is recorded; there are loss", refused.Message, StringComparison.Ordinal);
     }
 }

@@ -38,7 +38,8 @@ public sealed class WandbLogTests : IDisposable
     public void A_run_leaves_its_configuration_its_rows_its_summary_and_its_end()
     {
         using TinyRun run = new();
-        TinyRun.Recorder recorder = run.Run(["--wandb.project", "packages", "--wandb.name", "tiny", "--wandb.tags", "['a','b']", "--step_scheduler.log_remote_every_steps", "2"]);
+        TinyRun.Recorder recorder = run.Run(
+            ["--wandb.project", "packages", "--wandb.name", "tiny", "--wandb.tags", "['a','b']", "--step_scheduler.log_remote_every_steps", "2"]);
         string file = Assert.Single(Directory.GetFiles(Path.Combine(run.Folder, "wandb"), "run-*.wandb", SearchOption.AllDirectories));
         string place = Path.GetFileName(Path.GetDirectoryName(file)!);
         Assert.Matches("^offline-run-[0-9]{8}_[0-9]{6}-[0-9a-z]{8}$", place);
@@ -56,7 +57,9 @@ public sealed class WandbLogTests : IDisposable
         List<Dictionary<string, string>> rows = [.. records.Where(record => record[1].Number == 2).Select(record => Items((byte[])record[1].Value))];
         int[] steps = [.. rows.Select(row => int.Parse(row["_step"], null))];
         Assert.Equal(steps.Order().Distinct(), steps);
-        Assert.All(rows.Where(row => row.ContainsKey("loss")), row => Assert.Equal(recorder.Steps[int.Parse(row["_step"], null)].Loss, double.Parse(row["loss"], null), 1e-6));
+        Assert.All(
+            rows.Where(row => row.ContainsKey("loss")),
+            row => Assert.Equal(recorder.Steps[int.Parse(row["_step"], null)].Loss, double.Parse(row["loss"], null), 1e-6));
         Assert.Equal(recorder.Steps.Count(step => step.Step % 2 == 0), rows.Count(row => row.ContainsKey("loss")));
         Assert.Contains(rows, row => row.ContainsKey("val_loss"));
         Assert.Equal([3, 18], records.TakeLast(2).Select(record => record[1].Number)); // summary, exit
@@ -84,10 +87,12 @@ public sealed class WandbLogTests : IDisposable
         return ~crc;
     }
 
-    private static string Text(List<(int Number, object Value)> message, int number) => Encoding.UTF8.GetString((byte[])message.Single(field => field.Number == number).Value);
+    private static string Text(List<(int Number, object Value)> message, int number) =>
+        Encoding.UTF8.GetString((byte[])message.Single(field => field.Number == number).Value);
 
     private static Dictionary<string, string> Items(byte[] message) =>
-        ProtobufFields.Read(message).Where(field => field.Number == 1).Select(field => ProtobufFields.Read((byte[])field.Value)).ToDictionary(item => Text(item, 1), item => Text(item, 16));
+        ProtobufFields.Read(message).Where(field => field.Number == 1).Select(field => ProtobufFields.Read((byte[])field.Value))
+            .ToDictionary(item => Text(item, 1), item => Text(item, 16));
 
     private static List<byte[]> Records(byte[] file)
     {

@@ -4,8 +4,8 @@ using Iced.Intel;
 namespace Sirocco.Compute.Tests.Kernels.Emitted;
 
 /// <summary>
-/// Executes the small part of x86-64 that Sirocco emits, on registers and memory of its own. It proves machine code for processors that the tests do not run on:
-/// what it computes, what it reads and writes, and which registers it leaves alone. An instruction it does not know is an error.
+/// Executes the small part of x86-64 that Sirocco emits, on registers and memory of its own. It proves machine code for processors that the tests do not run
+/// on: what it computes, what it reads and writes, and which registers it leaves alone. An instruction it does not know is an error.
 /// </summary>
 internal sealed class CodeInterpreter(GuardedMemory memory)
 {
@@ -187,8 +187,9 @@ internal sealed class CodeInterpreter(GuardedMemory memory)
     }
 
     /// <summary>
-    /// The lane of <c>vdpbf16ps</c> as Intel's pseudo-code has it: the odd elements first, then the even, each product added with one rounding to nearest even; subnormal
-    /// inputs count as zero and subnormal results become zero, whatever MXCSR says. (A product of two bf16 is exact in f32, so fused or not is the same.)
+    /// The lane of <c>vdpbf16ps</c> as Intel's pseudo-code has it: the odd elements first, then the even, each product added with one rounding to nearest even;
+    /// subnormal inputs count as zero and subnormal results become zero, whatever MXCSR says. (A product of two bf16 is exact in f32, so fused or not is the
+    /// same.)
     /// </summary>
     private static float DotPair(ReadOnlySpan<ushort> x, ReadOnlySpan<ushort> y, float sum)
     {

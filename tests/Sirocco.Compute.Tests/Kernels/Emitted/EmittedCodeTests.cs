@@ -116,7 +116,9 @@ public sealed unsafe class EmittedCodeTests
         }
     }
 
-    /// <summary>Calls a function and checks what the convention promises the caller: its registers, its stack, the lower halves of xmm6 … xmm15 on Windows.</summary>
+    /// <summary>
+    /// Calls a function and checks what the convention promises the caller: its registers, its stack, the lower halves of xmm6 … xmm15 on Windows.
+    /// </summary>
     private static void CallChecked(CodeInterpreter machine, byte[] code, int entry, ulong argument, CallingConvention convention)
     {
         bool windows = convention == CallingConvention.Windows;

@@ -36,7 +36,7 @@ public class DistillationObjectiveTests
         ParameterArena arena = new(objective.Parameters);
         DistillationBatch batch = Batch();
         objective.AddGradients(batch, 1, new DropoutDraw(1, 0));
-        foreach (Parameter parameter in objective.Parameters.Where(parameter => parameter.Name is "projection.weight" or "projection.bias" or "norm.weight" || parameter.Name.Contains("v_proj", StringComparison.Ordinal)))
+        foreach (Parameter parameter in objective.Parameters.Where(IsTried))
         {
             float[] values = new float[parameter.Count], gradient = parameter.Gradient!.ToArray();
             parameter.CopyTo(values);
@@ -50,7 +50,8 @@ public class DistillationObjectiveTests
             const float Step = 1e-2f;
             double slope = ((8 * (Along(Step) - Along(-Step))) - (Along(2 * Step) - Along(-2 * Step))) / (12 * Step);
             parameter.SetValues(values);
-            Assert.True(Math.Abs(slope - Length(gradient)) < 2e-3 * Length(gradient), $"{parameter.Name}: slope {slope}, length of the gradient {Length(gradient)}");
+            Assert.True(
+                Math.Abs(slope - Length(gradient)) < 2e-3 * Length(gradient), $"{parameter.Name}: slope {slope}, length of the gradient {Length(gradient)}");
         }
 
         Assert.All(student.Parameters, parameter => Assert.True(Length(parameter.Gradient!.ToArray()) > 0, parameter.Name));
@@ -70,11 +71,13 @@ public class DistillationObjectiveTests
         }
 
         TeacherEmbeddings cache = new(TeacherWidth, Vectors(batch.Queries), Vectors(batch.Positives), Vectors(batch.Negatives));
-        (MicroBatchReport live, float[] liveGradient) = Run(Objective(context, Network(StudentConfig, 3), losses, new DistillationTeacher(teacher, Precision.F32)), batch);
+        (MicroBatchReport live, float[] liveGradient) = Run(
+            Objective(context, Network(StudentConfig, 3), losses, new DistillationTeacher(teacher, Precision.F32)), batch);
         (MicroBatchReport cached, float[] cachedGradient) = Run(Objective(context, Network(StudentConfig, 3), losses, null), Batch(cache));
         Assert.Equal(live.Loss, cached.Loss);
         Assert.Equal(liveGradient, cachedGradient);
-        Assert.Equal(["loss_distill", "loss_mse", "loss_score", "loss_intermediate", "loss_nce", "loss_nce_distill"], live.Measures.Select(measure => measure.Name));
+        Assert.Equal(
+            ["loss_distill", "loss_mse", "loss_score", "loss_intermediate", "loss_nce", "loss_nce_distill"], live.Measures.Select(measure => measure.Name));
 
         static (MicroBatchReport, float[]) Run(DistillationObjective objective, DistillationBatch batch)
         {
@@ -127,7 +130,9 @@ public class DistillationObjectiveTests
     public void A_teacher_of_another_width_than_the_projection_is_refused()
     {
         using ComputeContext context = new ModelOptions { Threads = 1 }.NewContext();
-        ArgumentException e = Assert.Throws<ArgumentException>(() => Objective(context, Network(StudentConfig, 3), AllTerms, new DistillationTeacher(Network(TeacherConfig with { HiddenSize = 32 }, 4), Precision.F32)));
+        ArgumentException e = Assert.Throws<ArgumentException>(() =>
+            Objective(
+                context, Network(StudentConfig, 3), AllTerms, new DistillationTeacher(Network(TeacherConfig with { HiddenSize = 32 }, 4), Precision.F32)));
         Assert.Contains("teacher_hidden_size", e.Message, StringComparison.Ordinal);
     }
 
@@ -136,7 +141,8 @@ public class DistillationObjectiveTests
     {
         using ComputeContext context = new ModelOptions { Threads = 1 }.NewContext();
         DistillationLosses losses = AllTerms with { Intermediate = new IntermediateLossOptions { LayerPairs = [(2, 0)] } };
-        ArgumentException e = Assert.Throws<ArgumentException>(() => Objective(context, Network(StudentConfig, 3), losses, new DistillationTeacher(Network(TeacherConfig, 4), Precision.F32)));
+        ArgumentException e = Assert.Throws<ArgumentException>(
+            () => Objective(context, Network(StudentConfig, 3), losses, new DistillationTeacher(Network(TeacherConfig, 4), Precision.F32)));
         Assert.Contains("[2, 0]", e.Message, StringComparison.Ordinal);
     }
 
@@ -154,21 +160,48 @@ public class DistillationObjectiveTests
         }
     }
 
-    private static BiEncoder Network(ModelConfig config, ulong seed) => new(new Decoder(config, new RandomParameters(config with { InitializerRange = 0.2f }, seed)), new EncoderSettings());
+    private static BiEncoder Network(ModelConfig config, ulong seed) =>
+        new(new Decoder(config, new RandomParameters(config with { InitializerRange = 0.2f }, seed)), new EncoderSettings());
 
     private static DistillationObjective Objective(ComputeContext context, BiEncoder student, DistillationLosses losses, DistillationTeacher? teacher) =>
-        new(context, student, StudentProjection.Create(StudentConfig.HiddenSize, TeacherWidth, 42), teacher, losses, student.Parameters, Precision.F32, PositionCount.Columns);
+        new(
+            context,
+            student,
+            StudentProjection.Create(StudentConfig.HiddenSize, TeacherWidth, 42),
+            teacher,
+            losses,
+            student.Parameters,
+            Precision.F32,
+            PositionCount.Columns);
+
+    private static bool IsTried(Parameter parameter) =>
+        parameter.Name is "projection.weight" or "projection.bias" or "norm.weight" || parameter.Name.Contains("v_proj", StringComparison.Ordinal);
 
     private static DistillationBatch Batch(TeacherEmbeddings? teacher = null)
     {
-        RetrievalExample[] examples = [.. Enumerable.Range(0, 2).Select(record => new RetrievalExample { Record = record, Place = "a test", Question = "", QuestionId = "", Documents = [] })];
-        return new DistillationBatch(examples, Texts([5, 6, 7], [8, 9]), Texts([10, 11], [12, 13, 14, 15]), Texts([1, 2], [3, 4, 5], [20, 21, 22], [23]), [true, true, true, true]) { Teacher = teacher };
+        RetrievalExample[] examples =
+        [
+            .. Enumerable.Range(0, 2)
+                .Select(record => new RetrievalExample { Record = record, Place = "a test", Question = "", QuestionId = "", Documents = [] }),
+        ];
+        return new DistillationBatch(
+            examples,
+            Texts([5, 6, 7], [8, 9]),
+            Texts([10, 11], [12, 13, 14, 15]),
+            Texts([1, 2], [3, 4, 5], [20, 21, 22], [23]),
+            [true, true, true, true])
+        {
+            Teacher = teacher,
+        };
     }
 
     private static TokenizedBatch Texts(params int[][] ids) => new(ids, 8, TextSide.Left, 0);
 
     private static double[] Weights(DistillationLosses losses) =>
-        [losses.CosineWeight, losses.EmbeddingErrorWeight, losses.ScoreWeight, losses.IntermediateWeight, losses.InfoNceWeight, losses.InfoNceDistillationWeight];
+    [
+        losses.CosineWeight, losses.EmbeddingErrorWeight, losses.ScoreWeight, losses.IntermediateWeight, losses.InfoNceWeight,
+        losses.InfoNceDistillationWeight,
+    ];
 
     private static double Length(float[] values) => Math.Sqrt(values.Sum(value => (double)value * value));
 }

@@ -14,14 +14,19 @@ public class DistillationTermTests
     [InlineData(LossReduction.Mean)]
     [InlineData(LossReduction.Sum)]
     public void The_cosine_term_has_the_gradient_of_its_value(LossReduction reduction) =>
-        AgreesWithDifferences([Rows], student => EmbeddingDistance.Cosine(student[0], Random(Rows, 7, 9), new CosineLossOptions { Reduction = reduction }, Weight), width: 7);
+        AgreesWithDifferences(
+            [Rows], student => EmbeddingDistance.Cosine(student[0], Random(Rows, 7, 9), new CosineLossOptions { Reduction = reduction }, Weight), width: 7);
 
     [Theory]
     [InlineData(false, LossReduction.Mean)]
     [InlineData(false, LossReduction.Sum)]
     [InlineData(true, LossReduction.BatchMean)]
     public void The_squared_term_has_the_gradient_of_its_value(bool normalize, LossReduction reduction) =>
-        AgreesWithDifferences([Rows], student => EmbeddingDistance.Squared(student[0], Random(Rows, Width, 9), new EmbeddingErrorLossOptions { Normalize = normalize, Reduction = reduction }, Weight));
+        AgreesWithDifferences(
+            [Rows],
+            student =>
+                EmbeddingDistance.Squared(
+                    student[0], Random(Rows, Width, 9), new EmbeddingErrorLossOptions { Normalize = normalize, Reduction = reduction }, Weight));
 
     [Fact]
     public void The_score_term_has_the_gradient_of_its_value_for_a_teacher_of_any_width() =>
@@ -36,7 +41,9 @@ public class DistillationTermTests
     public void The_contrastive_term_has_the_gradient_of_its_value(ContrastDirection direction, bool inBatch, bool normalize)
     {
         InfoNceLossOptions options = new() { Direction = direction, InBatchNegatives = inBatch, Normalize = normalize, Temperature = 0.4 };
-        AgreesWithDifferences([Rows, Rows, Rows * Negatives], student => CandidateLosses.InfoNce(new PooledVectors(student[0], student[1], student[2]), IsNegative, options, Weight));
+        AgreesWithDifferences(
+            [Rows, Rows, Rows * Negatives],
+            student => CandidateLosses.InfoNce(new PooledVectors(student[0], student[1], student[2]), IsNegative, options, Weight));
     }
 
     [Theory]
@@ -50,7 +57,8 @@ public class DistillationTermTests
         InfoNceDistillationLossOptions options = new() { Direction = direction, Divergence = divergence, Normalize = normalize, Temperature = 0.6 };
         PooledVectors teacher = new(Random(Rows, 6, 20), Random(Rows, 6, 21), Random(Rows * Negatives, 6, 22));
         AgreesWithDifferences(
-            [Rows, Rows, Rows * Negatives], student => CandidateLosses.InfoNceDistillation(new PooledVectors(student[0], student[1], student[2]), teacher, IsNegative, options, Weight));
+            [Rows, Rows, Rows * Negatives], student => CandidateLosses.InfoNceDistillation(
+                new PooledVectors(student[0], student[1], student[2]), teacher, IsNegative, options, Weight));
     }
 
     [Theory]
@@ -62,7 +70,8 @@ public class DistillationTermTests
     {
         IntermediateLossOptions options = new() { LayerPairs = [(0, 0)], Distance = distance, Normalize = normalize };
         const int Tokens = 70;
-        float[] student = [.. Random(Tokens, Width, 1).Values.Select(value => 2 * (float)value)], teacher = [.. Random(Tokens, Width, 2).Values.Select(value => (float)value)];
+        float[] student = [.. Random(Tokens, Width, 1).Values.Select(value => 2 * (float)value)],
+            teacher = [.. Random(Tokens, Width, 2).Values.Select(value => (float)value)];
         double Value() => LayerDistance.Compute(student, teacher, Width, options, Weight).Value;
         float[] gradient = LayerDistance.Compute(student, teacher, Width, options, Weight).Gradient;
         const float Step = 1f / 128;
@@ -90,7 +99,10 @@ public class DistillationTermTests
     {
         GradedRows queries = Random(2, Width, 1), documents = Random(2, Width, 2);
         PooledVectors filled = new(queries, documents, new GradedRows([.. Enumerable.Repeat(9f, 2 * Width)], Width)), bare = new(queries, documents, null);
-        Assert.Equal(CandidateLosses.InfoNce(bare, [], new InfoNceLossOptions(), 1), CandidateLosses.InfoNce(filled, [false, false], new InfoNceLossOptions(), 1), 1e-12);
+        Assert.Equal(
+            CandidateLosses.InfoNce(bare, [], new InfoNceLossOptions(), 1),
+            CandidateLosses.InfoNce(filled, [false, false], new InfoNceLossOptions(), 1),
+            1e-12);
         InfoNceDistillationLossOptions options = new();
         Assert.Equal(0, CandidateLosses.InfoNceDistillation(filled, filled, [false, false], options, 1), 1e-12);
         Assert.All(filled.Negatives!.Gradient, value => Assert.Equal(0, value));
@@ -100,7 +112,8 @@ public class DistillationTermTests
     public void Without_documents_of_other_queries_there_must_be_negatives()
     {
         ArgumentException e = Assert.Throws<ArgumentException>(
-            () => CandidateLosses.InfoNce(new PooledVectors(Random(2, Width, 1), Random(2, Width, 2), null), [], new InfoNceLossOptions { InBatchNegatives = false }, 1));
+            () => CandidateLosses.InfoNce(
+                new PooledVectors(Random(2, Width, 1), Random(2, Width, 2), null), [], new InfoNceLossOptions { InBatchNegatives = false }, 1));
         Assert.Contains("infonce_loss", e.Message, StringComparison.Ordinal);
     }
 

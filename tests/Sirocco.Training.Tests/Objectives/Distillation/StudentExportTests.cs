@@ -30,7 +30,10 @@ public sealed class StudentExportTests : IDisposable
         StudentExport.WriteConsolidated(student, projection, consolidated, new ExportOptions());
         StudentExport.WriteStudent(student, projection, alone, new ExportOptions());
 
-        Assert.Equal([.. student.Parameters.Select(parameter => "student.model." + parameter.Name).Concat(["projection.weight", "projection.bias"]).Order(StringComparer.Ordinal)], Names(consolidated));
+        Assert.Equal(
+            [.. student.Parameters.Select(parameter => "student.model." + parameter.Name).Concat(["projection.weight", "projection.bias"])
+                .Order(StringComparer.Ordinal)],
+            Names(consolidated));
         Assert.Equal([.. student.Parameters.Select(parameter => parameter.Name).Order(StringComparer.Ordinal)], Names(alone));
         Assert.False(File.Exists(Path.Combine(consolidated, "modules.json")));
         using BiEncoder whole = BiEncoder.FromBackbone(consolidated, new BackboneOptions());
@@ -48,12 +51,20 @@ public sealed class StudentExportTests : IDisposable
     [Fact]
     public void Every_checkpoint_has_the_student_beside_it_in_the_files_of_the_original()
     {
-        string file = temporary.Write("run.yaml", File.ReadAllText(Path.Combine(GoldenFile.Retrieval, "distill", "run.yaml")).Replace("common/", Path.Combine(GoldenFile.Retrieval, "common") + "/", StringComparison.Ordinal));
-        RetrievalRecipe recipe = RecipeFile.ReadTraining(file, [.. "--step_scheduler.max_steps 1 --checkpoint.save_consolidated false --validation_dataset none --lr_scheduler none --checkpoint.checkpoint_dir".Split(' '), temporary.File("out")]).Recipe;
+        string file = temporary.Write(
+            "run.yaml",
+            File.ReadAllText(Path.Combine(GoldenFile.Retrieval, "distill", "run.yaml"))
+                .Replace("common/", Path.Combine(GoldenFile.Retrieval, "common") + "/", StringComparison.Ordinal));
+        string[] words = "--step_scheduler.max_steps 1 --checkpoint.save_consolidated false --validation_dataset none --lr_scheduler none".Split(' ');
+        RetrievalRecipe recipe = RecipeFile.ReadTraining(file, [.. words, "--checkpoint.checkpoint_dir", temporary.File("out")]).Recipe;
         RunOutcome outcome = new RecipeRunner(new ComputeOptions { Threads = 2 }).Run(recipe);
 
         string student = temporary.File("out/step_0");
-        string[] files = ["meta.json", "projection.pt", "student/config.json", "student/model.safetensors", "student/model.safetensors.index.json", "student/projection.pt", "student/tokenizer.json", "student/tokenizer_config.json"];
+        string[] files =
+        [
+            "meta.json", "projection.pt", "student/config.json", "student/model.safetensors", "student/model.safetensors.index.json", "student/projection.pt",
+            "student/tokenizer.json", "student/tokenizer_config.json",
+        ];
         Assert.All(files, name => Assert.True(File.Exists(Path.Combine(student, name)), $"{name} is missing"));
         Assert.Single(Directory.GetFiles(Path.Combine(student, "student"), "*.safetensors"));
         using BiEncoder read = (BiEncoder)EncoderModel.FromPretrained(Path.Combine(student, "student"));
@@ -69,7 +80,9 @@ public sealed class StudentExportTests : IDisposable
         StudentExport.WriteProjection(projection, path);
 
         using ZipArchive zip = ZipFile.OpenRead(path);
-        Assert.Equal(["projection/data.pkl", "projection/byteorder", "projection/data/0", "projection/data/1", "projection/version"], zip.Entries.Select(entry => entry.FullName));
+        Assert.Equal(
+            ["projection/data.pkl", "projection/byteorder", "projection/data/0", "projection/data/1", "projection/version"],
+            zip.Entries.Select(entry => entry.FullName));
         Assert.All(zip.Entries, entry => Assert.Equal(entry.Length, entry.CompressedLength));
         float[] weights = new float[24];
         projection.Weight.CopyTo(weights);
@@ -78,7 +91,8 @@ public sealed class StudentExportTests : IDisposable
         Assert.Equal([0x80, 2], pickle[..2]);
         Assert.Equal((byte)'.', pickle[^1]);
         string text = Encoding.Latin1.GetString(pickle);
-        foreach (string part in (string[])["weight", "bias", "in_features", "out_features", "ctorch._utils\n_rebuild_tensor_v2\n", "ctorch\nFloatStorage\n"]) Assert.Contains(part, text, StringComparison.Ordinal);
+        foreach (string part in (string[])["weight", "bias", "in_features", "out_features", "ctorch._utils\n_rebuild_tensor_v2\n", "ctorch\nFloatStorage\n"])
+            Assert.Contains(part, text, StringComparison.Ordinal);
 
         byte[] Content(string name)
         {
