@@ -50,7 +50,7 @@ internal static unsafe class Float8Decoding
         Vector256<uint> value = (shifted.AsSingle() * Vector256.Create(TFormat.Factor)).AsUInt32();
         Vector256<uint> fraction = Vector256.Equals(special, Vector256<uint>.Zero) | Vector256.Create(0x007fffffu);
         value = (value & fraction) | special | ((code & Vector256.Create(0x80u)) << 24);
-        return Widening.UpperHalves(Widening.RoundToBF16(value.AsSingle() * Vector256.Create(scale)));
+        return Widening.ToBF16(value.AsSingle() * Vector256.Create(scale));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -103,6 +103,10 @@ internal static class Widening
         return Vector256.ConditionalSelect(Vector256.Equals(values, values).AsUInt32(), rounded, quiet) & Vector256.Create(0xffff0000u);
     }
 
+    /// <summary>Rounds eight lanes to bf16, nearest even; NaN stays NaN.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<ushort> ToBF16(Vector256<float> values) => UpperHalves(RoundToBF16(values));
+
     /// <summary>Rounds to bf16, nearest even; NaN stays NaN.</summary>
     public static ushort ToBF16(float value)
     {

@@ -139,14 +139,26 @@ internal static unsafe class PanelPacking
             byte* even = source.At(k + i, column);
             byte* odd = i + 1 < count ? source.At(k + i + 1, column) : null;
             int j = 0;
-            for (; j + 8 <= width; j += 8)
-            {
-                Vector256<uint> low = Widening.RoundToBF16(TLoad.Load8(even, j)) >> 16;
-                Vector256<uint> high = odd == null ? Vector256<uint>.Zero : Widening.RoundToBF16(TLoad.Load8(odd, j));
-                (low | high).Store(destination + j);
-            }
-
-            for (; j < width; j++) destination[j] = Widening.ToBF16(TLoad.Load(even, j)) | (odd == null ? 0 : (uint)Widening.ToBF16(TLoad.Load(odd, j)) << 16);
+            for (; j + 8 <= width; j += 8) (Halves<TLoad>(even, j) | (Halves<TLoad>(odd, j) << 16)).Store(destination + j);
+            for (; j < width; j++) destination[j] = Half<TLoad>(even, j) | (Half<TLoad>(odd, j) << 16);
         }
+    }
+
+    /// <summary>Eight elements of a row in bf16, each in the low half of its lane; zeros for no row.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<uint> Halves<TLoad>(byte* row, long index)
+        where TLoad : IFloatLoad
+    {
+        if (row == null) return Vector256<uint>.Zero;
+        return TLoad.Type == ElementType.BF16
+            ? Widening.ToUInt32(Vector128.Load((ushort*)row + index))
+            : Widening.RoundToBF16(TLoad.Load8(row, index)) >> 16;
+    }
+
+    private static uint Half<TLoad>(byte* row, long index)
+        where TLoad : IFloatLoad
+    {
+        if (row == null) return 0;
+        return TLoad.Type == ElementType.BF16 ? ((ushort*)row)[index] : Widening.ToBF16(TLoad.Load(row, index));
     }
 }

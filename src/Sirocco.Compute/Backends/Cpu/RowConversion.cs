@@ -135,7 +135,7 @@ internal static unsafe class RowConversion
         where TLoad : IFloatLoad
     {
         int i = 0;
-        for (; i + 8 <= count; i += 8) Widening.UpperHalves(Widening.RoundToBF16(TLoad.Load8(source, i))).Store(destination + i);
+        for (; i + 8 <= count; i += 8) Widening.ToBF16(TLoad.Load8(source, i)).Store(destination + i);
         for (; i < count; i++) destination[i] = Widening.ToBF16(TLoad.Load(source, i));
     }
 
@@ -145,6 +145,9 @@ internal static unsafe class RowConversion
         {
             case ElementType.F32:
                 Transposed<LoadF32>(format, source, row, rows, k, count, destination, stride);
+                break;
+            case ElementType.BF16 when format == PanelFormat.BF16:
+                TransposedPairs(source, row, rows, k, count, destination, stride);
                 break;
             case ElementType.BF16:
                 Transposed<LoadBF16>(format, source, row, rows, k, count, destination, stride);
@@ -170,5 +173,14 @@ internal static unsafe class RowConversion
 
         UnitTranspose.Run<FloatUnits<TLoad>, BFloat16Units>(from, fromStride, destination, stride, count, rows);
         for (int i = 0; i < rows; i++) Pad(count, (ushort*)(destination + (i * stride)));
+    }
+
+    /// <summary>bf16 to bf16: two stored rows at a time are a row of pairs, and pairs are what is transposed.</summary>
+    private static void TransposedPairs(in Operand source, int row, int rows, int k, int count, byte* destination, long stride)
+    {
+        UnitTranspose.Run<PairedRows, WholeUnits>(source.At(k, row), source.Stride * sizeof(ushort), destination, stride, count / 2, rows);
+        if (count % 2 == 0) return;
+        ushort* last = (ushort*)source.At(k + count - 1, row);
+        for (int i = 0; i < rows; i++) ((uint*)(destination + (i * stride)))[count / 2] = last[i];
     }
 }

@@ -4,31 +4,54 @@ using System.Runtime.Intrinsics.X86;
 
 namespace Sirocco.Compute.Backends.Cpu;
 
-/// <summary>Eight consecutive 32-bit units of a row, however they are stored.</summary>
+/// <summary>32-bit units of a row, however they are stored.</summary>
 internal unsafe interface IUnitLoad
 {
-    static abstract uint Load(byte* row, long index);
+    /// <summary>One unit.</summary>
+    /// <param name="source">The first row.</param>
+    /// <param name="stride">Bytes from row to row.</param>
+    /// <param name="row">Which row.</param>
+    /// <param name="column">Which unit of it.</param>
+    static abstract uint Load(byte* source, long stride, int row, long column);
 
-    static abstract Vector256<uint> Load8(byte* row, long index);
+    /// <summary>Eight consecutive units.</summary>
+    static abstract Vector256<uint> Load8(byte* source, long stride, int row, long column);
 }
 
 /// <summary>Units stored as they are: f32, pairs of bf16, quads of bytes.</summary>
 internal readonly unsafe struct PlainUnits : IUnitLoad
 {
-    public static uint Load(byte* row, long index) => ((uint*)row)[index];
+    public static uint Load(byte* source, long stride, int row, long column) => ((uint*)(source + (row * stride)))[column];
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<uint> Load8(byte* row, long index) => Vector256.Load((uint*)row + index);
+    public static Vector256<uint> Load8(byte* source, long stride, int row, long column) => Vector256.Load((uint*)(source + (row * stride)) + column);
 }
 
 /// <summary>f32 units made from another element type while they are read.</summary>
 internal readonly unsafe struct FloatUnits<TLoad> : IUnitLoad
     where TLoad : IFloatLoad
 {
-    public static uint Load(byte* row, long index) => BitConverter.SingleToUInt32Bits(TLoad.Load(row, index));
+    public static uint Load(byte* source, long stride, int row, long column) => BitConverter.SingleToUInt32Bits(TLoad.Load(source + (row * stride), column));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<uint> Load8(byte* row, long index) => TLoad.Load8(row, index).AsUInt32();
+    public static Vector256<uint> Load8(byte* source, long stride, int row, long column) => TLoad.Load8(source + (row * stride), column).AsUInt32();
+}
+
+/// <summary>Pairs of bf16 from two stored rows that follow one another: row r of units is made of rows 2r, in the low halves, and 2r + 1.</summary>
+internal readonly unsafe struct PairedRows : IUnitLoad
+{
+    public static uint Load(byte* source, long stride, int row, long column)
+    {
+        byte* even = source + (2 * row * stride);
+        return ((ushort*)even)[column] | ((uint)((ushort*)(even + stride))[column] << 16);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<uint> Load8(byte* source, long stride, int row, long column)
+    {
+        byte* even = source + (2 * row * stride);
+        return Widening.ToUInt32(Vector128.Load((ushort*)even + column)) | (Widening.ToUInt32(Vector128.Load((ushort*)(even + stride) + column)) << 16);
+    }
 }
 
 /// <summary>How a unit is written once it has been turned.</summary>
@@ -61,7 +84,7 @@ internal readonly unsafe struct BFloat16Units : IUnitStore
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store8(Vector256<uint> units, byte* destination) =>
-        Widening.UpperHalves(Widening.RoundToBF16(units.AsSingle())).Store((ushort*)destination);
+        Widening.ToBF16(units.AsSingle()).Store((ushort*)destination);
 }
 
 /// <summary>
@@ -84,37 +107,37 @@ internal static unsafe class UnitTranspose
         int row = 0;
         for (; row + 8 <= rows; row += 8)
         {
-            byte* from = source + (row * sourceStride);
             byte* to = destination + (row * TStore.Bytes);
             int column = 0;
-            for (; column + 8 <= columns; column += 8) Block<TLoad, TStore>(from, sourceStride, column, to + (column * destinationStride), destinationStride);
-            Rest<TLoad, TStore>(from, sourceStride, to, destinationStride, 8, column, columns);
+            for (; column + 8 <= columns; column += 8)
+                Block<TLoad, TStore>(source, sourceStride, row, column, to + (column * destinationStride), destinationStride);
+            Rest<TLoad, TStore>(source, sourceStride, destination, destinationStride, row, row + 8, column, columns);
         }
 
-        Rest<TLoad, TStore>(source + (row * sourceStride), sourceStride, destination + (row * TStore.Bytes), destinationStride, rows - row, 0, columns);
+        Rest<TLoad, TStore>(source, sourceStride, destination, destinationStride, row, rows, 0, columns);
     }
 
-    private static void Rest<TLoad, TStore>(byte* source, long sourceStride, byte* destination, long destinationStride, int rows, int first, int columns)
+    private static void Rest<TLoad, TStore>(
+        byte* source, long sourceStride, byte* destination, long destinationStride, int first, int end, int firstColumn, int columns)
         where TLoad : IUnitLoad
         where TStore : IUnitStore
     {
-        for (int row = 0; row < rows; row++)
+        for (int row = first; row < end; row++)
         {
-            for (int column = first; column < columns; column++)
-                TStore.Store(TLoad.Load(source + (row * sourceStride), column), destination + (column * destinationStride) + (row * TStore.Bytes));
+            for (int column = firstColumn; column < columns; column++)
+                TStore.Store(TLoad.Load(source, sourceStride, row, column), destination + (column * destinationStride) + (row * TStore.Bytes));
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Block<TLoad, TStore>(byte* source, long stride, int column, byte* destination, long destinationStride)
+    private static void Block<TLoad, TStore>(byte* source, long stride, int row, int column, byte* destination, long destinationStride)
         where TLoad : IUnitLoad
         where TStore : IUnitStore
     {
-        Vector256<uint> r0 = TLoad.Load8(source, column), r1 = TLoad.Load8(source + stride, column);
-        Vector256<uint> r2 = TLoad.Load8(source + (2 * stride), column), r3 = TLoad.Load8(source + (3 * stride), column);
-        byte* lower = source + (4 * stride);
-        Vector256<uint> r4 = TLoad.Load8(lower, column), r5 = TLoad.Load8(lower + stride, column);
-        Vector256<uint> r6 = TLoad.Load8(lower + (2 * stride), column), r7 = TLoad.Load8(lower + (3 * stride), column);
+        Vector256<uint> r0 = TLoad.Load8(source, stride, row, column), r1 = TLoad.Load8(source, stride, row + 1, column);
+        Vector256<uint> r2 = TLoad.Load8(source, stride, row + 2, column), r3 = TLoad.Load8(source, stride, row + 3, column);
+        Vector256<uint> r4 = TLoad.Load8(source, stride, row + 4, column), r5 = TLoad.Load8(source, stride, row + 5, column);
+        Vector256<uint> r6 = TLoad.Load8(source, stride, row + 6, column), r7 = TLoad.Load8(source, stride, row + 7, column);
 
         // Within each 128-bit half: interleave rows in pairs, then pairs of pairs; column j of the half holds rows 0-3 (or 4-7).
         (Vector256<uint> a0, Vector256<uint> a1, Vector256<uint> a2, Vector256<uint> a3) = Quad(r0, r1, r2, r3);
