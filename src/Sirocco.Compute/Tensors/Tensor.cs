@@ -1,3 +1,5 @@
+using Sirocco.Compute.Backends.Cpu;
+
 namespace Sirocco.Compute;
 
 /// <summary>
@@ -60,19 +62,23 @@ public sealed unsafe class Tensor
         }
     }
 
-    /// <summary>Copies all elements, row by row.</summary>
+    /// <summary>Copies all elements, row by row, as f32.</summary>
     /// <exception cref="ArgumentException"><paramref name="destination"/> is shorter than <see cref="Count"/>.</exception>
-    public void CopyTo(Span<float> destination) => new ReadOnlySpan<float>(Data, checked((int)Count)).CopyTo(destination);
+    public void CopyTo(Span<float> destination)
+    {
+        if (destination.Length < Count) throw new ArgumentException($"{destination.Length} places for {Count} elements", nameof(destination));
+        fixed (float* to = destination) RowConversion.ToF32(Type, Pointer, checked((int)Count), to);
+    }
 
-    /// <summary>All elements, row by row.</summary>
+    /// <summary>All elements, row by row, as f32.</summary>
     public float[] ToArray()
     {
         float[] values = new float[Count];
-        for (int row = 0; row < Rows; row++) Row(row).CopyTo(values.AsSpan(row * Columns, Columns));
+        CopyTo(values);
         return values;
     }
 
-    /// <summary>Copies one row.</summary>
+    /// <summary>Copies one row of an f32 tensor.</summary>
     /// <param name="row">Which, from 0.</param>
     /// <param name="destination">Room for <see cref="Columns"/> values.</param>
     public void CopyRowTo(int row, Span<float> destination)

@@ -134,13 +134,13 @@ public sealed class Decoder
 
     private Tensor Apply(Scope f, Tensor x, Layer layer, RotaryTable positions, Segments segments, AttentionMask mask, KeyValueCache? cache, int index)
     {
-        Tensor h = f.RmsNorm(x, layer.InputNorm, epsilon);                              // [tokens, hidden]
+        Tensor h = f.RmsNorm(x, layer.InputNorm, epsilon, forProducts: true);           // [tokens, hidden]
         var (q, k, v) = f.Linear(h, layer.Q, layer.K, layer.V);                         // [tokens, heads·d], [tokens, kvHeads·d] twice
         (q, k) = f.Rotary(q, k, positions, Config.HeadSize);                            // q also times its scale by position
         if (cache is not null) (k, v) = cache.Extend(index, k, v, segments);            // [cached and new tokens, kvHeads·d]
         Tensor a = f.Attention(q, k, v, segments, mask, Config.HeadSize, scale);        // [tokens, heads·d]
         x = f.Linear(a, layer.O, residual: x);                                          // [tokens, hidden]
-        h = f.RmsNorm(x, layer.PostNorm, epsilon);                                      // [tokens, hidden]
+        h = f.RmsNorm(x, layer.PostNorm, epsilon, forProducts: true);                   // [tokens, hidden]
         return f.Linear(f.GatedLinear(h, layer.Gate, layer.Up), layer.Down, residual: x); // SwiGLU; [tokens, intermediate] inside
     }
 

@@ -47,7 +47,8 @@ public sealed unsafe class AllocationTests
                 Gemm.Multiply(backend, input, weight.T, y, N, Precision.F32);
                 Gemm.Linear(backend, input, [new LinearOutput(weight, y, N)], Precision.BF16);
                 Gemm.Linear(backend, input, [new LinearOutput(quantized, y, N)], Precision.Int8);
-                Gemm.GatedLinear(backend, input, new LinearOutput(quantized, null, N), new LinearOutput(quantized, null, N), y, N, Precision.Int8);
+                GatedOutput gated = new(y, null, null, ElementType.F32, N);
+                Gemm.GatedLinear(backend, input, new LinearOutput(quantized, null, N), new LinearOutput(quantized, null, N), gated, Precision.Int8);
             }
         }
     }

@@ -62,8 +62,8 @@ public sealed unsafe class LinearTests
             bool keep = trial % 2 == 0;
             fixed (float* from = x, to = y, toGate = keptGate, toUp = keptUp)
             {
-                Gemm.GatedLinear(
-                    backend, Operand.Dense(from, ElementType.F32, m, k), gate.To(keep ? toGate : null), up.To(keep ? toUp : null), to, f, precision);
+                GatedOutput output = new(to, keep ? toGate : null, keep ? toUp : null, ElementType.F32, f);
+                Gemm.GatedLinear(backend, Operand.Dense(from, ElementType.F32, m, k), gate.To(null), up.To(null), output, precision);
             }
 
             float[] expectedGate = gate.Expected(x, m), expectedUp = up.Expected(x, m);
@@ -77,6 +77,32 @@ public sealed unsafe class LinearTests
             for (int i = 0; i < expected.Length; i++)
                 expected[i] = (float)(expectedGate[i] / (1 + Math.Exp(-expectedGate[i])) * expectedUp[i]);
             AssertClose(expected, y, 4 * k, precision);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(MachinesAndPrecisions))]
+    public void A_gated_pair_in_bf16_is_the_rounding_of_the_one_in_f32(string machine, Precision precision)
+    {
+        using CpuBackend backend = Machines.Create(machine);
+        Random random = new(6);
+        for (int trial = 0; trial < 6; trial++)
+        {
+            int m = Draw(random), k = Draw(random), f = Draw(random), size = m * f;
+            using LinearLayer gate = new(backend, random, f, k, precision), up = new(backend, random, f, k, precision);
+            float[] x = Uniform(random, m * k), exact = new float[3 * size];
+            ushort[] rounded = new ushort[3 * size];
+            fixed (float* from = x, to = exact)
+            fixed (ushort* toRounded = rounded)
+            {
+                Operand input = Operand.Dense(from, ElementType.F32, m, k);
+                GatedOutput whole = new(to, to + size, to + (2 * size), ElementType.F32, f);
+                GatedOutput half = new(toRounded, toRounded + size, toRounded + (2 * size), ElementType.BF16, f);
+                Gemm.GatedLinear(backend, input, gate.To(null), up.To(null), whole, precision);
+                Gemm.GatedLinear(backend, input, gate.To(null), up.To(null), half, precision);
+            }
+
+            Assert.Equal(Array.ConvertAll(exact, Widening.ToBF16), rounded);
         }
     }
 

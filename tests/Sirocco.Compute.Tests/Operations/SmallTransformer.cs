@@ -58,11 +58,12 @@ internal sealed class SmallTransformer
 
     private Tensor Run(Scope f, Tensor x, Layer layer, RotaryTable table, Segments segments)
     {
-        Tensor h = f.RmsNorm(x, layer.Norm1, 1e-5f);
+        Tensor h = f.RmsNorm(x, layer.Norm1, 1e-5f, forProducts: true);
         (Tensor q, Tensor k, Tensor v) = f.Linear(h, layer.Q, layer.K, layer.V);
         (q, k) = f.Rotary(q, k, table, headSize);
         x = f.Linear(f.Attention(q, k, v, segments, AttentionMask.CausalAll, headSize, 1 / MathF.Sqrt(headSize)), layer.O, x);
-        return f.Linear(f.GatedLinear(f.RmsNorm(x, layer.Norm2, 1e-5f), layer.Gate, layer.Up), layer.Down, x);
+        h = f.RmsNorm(x, layer.Norm2, 1e-5f, forProducts: true);
+        return f.Linear(f.GatedLinear(h, layer.Gate, layer.Up), layer.Down, x);
     }
 
     private Parameter Add(Parameter parameter)

@@ -18,11 +18,23 @@ internal static unsafe class Epilogue
         for (; i < count; i++) to[i] = addend == null ? from[i] : from[i] + addend[i];
     }
 
-    /// <summary>y = silu(gate) · up.</summary>
-    public static void Gate(float* gate, float* up, float* y, int count)
+    /// <summary>to = from, as f32 or rounded.</summary>
+    public static void Store<TStore>(float* from, byte* to, int count)
+        where TStore : IUnitStore
     {
         int i = 0;
-        for (; i + 8 <= count; i += 8) (VectorMath.Silu(Vector256.Load(gate + i)) * Vector256.Load(up + i)).Store(y + i);
-        for (; i < count; i++) y[i] = VectorMath.Silu(Vector256.CreateScalar(gate[i])).ToScalar() * up[i];
+        for (; i + 8 <= count; i += 8) TStore.Store8(Vector256.Load((uint*)from + i), to + (i * TStore.Bytes));
+        for (; i < count; i++) TStore.Store(((uint*)from)[i], to + (i * TStore.Bytes));
+    }
+
+    /// <summary>y = silu(gate) · up, as f32 or rounded.</summary>
+    public static void Gate<TStore>(float* gate, float* up, byte* y, int count)
+        where TStore : IUnitStore
+    {
+        int i = 0;
+        for (; i + 8 <= count; i += 8)
+            TStore.Store8((VectorMath.Silu(Vector256.Load(gate + i)) * Vector256.Load(up + i)).AsUInt32(), y + (i * TStore.Bytes));
+        for (; i < count; i++)
+            TStore.Store(BitConverter.SingleToUInt32Bits(VectorMath.Silu(Vector256.CreateScalar(gate[i])).ToScalar() * up[i]), y + (i * TStore.Bytes));
     }
 }

@@ -3,7 +3,7 @@ namespace Sirocco.Compute.Backends.Cpu;
 internal static unsafe partial class Gemm
 {
     /// <summary>The path of few rows: weights are read where they lie, once, with all rows at hand.</summary>
-    private static void RunFewRows(CpuBackend backend, PanelKernel kernel, in Operand x, Product* products, int count, GatedResult* gated)
+    private static void RunFewRows(CpuBackend backend, PanelKernel kernel, in Operand x, Product* products, int count, GatedOutput* gated)
     {
         (int m, int k) = (x.Height, x.Width);
         int caller = backend.Team.CurrentWorker;
@@ -35,10 +35,10 @@ internal static unsafe partial class Gemm
         private readonly int k;
         private readonly Product* products;
         private readonly int count;
-        private readonly GatedResult* gated;
+        private readonly GatedOutput* gated;
         private byte* x;
 
-        public FewRows(CpuBackend backend, DotKernel kernel, int m, int k, Product* products, int count, GatedResult* gated)
+        public FewRows(CpuBackend backend, DotKernel kernel, int m, int k, Product* products, int count, GatedOutput* gated)
         {
             (this.backend, this.kernel, this.m, this.k) = (backend, kernel, m, k);
             this.products = products;

@@ -63,11 +63,11 @@ internal static unsafe partial class Gemm
         private readonly int k;
         private readonly Product* products;
         private readonly int count;
-        private readonly GatedResult* gated;
+        private readonly GatedOutput* gated;
         private readonly Blocking blocking;
         private readonly int groups;
 
-        public PanelWork(CpuBackend backend, PanelKernel kernel, int m, int k, Product* products, int count, GatedResult* gated)
+        public PanelWork(CpuBackend backend, PanelKernel kernel, int m, int k, Product* products, int count, GatedOutput* gated)
         {
             (this.backend, this.kernel, this.m, this.k) = (backend, kernel, m, k);
             this.products = products;
@@ -121,11 +121,21 @@ internal static unsafe partial class Gemm
             long tileStride = (long)panels * kernel.PanelWidth;
             float* tile = (float*)backend.Scratch(worker, ScratchSlot.Tile, tileRows * tileStride * Factors * sizeof(float));
 
+            byte** first = stackalloc byte*[2];
             for (int pass = 0; pass < blocking.Passes; pass++)
             {
                 int k0 = pass * blocking.KBlock, ks = Math.Min(blocking.KBlock, k - k0);
                 for (int factor = 0; factor < Factors && packed != null; factor++)
                     PanelPacking.Run(kernel, product[factor].Weight, column, columns, k0, ks, packed + (factor * panels * panelBytes));
+
+                // Where the panels of each factor lie for this pass: among those packed before, or in the worker's scratch memory.
+                long apart = product->Packed != null ? kernel.PanelBytes(k) : kernel.PanelBytes(ks);
+                for (int factor = 0; factor < Factors; factor++)
+                {
+                    first[factor] = product->Packed != null
+                        ? product[factor].Packed + (panel * apart) + kernel.PanelBytes(k0)
+                        : packed + (factor * panels * panelBytes);
+                }
 
                 bool last = pass == blocking.Passes - 1;
                 PanelArguments block = new() { AStride = (nint)AStride, Steps = kernel.Steps(ks) };
@@ -139,7 +149,7 @@ internal static unsafe partial class Gemm
                         Block position = new(row + r, height, column + (p * kernel.PanelWidth), width);
                         if (gated == null && width == kernel.PanelWidth)
                         {
-                            block.B = Panel(product, packed, panel, p, k0, ks);
+                            block.B = first[0] + (p * apart);
                             Direct(product, position, pass == 0, &block);
                             continue;
                         }
@@ -147,7 +157,7 @@ internal static unsafe partial class Gemm
                         float* corner = tile + ((blocking.Passes == 1 ? 0 : r) * tileStride) + (p * kernel.PanelWidth);
                         for (int factor = 0; factor < Factors; factor++)
                         {
-                            block.B = Panel(product + factor, packed + (factor * panels * panelBytes), panel, p, k0, ks);
+                            block.B = first[factor] + (p * apart);
                             block.C = corner + (factor * tileRows * tileStride);
                             block.CStride = (nint)tileStride * sizeof(float);
                             block.Addend = pass == 0 ? null : block.C;
@@ -160,11 +170,6 @@ internal static unsafe partial class Gemm
                 }
             }
         }
-
-        /// <summary>Where a panel of the group lies for this pass: among those packed before, or in the worker's scratch memory.</summary>
-        private readonly byte* Panel(Product* product, byte* packed, int firstPanel, int panel, int k0, int ks) => product->Packed != null
-            ? product->Packed + ((firstPanel + panel) * kernel.PanelBytes(k)) + kernel.PanelBytes(k0)
-            : packed + (panel * kernel.PanelBytes(ks));
 
         /// <summary>A whole block goes straight to the result; the residual comes in with the first pass over k, later passes add to the result.</summary>
         private readonly void Direct(Product* product, Block at, bool first, PanelArguments* block)
@@ -197,25 +202,19 @@ internal static unsafe partial class Gemm
     /// <param name="tile">The block.</param>
     /// <param name="tileStride">Elements from one of its rows to the next.</param>
     /// <param name="factorStride">Elements from the gate's block to the block of up.</param>
-    private static void Finish(Product* product, GatedResult* gated, Block at, float* tile, long tileStride, long factorStride)
+    private static void Finish(Product* product, GatedOutput* gated, Block at, float* tile, long tileStride, long factorStride)
     {
         for (int r = 0; r < at.Rows; r++)
         {
             float* from = tile + (r * tileStride);
-            if (gated == null)
+            if (gated != null)
             {
-                float* addend = product->Addend == null ? null : product->Addend + ((at.Row + r) * product->AddendStride) + at.Column;
-                Epilogue.Store(from, addend, product->C + ((at.Row + r) * product->CStride) + at.Column, at.Columns);
+                gated->Store(from, from + factorStride, at.Row + r, at.Column, at.Columns);
                 continue;
             }
 
-            for (int factor = 0; factor < 2; factor++)
-            {
-                Product* half = product + factor;
-                if (half->C != null) Epilogue.Store(from + (factor * factorStride), null, half->C + ((at.Row + r) * half->CStride) + at.Column, at.Columns);
-            }
-
-            Epilogue.Gate(from, from + factorStride, gated->Y + ((at.Row + r) * gated->Stride) + at.Column, at.Columns);
+            float* addend = product->Addend == null ? null : product->Addend + ((at.Row + r) * product->AddendStride) + at.Column;
+            Epilogue.Store(from, addend, product->C + ((at.Row + r) * product->CStride) + at.Column, at.Columns);
         }
     }
 

@@ -64,12 +64,12 @@ internal static unsafe partial class Gemm
     /// </summary>
     /// <param name="backend">Threads, kernels and scratch.</param>
     /// <param name="x">[m, k].</param>
-    /// <param name="gate">G [f, k]; its <see cref="LinearOutput.Result"/> receives x · Gᵀ unless null (training keeps it).</param>
-    /// <param name="up">U [f, k]; its <see cref="LinearOutput.Result"/> receives x · Uᵀ unless null.</param>
-    /// <param name="y">[m, f].</param>
-    /// <param name="yStride">Elements from one row of y to the next.</param>
+    /// <param name="gate">G [f, k]; has no result of its own.</param>
+    /// <param name="up">U [f, k]; has no result of its own.</param>
+    /// <param name="output">Receives y [m, f] and, where a backward pass will read them, both halves.</param>
     /// <param name="precision">As for <see cref="Linear"/>.</param>
-    public static void GatedLinear(CpuBackend backend, in Operand x, in LinearOutput gate, in LinearOutput up, float* y, long yStride, Precision precision)
+    public static void GatedLinear(
+        CpuBackend backend, in Operand x, in LinearOutput gate, in LinearOutput up, GatedOutput output, Precision precision)
     {
         Product* products = stackalloc Product[2]
         {
@@ -78,13 +78,12 @@ internal static unsafe partial class Gemm
         };
         if (products[0].Columns != products[1].Columns)
             throw new ArgumentException($"the gate has {products[0].Columns} outputs, the up projection {products[1].Columns}");
-        GatedResult result = new() { Y = y, Stride = yStride };
-        Run(backend, backend.Kernels[precision], x, products, 2, &result);
+        Run(backend, backend.Kernels[precision], x, products, 2, &output);
         GC.KeepAlive(gate.Quantized);
         GC.KeepAlive(up.Quantized);
     }
 
-    private static void Run(CpuBackend backend, PanelKernel kernel, in Operand x, Product* products, int count, GatedResult* gated)
+    private static void Run(CpuBackend backend, PanelKernel kernel, in Operand x, Product* products, int count, GatedOutput* gated)
     {
         (int m, int k) = (x.Height, x.Width);
         if (m == 0) return;
@@ -181,12 +180,6 @@ internal static unsafe partial class Gemm
                 AddendStride = output.ResidualStride,
             };
         }
-    }
-
-    private struct GatedResult
-    {
-        public float* Y;
-        public long Stride;
     }
 
     /// <summary>Packs a whole right factor, a block of k for all panels in each item.</summary>

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace Sirocco.Compute.Backends.Cpu;
 
@@ -127,10 +128,16 @@ internal static unsafe class PanelPacking
     private static void FromRows<TLoad>(PanelKernel kernel, in Operand source, int column, int width, int k, int count, uint* destination)
         where TLoad : IFloatLoad
     {
+        int bytes = width * TLoad.Type.Size();
         if (kernel.Format == PanelFormat.F32)
         {
             for (int i = 0; i < count; i++, destination += kernel.PanelWidth)
-                RowConversion.ToF32(source.Type, source.At(k + i, column), width, (float*)destination);
+            {
+                byte* row = source.At(k + i, column);
+                Prefetch(row + bytes, bytes);
+                RowConversion.ToF32(TLoad.Type, row, width, (float*)destination);
+            }
+
             return;
         }
 
@@ -138,10 +145,22 @@ internal static unsafe class PanelPacking
         {
             byte* even = source.At(k + i, column);
             byte* odd = i + 1 < count ? source.At(k + i + 1, column) : null;
+            Prefetch(even + bytes, bytes);
+            if (odd != null) Prefetch(odd + bytes, bytes);
             int j = 0;
             for (; j + 8 <= width; j += 8) (Halves<TLoad>(even, j) | (Halves<TLoad>(odd, j) << 16)).Store(destination + j);
             for (; j < width; j++) destination[j] = Half<TLoad>(even, j) | (Half<TLoad>(odd, j) << 16);
         }
+    }
+
+    /// <summary>
+    /// Asks for the piece of a row that the next panel will want: a block has more rows than a processor follows streams by itself. May point beyond the row.
+    /// </summary>
+    private static void Prefetch(byte* piece, int bytes)
+    {
+        const int Line = 64;
+        if (!Sse.IsSupported) return;
+        for (int at = 0; at < bytes; at += Line) Sse.Prefetch0(piece + at);
     }
 
     /// <summary>Eight elements of a row in bf16, each in the low half of its lane; zeros for no row.</summary>

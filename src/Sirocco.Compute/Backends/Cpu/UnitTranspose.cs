@@ -54,7 +54,7 @@ internal readonly unsafe struct PairedRows : IUnitLoad
     }
 }
 
-/// <summary>How a unit is written once it has been turned.</summary>
+/// <summary>How a 32-bit unit is written.</summary>
 internal unsafe interface IUnitStore
 {
     static abstract int Bytes { get; }

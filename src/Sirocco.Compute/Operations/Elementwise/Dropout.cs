@@ -1,3 +1,5 @@
+using Sirocco.Compute.Backends.Cpu;
+
 namespace Sirocco.Compute;
 
 public static unsafe partial class Operations
@@ -19,18 +21,15 @@ public static unsafe partial class Operations
         if (rate == 0) return x;
         ulong key = Mix(Mix(Mix(seed) + step) + operation);
         Tensor y = f.New(x.Rows, x.Columns);
-        RowDriver.Rows(f.Context.Backend, x.Rows, 4 * x.Columns, new DropoutRow { X = x.Data, Y = y.Data, Columns = x.Columns, Rate = rate, Key = key });
+        if (x.Type == ElementType.BF16) DropoutRow<LoadBF16>.Run(x, y, rate, key, accumulate: false);
+        else DropoutRow<LoadF32>.Run(x, y, rate, key, accumulate: false);
         if (f.Records([x])) Record(f.Tape!, x, rate, key, y);
         return y;
 
         static void Record(Tape tape, Tensor x, float rate, ulong key, Tensor y) => tape.Record([y], [], [], pass =>
         {
-            Tensor dy = pass.Gradient(y), dx = pass.Target(x, out bool add);
-            RowDriver.Rows(
-                x.Context.Backend,
-                x.Rows,
-                4 * x.Columns,
-                new DropoutRow { X = dy.Data, Y = dx.Data, Columns = x.Columns, Rate = rate, Key = key, Accumulate = add });
+            Tensor dx = pass.Target(x, out bool add);
+            DropoutRow<LoadF32>.Run(pass.Gradient(y), dx, rate, key, add);
         });
     }
 
@@ -54,26 +53,43 @@ public static unsafe partial class Operations
         return z ^ (z >> 31);
     }
 
-    private struct DropoutRow : IRowKernel
+    private struct DropoutRow<TLoad> : IRowKernel
+        where TLoad : IFloatLoad
     {
-        public float* X, Y;
-        public int Columns;
-        public float Rate;
-        public ulong Key;
-        public bool Accumulate;
+        private void* from;
+        private float* to;
+        private int columns;
+        private float rate;
+        private ulong key;
+        private bool accumulate;
+
+        public static void Run(Tensor from, Tensor to, float rate, ulong key, bool accumulate)
+        {
+            DropoutRow<TLoad> drop = new()
+            {
+                from = from.Pointer,
+                to = to.Data,
+                columns = to.Columns,
+                rate = rate,
+                key = key,
+                accumulate = accumulate,
+            };
+            RowDriver.Rows(to.Context.Backend, to.Rows, 4 * to.Columns, drop);
+        }
 
         public readonly void Row(int row)
         {
-            float* x = X + ((long)row * Columns), y = Y + ((long)row * Columns);
-            float scale = 1 / (1 - Rate);
-            uint dropped = (uint)(Rate * (double)(1L << 32));
-            ulong token = Mix(Key + (ulong)row), bits = 0;
-            for (int i = 0; i < Columns; i++)
+            long first = (long)row * columns;
+            float* y = to + first;
+            float scale = 1 / (1 - rate);
+            uint dropped = (uint)(rate * (double)(1L << 32));
+            ulong token = Mix(key + (ulong)row), bits = 0;
+            for (int i = 0; i < columns; i++)
             {
                 // One draw serves two features.
                 bits = i % 2 == 0 ? Mix(token + (ulong)i) : bits >> 32;
-                float value = (uint)bits < dropped ? 0 : x[i] * scale;
-                y[i] = Accumulate ? y[i] + value : value;
+                float value = (uint)bits < dropped ? 0 : TLoad.Load(from, first + i) * scale;
+                y[i] = accumulate ? y[i] + value : value;
             }
         }
     }

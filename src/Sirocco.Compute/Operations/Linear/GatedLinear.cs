@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using Sirocco.Compute.Backends.Cpu;
 
@@ -7,42 +8,34 @@ public static unsafe partial class Operations
 {
     /// <summary>y = silu(x · Gᵀ) ⊙ (x · Uᵀ), silu(z) = z / (1 + e⁻ᶻ): SwiGLU up to its last product (Shazeer 2020).</summary>
     /// <remarks>
-    /// With a = x · Gᵀ, b = x · Uᵀ, σ = 1 / (1 + e⁻ᵃ): da = dy ⊙ b ⊙ σ(1 + a(1 − σ)), db = dy ⊙ aσ, then as for two linear layers. The tape keeps x, a and b;
-    /// where nothing is recorded a and b are never written to memory.
+    /// With a = x · Gᵀ, b = x · Uᵀ, σ = 1 / (1 + e⁻ᵃ): da = dy ⊙ b ⊙ σ(1 + a(1 − σ)), db = dy ⊙ aσ, then as for two linear layers. The tape keeps x, a and b,
+    /// in bf16 where products are; where nothing is recorded a and b are never written to memory.
     /// </remarks>
     /// <param name="f">Where the result lives, and the precision.</param>
     /// <param name="x">[tokens, in]</param>
     /// <param name="gate">G [features, in]</param>
     /// <param name="up">U [features, in]</param>
-    /// <returns>[tokens, features]</returns>
+    /// <returns>[tokens, features], made for the product that follows: in bf16 where the processor multiplies bf16 and the precision is that.</returns>
     public static Tensor GatedLinear(this Scope f, Tensor x, Parameter gate, Parameter up)
     {
         Expect.Inputs(gate, x);
         Expect.Inputs(up, x);
-        Tensor y = f.New(x.Rows, gate.Rows);
+        ElementType type = Factors(f);
+        Tensor y = f.New(x.Rows, gate.Rows, type);
         bool recorded = f.Records([x], [gate, up]), trained = gate.Trainable || up.Trainable;
         Tensor operand = ProductInput(f, x, recorded, trained);
-        Tensor? a = recorded ? f.New(x.Rows, gate.Rows) : null, b = recorded ? f.New(x.Rows, up.Rows) : null;
-        Gemm.GatedLinear(f.Context.Backend, Matrix(operand), Output(f, gate, a), Output(f, up, b), y.Data, y.Columns, f.Precision);
+        Tensor? a = recorded ? f.New(x.Rows, gate.Rows, type) : null, b = recorded ? f.New(x.Rows, up.Rows, type) : null;
+        GatedOutput output = new(y.Pointer, recorded ? a!.Pointer : null, recorded ? b!.Pointer : null, type, y.Columns);
+        Gemm.GatedLinear(f.Context.Backend, Matrix(operand), Output(f, gate, null), Output(f, up, null), output, f.Precision);
         if (recorded) Record(f.Tape!, f.Precision, x, trained ? operand : null, gate, up, a!, b!, y);
         return y;
 
         static void Record(Tape tape, Precision precision, Tensor x, Tensor? operand, Parameter gate, Parameter up, Tensor a, Tensor b, Tensor y) =>
             tape.Record([y], [gate, up], operand is null ? [a, b] : [operand, a, b], pass =>
             {
-                bool rounds = Rounds(y.Context.Backend, precision);
-                Tensor da = pass.Scope.New(y.Rows, y.Columns, rounds ? ElementType.BF16 : ElementType.F32), db = pass.Scope.New(y.Rows, y.Columns, da.Type);
-                GateBackward backward = new()
-                {
-                    A = a.Data,
-                    B = b.Data,
-                    DY = pass.Gradient(y).Data,
-                    DA = da.Pointer,
-                    DB = db.Pointer,
-                    Count = y.Count,
-                    Rounds = rounds,
-                };
-                RowDriver.Flat(y.Context.Backend, y.Count, backward);
+                Tensor da = pass.Scope.New(y.Rows, y.Columns, a.Type), db = pass.Scope.New(y.Rows, y.Columns, a.Type);
+                if (a.Type == ElementType.BF16) GateBackward<LoadBF16, BFloat16Units>.Run(a, b, pass.Gradient(y), da, db);
+                else GateBackward<LoadF32, WholeUnits>.Run(a, b, pass.Gradient(y), da, db);
                 LinearBackward(pass, precision, x, operand, gate, da);
                 LinearBackward(pass, precision, x, operand, up, db);
             });
@@ -65,8 +58,7 @@ public static unsafe partial class Operations
         static void Record(Tape tape, Tensor a, Tensor b, Tensor y) => tape.Record([y], [], [a, b], pass =>
         {
             Tensor da = pass.Scope.New(y.Rows, y.Columns), db = pass.Scope.New(y.Rows, y.Columns);
-            GateBackward backward = new() { A = a.Data, B = b.Data, DY = pass.Gradient(y).Data, DA = da.Pointer, DB = db.Pointer, Count = y.Count };
-            RowDriver.Flat(y.Context.Backend, y.Count, backward);
+            GateBackward<LoadF32, WholeUnits>.Run(a, b, pass.Gradient(y), da, db);
             pass.Add(a, da);
             pass.Add(b, db);
         });
@@ -80,48 +72,58 @@ public static unsafe partial class Operations
         public readonly void Row(int row)
         {
             long first = (long)row * RowDriver.FlatRow;
-            Epilogue.Gate(A + first, B + first, Y + first, (int)Math.Min(RowDriver.FlatRow, Count - first));
+            Epilogue.Gate<WholeUnits>(A + first, B + first, (byte*)(Y + first), (int)Math.Min(RowDriver.FlatRow, Count - first));
         }
     }
 
-    private struct GateBackward : IRowKernel
+    /// <summary>da and db from a, b and dy.</summary>
+    private struct GateBackward<TLoad, TStore> : IRowKernel
+        where TLoad : IFloatLoad
+        where TStore : IUnitStore
     {
-        public float* A, B, DY;
-        public void* DA, DB;
-        public long Count;
-        public bool Rounds;
+        private byte* a, b, da, db;
+        private float* dy;
+        private long count;
+
+        public static void Run(Tensor a, Tensor b, Tensor dy, Tensor da, Tensor db)
+        {
+            GateBackward<TLoad, TStore> backward = new()
+            {
+                a = (byte*)a.Pointer,
+                b = (byte*)b.Pointer,
+                dy = dy.Data,
+                da = (byte*)da.Pointer,
+                db = (byte*)db.Pointer,
+                count = dy.Count,
+            };
+            RowDriver.Flat(dy.Context.Backend, dy.Count, backward);
+        }
 
         public readonly void Row(int row)
         {
-            long i = (long)row * RowDriver.FlatRow, end = Math.Min(i + RowDriver.FlatRow, Count);
+            long i = (long)row * RowDriver.FlatRow, end = Math.Min(i + RowDriver.FlatRow, count);
             for (; i + 8 <= end; i += 8)
             {
-                (Vector256<float> da, Vector256<float> db) = Derivatives(Vector256.Load(A + i), Vector256.Load(B + i), Vector256.Load(DY + i));
-                if (Rounds)
-                {
-                    Widening.UpperHalves(Widening.RoundToBF16(da)).Store((ushort*)DA + i);
-                    Widening.UpperHalves(Widening.RoundToBF16(db)).Store((ushort*)DB + i);
-                }
-                else
-                {
-                    da.Store((float*)DA + i);
-                    db.Store((float*)DB + i);
-                }
+                Derivatives(TLoad.Load8(a, i), TLoad.Load8(b, i), Vector256.Load(dy + i), out Vector256<float> toA, out Vector256<float> toB);
+                TStore.Store8(toA.AsUInt32(), da + (i * TStore.Bytes));
+                TStore.Store8(toB.AsUInt32(), db + (i * TStore.Bytes));
             }
 
             for (; i < end; i++)
             {
-                (Vector256<float> da, Vector256<float> db) = Derivatives(
-                    Vector256.CreateScalar(A[i]), Vector256.CreateScalar(B[i]), Vector256.CreateScalar(DY[i]));
-                if (Rounds) (((ushort*)DA)[i], ((ushort*)DB)[i]) = (Widening.ToBF16(da.ToScalar()), Widening.ToBF16(db.ToScalar()));
-                else (((float*)DA)[i], ((float*)DB)[i]) = (da.ToScalar(), db.ToScalar());
+                Vector256<float> one = Vector256.CreateScalar(TLoad.Load(a, i)), other = Vector256.CreateScalar(TLoad.Load(b, i));
+                Derivatives(one, other, Vector256.CreateScalar(dy[i]), out Vector256<float> toA, out Vector256<float> toB);
+                TStore.Store(toA.AsUInt32().ToScalar(), da + (i * TStore.Bytes));
+                TStore.Store(toB.AsUInt32().ToScalar(), db + (i * TStore.Bytes));
             }
         }
 
-        private static (Vector256<float> DA, Vector256<float> DB) Derivatives(Vector256<float> a, Vector256<float> b, Vector256<float> dy)
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private static void Derivatives(Vector256<float> a, Vector256<float> b, Vector256<float> dy, out Vector256<float> da, out Vector256<float> db)
         {
-            Vector256<float> sigmoid = VectorMath.Sigmoid(a);
-            return (dy * b * sigmoid * (Vector256<float>.One + (a * (Vector256<float>.One - sigmoid))), dy * a * sigmoid);
+            Vector256<float> sigmoid = VectorMath.Sigmoid(a), scaled = dy * sigmoid;
+            da = scaled * b * Vector256.MultiplyAddEstimate(a, Vector256<float>.One - sigmoid, Vector256<float>.One);
+            db = scaled * a;
         }
     }
 }

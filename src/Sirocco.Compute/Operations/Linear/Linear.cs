@@ -97,8 +97,11 @@ public static unsafe partial class Operations
     private static Tensor ProductInput(Scope f, Tensor x, bool recorded, bool kept)
     {
         if (recorded && f.Precision == Precision.Int8) throw new InvalidOperationException("int8 products have no gradients: train in bf16 or f32");
-        return recorded && kept && Rounds(f.Context.Backend, f.Precision) ? Rounded(f, x) : x;
+        return recorded && kept && x.Type != Factors(f) ? Rounded(f, x) : x;
     }
+
+    /// <summary>What a tensor that only products read is best made in: what they would round it to.</summary>
+    private static ElementType Factors(Scope f) => Rounds(f.Context.Backend, f.Precision) ? ElementType.BF16 : ElementType.F32;
 
     /// <summary>Whether products round their factors to bf16.</summary>
     private static bool Rounds(CpuBackend backend, Precision precision) => precision == Precision.BF16 && backend.Kernels.BF16.Format == PanelFormat.BF16;

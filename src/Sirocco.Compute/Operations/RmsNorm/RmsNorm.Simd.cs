@@ -1,22 +1,46 @@
 using System.Runtime.Intrinsics;
+using Sirocco.Compute.Backends.Cpu;
 
 namespace Sirocco.Compute;
 
 /// <summary>y = r · x ⊙ g of one token; keeps r where a backward pass will want it.</summary>
-internal unsafe struct RmsNormForward : IRowKernel
+internal unsafe struct RmsNormForward<TStore> : IRowKernel
+    where TStore : IUnitStore
 {
-    public float* X, Gain, Y, Inverse;
-    public int Columns;
-    public float Epsilon;
+    private float* x, gain, inverse;
+    private byte* y;
+    private int columns;
+    private float epsilon;
+
+    /// <param name="x">[tokens, features]</param>
+    /// <param name="gain">[features]</param>
+    /// <param name="epsilon">ε.</param>
+    /// <param name="y">[tokens, features]</param>
+    /// <param name="inverse">[tokens, 1] receives r; or null.</param>
+    public static void Run(Tensor x, Parameter gain, float epsilon, Tensor y, Tensor? inverse)
+    {
+        RmsNormForward<TStore> forward = new()
+        {
+            x = x.Data,
+            gain = gain.Vector,
+            y = (byte*)y.Pointer,
+            inverse = inverse is null ? null : inverse.Data,
+            columns = x.Columns,
+            epsilon = epsilon,
+        };
+        RowDriver.Rows(x.Context.Backend, x.Rows, 2 * x.Columns, forward);
+    }
 
     public readonly void Row(int row)
     {
-        float* x = X + ((long)row * Columns), y = Y + ((long)row * Columns);
-        float r = 1 / MathF.Sqrt((VectorRow.Dot(x, x, Columns) / Columns) + Epsilon);
-        if (Inverse != null) Inverse[row] = r;
+        float* from = x + ((long)row * columns);
+        byte* to = y + ((long)row * columns * TStore.Bytes);
+        float r = 1 / MathF.Sqrt((VectorRow.Dot(from, from, columns) / columns) + epsilon);
+        if (inverse != null) inverse[row] = r;
         int i = 0;
-        for (; i + 8 <= Columns; i += 8) (Vector256.Load(x + i) * r * Vector256.Load(Gain + i)).Store(y + i);
-        for (; i < Columns; i++) y[i] = x[i] * r * Gain[i];
+        for (; i + 8 <= columns; i += 8)
+            TStore.Store8((Vector256.Load(from + i) * r * Vector256.Load(gain + i)).AsUInt32(), to + (i * TStore.Bytes));
+        for (; i < columns; i++) TStore.Store(BitConverter.SingleToUInt32Bits(from[i] * r * gain[i]), to + (i * TStore.Bytes));
     }
 }
 

@@ -1,3 +1,5 @@
+using Sirocco.Compute.Backends.Cpu;
+
 namespace Sirocco.Compute;
 
 /// <summary>What networks are written with: each operation computes its result and, where a tape records, how gradients go back through it.</summary>
@@ -11,16 +13,16 @@ public static unsafe partial class Operations
     /// <param name="x">[tokens, features]</param>
     /// <param name="gain">[features]</param>
     /// <param name="epsilon">ε.</param>
+    /// <param name="forProducts">Only products read the result: it is made in bf16 where they would round it to that.</param>
     /// <returns>[tokens, features]</returns>
-    public static Tensor RmsNorm(this Scope f, Tensor x, Parameter gain, float epsilon)
+    public static Tensor RmsNorm(this Scope f, Tensor x, Parameter gain, float epsilon, bool forProducts = false)
     {
         Expect.Vector(gain, x.Columns);
-        Tensor y = f.New(x.Rows, x.Columns);
+        Tensor y = f.New(x.Rows, x.Columns, forProducts ? Factors(f) : ElementType.F32);
         bool recorded = f.Records([x], [gain]);
         Tensor? inverse = recorded ? f.New(x.Rows, 1) : null;
-        RmsNormForward forward =
-            new() { X = x.Data, Gain = gain.Vector, Y = y.Data, Inverse = recorded ? inverse!.Data : null, Columns = x.Columns, Epsilon = epsilon };
-        RowDriver.Rows(f.Context.Backend, x.Rows, 2 * x.Columns, forward);
+        if (y.Type == ElementType.BF16) RmsNormForward<BFloat16Units>.Run(x, gain, epsilon, y, inverse);
+        else RmsNormForward<WholeUnits>.Run(x, gain, epsilon, y, inverse);
         if (recorded) Record(f.Tape!, x, gain, inverse!, y);
         return y;
 
