@@ -121,9 +121,10 @@ public static unsafe partial class Operations
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         private static void Derivatives(Vector256<float> a, Vector256<float> b, Vector256<float> dy, out Vector256<float> da, out Vector256<float> db)
         {
-            Vector256<float> sigmoid = VectorMath.Sigmoid(a), scaled = dy * sigmoid;
-            da = scaled * b * Vector256.MultiplyAddEstimate(a, Vector256<float>.One - sigmoid, Vector256<float>.One);
-            db = scaled * a;
+            // In the order of PyTorch's silu_backward: Adam's first steps turn the rounding of a gradient near zero into a whole step.
+            Vector256<float> sigmoid = VectorMath.Sigmoid(a);
+            da = dy * b * sigmoid * (Vector256<float>.One + (a * (Vector256<float>.One - sigmoid)));
+            db = dy * a * sigmoid;
         }
     }
 }
