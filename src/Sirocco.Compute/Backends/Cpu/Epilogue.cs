@@ -18,15 +18,6 @@ internal static unsafe class Epilogue
         for (; i < count; i++) to[i] = addend == null ? from[i] : from[i] + addend[i];
     }
 
-    /// <summary>to = from, as f32 or rounded.</summary>
-    public static void Store<TStore>(float* from, byte* to, int count)
-        where TStore : IUnitStore
-    {
-        int i = 0;
-        for (; i + 8 <= count; i += 8) TStore.Store8(Vector256.Load((uint*)from + i), to + (i * TStore.Bytes));
-        for (; i < count; i++) TStore.Store(((uint*)from)[i], to + (i * TStore.Bytes));
-    }
-
     /// <summary>y = silu(gate) · up, as f32 or rounded.</summary>
     public static void Gate<TStore>(float* gate, float* up, byte* y, int count)
         where TStore : IUnitStore

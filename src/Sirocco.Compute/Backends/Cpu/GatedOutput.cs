@@ -16,16 +16,16 @@ internal readonly unsafe struct GatedOutput(void* y, void* gate, void* up, Eleme
     public void Store(float* gateSums, float* upSums, long row, int column, int count)
     {
         long first = (row * stride) + column;
-        if (type == ElementType.BF16) Store<BFloat16Units>(gateSums, upSums, first, count);
-        else Store<WholeUnits>(gateSums, upSums, first, count);
+        if (type == ElementType.BF16) Epilogue.Gate<BFloat16Units>(gateSums, upSums, (byte*)((ushort*)y + first), count);
+        else Epilogue.Gate<WholeUnits>(gateSums, upSums, (byte*)((float*)y + first), count);
+        Keep(gateSums, gate, first, count);
+        Keep(upSums, up, first, count);
     }
 
-    private void Store<TStore>(float* gateSums, float* upSums, long first, int count)
-        where TStore : IUnitStore
+    private void Keep(float* sums, void* half, long first, int count)
     {
-        long bytes = first * TStore.Bytes;
-        Epilogue.Gate<TStore>(gateSums, upSums, (byte*)y + bytes, count);
-        if (gate != null) Epilogue.Store<TStore>(gateSums, (byte*)gate + bytes, count);
-        if (up != null) Epilogue.Store<TStore>(upSums, (byte*)up + bytes, count);
+        if (half == null) return;
+        if (type == ElementType.BF16) RowConversion.ToBF16(ElementType.F32, sums, count, (ushort*)half + first);
+        else Epilogue.Store(sums, null, (float*)half + first, count);
     }
 }
