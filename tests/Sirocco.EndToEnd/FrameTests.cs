@@ -153,6 +153,24 @@ public sealed class FrameTests
             "25% 50/200 texts, 5.0 texts/s, 0:30 left, loss 1.5", progress.Describe(50, "loss 1.5", null, TimeSpan.FromSeconds(10)), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void What_an_earlier_run_did_counts_neither_for_the_rate_nor_for_the_time_that_is_left()
+    {
+        using ProgressLine progress = new(new Terminal(), quiet: true, "embedding", "texts", 200);
+        progress.GoOnFrom(100, part: null, TimeSpan.FromSeconds(5));
+        Assert.Contains("50% 100/200 texts, 0.0 texts/s", progress.Describe(100, null, null, TimeSpan.FromSeconds(5)), StringComparison.Ordinal);
+        Assert.Contains("75% 150/200 texts, 5.0 texts/s, 0:10 left", progress.Describe(150, null, null, TimeSpan.FromSeconds(15)), StringComparison.Ordinal);
+        Assert.EndsWith("200/200 texts, 5.0 texts/s", progress.Describe(200, null, null, TimeSpan.FromSeconds(25)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_training_run_that_goes_on_at_step_80_of_100_has_a_quarter_of_the_time_left_after_16_more()
+    {
+        using ProgressLine progress = new(new Terminal(), quiet: true, "training", "tokens", total: null);
+        progress.GoOnFrom(0, 0.8, TimeSpan.Zero);
+        Assert.Contains("96% 1,600 tokens, 100 tokens/s, 0:04 left", progress.Describe(1600, null, 0.96, TimeSpan.FromSeconds(16)), StringComparison.Ordinal);
+    }
+
     /// <summary>The commands of a pipeline, each as its words without quotes.</summary>
     private static List<string[]> ShellCommands(string line)
     {

@@ -20,6 +20,7 @@ internal sealed class ProgressLine : IDisposable
     private readonly string unit;
     private readonly long? total;
     private readonly Stopwatch clock = Stopwatch.StartNew();
+    private (long Done, double Part, TimeSpan Since) before;
     private readonly Lock gate = new();
     private TimeSpan next;
     private int drawn;
@@ -30,7 +31,15 @@ internal sealed class ProgressLine : IDisposable
         next = terminal.Interactive ? TimeSpan.Zero : PlainLineEvery; // a run that is over sooner says nothing
     }
 
-    /// <param name="done">units done since the beginning</param>
+    /// <summary>What an earlier run did, or a cache held: it cost no time in this run, so rate and time left are those of what follows.</summary>
+    /// <param name="done">units of it, where <see cref="Report"/> counts them too</param>
+    /// <param name="part">how much of the whole it is, where the units cannot be counted beforehand</param>
+    public void GoOnFrom(long done, double? part = null)
+    {
+        lock (gate) GoOnFrom(done, part, clock.Elapsed);
+    }
+
+    /// <param name="done">units done, with those that <see cref="GoOnFrom(long, double?)"/> named</param>
     /// <param name="detail">appended, such as a loss</param>
     /// <param name="part">how much of the whole that is, from 0 to 1, where the units cannot be counted beforehand</param>
     public void Report(long done, string? detail = null, double? part = null)
@@ -62,11 +71,14 @@ internal sealed class ProgressLine : IDisposable
         lock (gate) Clear();
     }
 
+    internal void GoOnFrom(long done, double? part, TimeSpan elapsed) => before = (done, part ?? PartOf(done) ?? 0, elapsed);
+
     internal string Describe(long done, string? detail, double? part, TimeSpan elapsed)
     {
         StringBuilder line = new(activity);
-        double rate = elapsed > TimeSpan.Zero ? done / elapsed.TotalSeconds : 0;
-        part ??= total is > 0 ? (double)done / total.Value : null;
+        TimeSpan spent = elapsed - before.Since;
+        double rate = spent > TimeSpan.Zero ? (done - before.Done) / spent.TotalSeconds : 0;
+        part ??= PartOf(done);
         if (part is { } known)
         {
             known = Math.Clamp(known, 0, 1);
@@ -82,10 +94,12 @@ internal sealed class ProgressLine : IDisposable
         line.Append(CultureInfo.InvariantCulture, $" {done:N0}");
         if (total is > 0) line.Append(CultureInfo.InvariantCulture, $"/{total:N0}");
         line.Append(CultureInfo.InvariantCulture, $" {unit}, {Rate(rate)} {unit}/s");
-        if (part is > 0 and < 1) line.Append(", ").Append(Span(elapsed * ((1 - part.Value) / part.Value))).Append(" left");
+        if (part < 1 && part > before.Part) line.Append(", ").Append(Span(spent * ((1 - part.Value) / (part.Value - before.Part)))).Append(" left");
         if (detail is not null) line.Append(", ").Append(detail);
         return line.ToString();
     }
+
+    private double? PartOf(long done) => total is > 0 ? (double)done / total.Value : null;
 
     private static string Rate(double rate) => rate.ToString(rate >= 100 ? "N0" : "0.0", CultureInfo.InvariantCulture);
 

@@ -85,6 +85,7 @@ internal sealed class EmbedVerb : Verb
             int known = (int)Math.Clamp((partial?.Count ?? 0) - done, 0, batch.Length);
             for (int i = 0; i < known; i++) vectors.Add(batch[i], partial!.Read(done + i));
             long before = done + known;
+            if (known > 0) progress.GoOnFrom(before, source.PartOf(before));
             float[][] fresh = known == batch.Length ? [] : embedder.Embed(
                 [.. batch.Skip(known).Select(record => record.Text)],
                 progress: new Callback<int>(count => progress.Report(before + count, part: source.PartOf(before + count))),

@@ -80,22 +80,22 @@ internal sealed class MineVerb : Verb, ITakesOverrides
         private ProgressLine? line;
         private MiningPhase current;
 
-        public override void Advanced(MiningPhase phase, long done, long total)
-        {
-            if (line is null || phase != current)
-            {
-                line?.Dispose();
-                current = phase;
-                line = phase switch
-                {
-                    MiningPhase.Questions => invocation.Progress("encoding questions", "texts", total),
-                    MiningPhase.Documents => invocation.Progress("encoding documents", "texts", total),
-                    MiningPhase.Search => invocation.Progress("searching", "pairs", total),
-                    _ => invocation.Progress("reranking", "questions", total),
-                };
-            }
+        public override void Advanced(MiningPhase phase, long done, long total) => Line(phase, total).Report(done);
 
-            line.Report(done);
+        public override void Reused(MiningPhase phase, long done, long total) => Line(phase, total).GoOnFrom(done);
+
+        private ProgressLine Line(MiningPhase phase, long total)
+        {
+            if (line is not null && phase == current) return line;
+            line?.Dispose();
+            current = phase;
+            return line = phase switch
+            {
+                MiningPhase.Questions => invocation.Progress("encoding questions", "texts", total),
+                MiningPhase.Documents => invocation.Progress("encoding documents", "texts", total),
+                MiningPhase.Search => invocation.Progress("searching", "pairs", total),
+                _ => invocation.Progress("reranking", "questions", total),
+            };
         }
 
         public override void Warned(string message)

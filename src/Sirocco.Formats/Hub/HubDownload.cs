@@ -172,6 +172,7 @@ internal sealed class HubDownload : IDisposable
             if (response.StatusCode == HttpStatusCode.PartialContent) throw new IOException("the server sends another part than asked for");
         }
         stream.Position = stream.Length;
+        observer?.Report(progress with { Bytes = stream.Position });
         using Stream body = await response.Content.ReadAsStreamAsync(cancellation).ConfigureAwait(false);
         byte[] buffer = new byte[1 << 18];
         for (int read; (read = await connection.ReadAsync(body, buffer, cancellation).ConfigureAwait(false)) > 0;)

@@ -44,18 +44,20 @@ internal sealed class RetrievalDataset
     /// <summary>Reads the sources, chooses rows, and checks that each can be turned into an example.</summary>
     /// <param name="options">Sources and choice.</param>
     /// <param name="hub">Cache and endpoint of hf:// sources; null: as the environment says.</param>
-    /// <param name="cancellation">Stops a download, which goes on from there the next time, and between sources.</param>
+    /// <param name="progress">Told about downloads.</param>
+    /// <param name="cancellation">Stops a download, which goes on from there the next time, and between records.</param>
     /// <exception cref="InvalidDataException">
     /// An option is out of range or a record cannot be used; the message names file, line or record, and key.
     /// </exception>
     /// <exception cref="FileNotFoundException">A file is missing.</exception>
-    public static RetrievalDataset Load(RetrievalDatasetOptions options, HubOptions? hub = null, CancellationToken cancellation = default)
+    public static RetrievalDataset Load(
+        RetrievalDatasetOptions options, HubOptions? hub = null, IProgress<HubProgress>? progress = null, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(options);
         options.Validate();
         List<string> warnings = [];
-        (RetrievalRows rows, int[] order, IReadOnlyDictionary<string, SourceReading> readings) = DatasetSources.Read(
-            options, hub ?? HubOptions.FromEnvironment(), warnings, cancellation);
+        HubAccess access = new(hub ?? HubOptions.FromEnvironment(), progress);
+        (RetrievalRows rows, int[] order, IReadOnlyDictionary<string, SourceReading> readings) = DatasetSources.Read(options, access, warnings, cancellation);
         int[] chosen = Choose(options, order);
         RowCheck.Run(options, rows, chosen, warnings);
         return new RetrievalDataset(options, rows, chosen, warnings) { Readings = readings };

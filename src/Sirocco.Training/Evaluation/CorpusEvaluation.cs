@@ -48,16 +48,18 @@ internal sealed class CorpusEvaluation
     /// <param name="options">Corpus, queries, judgements, metrics, limits.</param>
     /// <param name="tokenizer">The recipe's.</param>
     /// <param name="texts">Prefixes of queries and passages, and their lengths where the options give none, as in training.</param>
+    /// <param name="cancellation">Stops between documents.</param>
     /// <exception cref="InvalidDataException">A file is damaged, or a query names a document that the corpus lacks.</exception>
     /// <exception cref="ArgumentException">There is no metric of a name.</exception>
-    public static CorpusEvaluation Load(CorpusEvaluationOptions options, TrainingTokenizer tokenizer, BiEncoderCollatorOptions texts)
+    public static CorpusEvaluation Load(
+        CorpusEvaluationOptions options, TrainingTokenizer tokenizer, BiEncoderCollatorOptions texts, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(tokenizer);
         ArgumentNullException.ThrowIfNull(texts);
         RetrievalMetric[] metrics = [.. options.Metrics.Select(RetrievalMetric.Parse)];
         RetrievalQueries asked = RetrievalQueries.Load(options.Queries, options.Judgements, options.MaximumQueries);
-        Corpus corpus = EvaluationCorpus.Load(options.Corpus);
+        Corpus corpus = EvaluationCorpus.Load(options.Corpus, cancellation);
         if (options.Judgements is null && asked.MissingFrom(corpus) is { Count: > 0, First: { } missing })
             throw new InvalidDataException($"{options.Queries}: names the document '{missing}', which {options.Corpus} lacks");
         int[] rows = Chosen(corpus, asked.Judgements, options.MaximumDocuments);

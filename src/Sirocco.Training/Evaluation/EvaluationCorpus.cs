@@ -19,7 +19,7 @@ public static class EvaluationCorpus
     public static Corpus Load(string path, CancellationToken cancellation = default)
     {
         if (!Directory.Exists(path)) return Read([path], path, cancellation);
-        if (File.Exists(Path.Combine(path, "merlin_metadata.json"))) return Corpus.Load(path);
+        if (File.Exists(Path.Combine(path, "merlin_metadata.json"))) return Corpus.Load(path, cancellation);
         string? beir = BeirFiles.Select(name => Path.Combine(path, name)).FirstOrDefault(File.Exists);
         return Read(beir is not null ? [beir] : FolderSource.TrainFiles(path), path, cancellation);
     }

@@ -21,7 +21,7 @@ public sealed class RecipeRunner
     public RecipeRunner(ComputeOptions? device = null, TrainingObserver? observer = null)
     {
         this.device = device ?? new ComputeOptions();
-        this.observer = observer ?? new Silent();
+        this.observer = observer ?? new TrainingObserver.Silent();
     }
 
     /// <summary>Where recipe and run come from, for the run's own records; null: put together in code.</summary>
@@ -198,7 +198,7 @@ public sealed class RecipeRunner
         where TBatch : ExampleBatch
     {
         using CancellationTokenSource either = CancellationTokenSource.CreateLinkedTokenSource(cancellation, StopAfterStep);
-        return RunSetup<TBatch>.Read(recipe, collator, validationCollator, Origin?.Configuration, observer.Warned, either.Token);
+        return RunSetup<TBatch>.Read(recipe, collator, validationCollator, Origin?.Configuration, observer, either.Token);
     }
 
     /// <summary>
@@ -263,6 +263,4 @@ public sealed class RecipeRunner
     /// <summary>Attaches the recipe's adapter, and says what trains.</summary>
     private static IReadOnlyList<Parameter> Prepare(RetrievalRecipe recipe, EncoderModel model) =>
         recipe.Adapter is { } options ? Adapter.Attach(model, options, (ulong)recipe.Seed).Parameters : [.. model.Parameters];
-
-    private sealed class Silent : TrainingObserver;
 }

@@ -46,8 +46,8 @@ internal sealed class RunSetup<TBatch> : IDisposable
     /// <param name="collator">Of training.</param>
     /// <param name="validationCollator">Of validation, and of a searched corpus.</param>
     /// <param name="configuration">The recipe as YAML, which a checkpoint's is compared with, or null.</param>
-    /// <param name="warn">Is told what the user should know.</param>
-    /// <param name="cancellation">Stops the download of a data set, and between data sets.</param>
+    /// <param name="observer">Is told of downloads, and what the user should know.</param>
+    /// <param name="cancellation">Stops the download of a data set, and between records.</param>
     /// <exception cref="InvalidDataException">A record or a checkpoint cannot be used; the message says where and why.</exception>
     /// <exception cref="FileNotFoundException">A file or checkpoint is missing.</exception>
     /// <exception cref="ArgumentException">Sizes contradict each other; the message names the keys.</exception>
@@ -56,17 +56,17 @@ internal sealed class RunSetup<TBatch> : IDisposable
         Collator<TBatch> collator,
         Collator<TBatch> validationCollator,
         string? configuration,
-        Action<string> warn,
+        TrainingObserver observer,
         CancellationToken cancellation = default)
     {
         if (recipe.InitialWeights is { } values) TensorArchive.Open(values).Dispose();
-        RetrievalDataLoader<TBatch> loader = Loaded(recipe.Dataset, recipe.DataLoader, collator, recipe, warn, cancellation);
+        RetrievalDataLoader<TBatch> loader = Loaded(recipe.Dataset, recipe.DataLoader, collator, recipe, observer, cancellation);
         StepScheduler scheduler = new(recipe.StepScheduler, loader.Count, loader.Ranks);
         ParameterSchedule schedule = recipe.ParameterSchedule is { } section
             ? ParameterSchedule.Resolve(section, recipe.Optimizer.LearningRate, recipe.Optimizer.WeightDecay, scheduler.TotalSteps)
             : ParameterSchedule.Constant(recipe.Optimizer.LearningRate, recipe.Optimizer.WeightDecay);
         RetrievalDataLoader<TBatch>? validation = recipe.ValidationDataset is { } heldOut
-            ? Loaded(heldOut, recipe.ValidationDataLoader, validationCollator, recipe, warn, cancellation)
+            ? Loaded(heldOut, recipe.ValidationDataLoader, validationCollator, recipe, observer, cancellation)
             : null;
         if (validation is { Count: 0 })
         {
@@ -74,7 +74,7 @@ internal sealed class RunSetup<TBatch> : IDisposable
                 + "give more, or set validation_dataloader.drop_last to false");
         }
         CorpusEvaluation? corpus = recipe.Evaluation is { } evaluation
-            ? CorpusEvaluation.Load(evaluation, validationCollator.Tokenizer, TextsOf(recipe))
+            ? CorpusEvaluation.Load(evaluation, validationCollator.Tokenizer, TextsOf(recipe), cancellation)
             : null;
         RunFolder? folder = recipe.Checkpoint.Enabled ? RunFolder.Open(recipe.Checkpoint.Folder) : null;
         try
@@ -83,7 +83,7 @@ internal sealed class RunSetup<TBatch> : IDisposable
             {
                 Corpus = corpus,
                 Folder = folder,
-                Source = folder is null ? null : CheckpointChoice.Find(folder, recipe.Checkpoint.RestoreFrom, configuration, warn),
+                Source = folder is null ? null : CheckpointChoice.Find(folder, recipe.Checkpoint.RestoreFrom, configuration, observer.Warned),
             };
         }
         catch
@@ -111,14 +111,20 @@ internal sealed class RunSetup<TBatch> : IDisposable
         DataLoaderOptions options,
         Collator<TBatch> collator,
         RetrievalRecipe recipe,
-        Action<string> warn,
+        TrainingObserver observer,
         CancellationToken cancellation)
     {
-        RetrievalDataset dataset = RetrievalDataset.Load(data, cancellation: cancellation);
-        foreach (string warning in dataset.Warnings) warn(warning);
+        RetrievalDataset dataset = RetrievalDataset.Load(data, progress: new Downloads(observer), cancellation: cancellation);
+        foreach (string warning in dataset.Warnings) observer.Warned(warning);
         int count = recipe.Distributed.Ranks;
         BatchSampler[] ranks = [.. Enumerable.Range(0, count)
             .Select(rank => new BatchSampler(dataset.Count, options, recipe.StepScheduler.LocalBatchSize, recipe.Seed, rank, count))];
         return new RetrievalDataLoader<TBatch>(dataset, collator, ranks, options.Prefetch);
+    }
+
+    /// <summary>Tells an observer at once, on the thread that downloads.</summary>
+    private sealed class Downloads(TrainingObserver observer) : IProgress<HubProgress>
+    {
+        public void Report(HubProgress value) => observer.Downloading(value);
     }
 }

@@ -39,7 +39,7 @@ public sealed class HardNegativeMiner
     public MiningReport Run(MiningRecipe recipe, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(recipe);
-        MiningTask task = MiningTask.Read(recipe.Input, recipe.Corpus, recipe.KeepInputNegatives);
+        MiningTask task = MiningTask.Read(recipe.Input, recipe.Corpus, recipe.KeepInputNegatives, cancellation);
         PrepareOutput(recipe, task);
         string modelPath = Locate(recipe.Model, cancellation);
         using IndexedDocuments? indexed = recipe.Index is null ? null : IndexedDocuments.Open(recipe, task, ModelFingerprint.Of(modelPath));
@@ -144,11 +144,13 @@ public sealed class HardNegativeMiner
             {
                 cancellation.ThrowIfCancellationRequested();
                 int first = start, count = Math.Min(recipe.ChunkSize, task.Documents - start);
+                long reused = cache.Reused;
                 fingerprint = EmbeddingCache.Fingerprint(documentSettings, first, count, (hash, document) => Append(hash, task.DocumentBytes(document)));
                 chunks.Add(cache.Chunk(chunks.Count, count, features, fingerprint, () => indexed?.Vectors(first, count) ?? encoder.Encode(
                     count, i => recipe.PassagePrefix + task.DocumentText(first + i), i => $"document '{task.DocumentId(first + i)}'", recipe.PassageLength,
                     recipe.DocumentBatchSize, Tell(MiningPhase.Documents, first, task.Documents), cancellation)));
-                observer.Advanced(MiningPhase.Documents, first + count, task.Documents);
+                if (cache.Reused > reused || indexed is not null) observer.Reused(MiningPhase.Documents, first + count, task.Documents);
+                else observer.Advanced(MiningPhase.Documents, first + count, task.Documents);
             }
 
             cache.RemoveChunksFrom(chunks.Count);

@@ -27,6 +27,14 @@ public abstract class MiningObserver
     {
     }
 
+    /// <summary>Vectors of an earlier run, or of an index, serve again.</summary>
+    /// <param name="phase">The phase.</param>
+    /// <param name="done">Units of the phase that are done with them.</param>
+    /// <param name="total">Units of the phase.</param>
+    public virtual void Reused(MiningPhase phase, long done, long total)
+    {
+    }
+
     /// <summary>Something that the user should know.</summary>
     public virtual void Warned(string message)
     {

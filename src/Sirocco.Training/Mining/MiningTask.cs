@@ -50,13 +50,14 @@ internal sealed class MiningTask
     /// <param name="path">The file.</param>
     /// <param name="corpusFile">The documents that its queries name; null: the file says itself.</param>
     /// <param name="withNegatives">Whether negatives of the file are used, and so must exist.</param>
+    /// <param name="cancellation">Stops between records.</param>
     /// <exception cref="InvalidDataException">A record cannot be used, or there is not exactly one corpus.</exception>
-    public static MiningTask Read(string path, string? corpusFile, bool withNegatives)
+    public static MiningTask Read(string path, string? corpusFile, bool withNegatives, CancellationToken cancellation = default)
     {
         if (Directory.Exists(path))
             throw new InvalidDataException($"{path}: is a folder; train_qa_file_path takes a file: JSON with 'corpus' and 'data', or inline records (.jsonl)");
         if (!File.Exists(path)) throw new FileNotFoundException($"{path}: no such file; check train_qa_file_path", path);
-        RetrievalRows rows = new() { AreForMining = true };
+        RetrievalRows rows = new() { AreForMining = true, Cancellation = cancellation };
         bool named = corpusFile is null && !TableRecords.IsColumnar(path) && Path.GetExtension(path).ToLowerInvariant() is not (".csv" or ".tsv" or ".gz")
             && JsonRecords.Outline(path).Members.ContainsKey("corpus");
         MiningForm form = corpusFile is not null ? MiningForm.Queries : named ? MiningForm.CorpusIds : MiningForm.Inline;

@@ -1,4 +1,5 @@
 using Sirocco.Compute;
+using Sirocco.Formats;
 using Sirocco.Models;
 
 namespace Sirocco.Training;
@@ -6,6 +7,11 @@ namespace Sirocco.Training;
 /// <summary>What a run tells while it goes on. Every method does nothing unless overridden.</summary>
 public abstract class TrainingObserver
 {
+    /// <summary>A data set comes from the hub; told before anything else.</summary>
+    public virtual void Downloading(HubProgress progress)
+    {
+    }
+
     /// <summary>The run goes on from a checkpoint; told before <see cref="Started"/>.</summary>
     /// <param name="checkpoint">Its folder.</param>
     /// <param name="step">The next step, from 0.</param>
@@ -62,6 +68,8 @@ public abstract class TrainingObserver
     public virtual void Warned(string message)
     {
     }
+
+    internal sealed class Silent : TrainingObserver;
 }
 
 /// <summary>What a run is about to do.</summary>

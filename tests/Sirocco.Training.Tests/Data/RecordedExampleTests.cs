@@ -73,7 +73,7 @@ public class RecordedExampleTests
             server.Files[Path.GetRelativePath(hub, file).Replace('\\', '/')] = await File.ReadAllBytesAsync(file);
         HubOptions options = new() { CacheFolder = temporary.Path, Endpoint = server.Address };
         using CancellationTokenSource cancellation = new();
-        Task<RetrievalDataset> load = Task.Run(() => Load("hf://org/name/DebianSynopsis", options, cancellation.Token));
+        Task<RetrievalDataset> load = Task.Run(() => Load("hf://org/name/DebianSynopsis", options, cancellation: cancellation.Token));
         bool IsAsked() => server.Requests.Any(
             request => request.StartsWith("GET", StringComparison.Ordinal) && request.Contains(corpus, StringComparison.Ordinal));
         while (!load.IsCompleted && !IsAsked()) await Task.Delay(5);
@@ -82,8 +82,13 @@ public class RecordedExampleTests
         string part = Assert.Single(Directory.GetFiles(temporary.Path, "*.sirocco-partial", SearchOption.AllDirectories));
 
         (server.DropAfter, server.Stalls) = (null, false);
-        Assert.Equal(Load(hub + "/DebianSynopsis").Count, Load("hf://org/name/DebianSynopsis", options).Count);
+        long there = new FileInfo(part).Length;
+        Told told = new();
+        Assert.Equal(Load(hub + "/DebianSynopsis").Count, Load("hf://org/name/DebianSynopsis", options, progress: told).Count);
         Assert.False(File.Exists(part));
+        HubProgress[] ofCorpus = [.. told.Reports.Where(report => report.File == corpus)];
+        Assert.Equal(there, ofCorpus[0].Bytes); // what was there is told before what comes
+        Assert.Equal(server.Files[corpus].Length, ofCorpus[^1].Bytes);
     }
 
     /// <summary>The recorded collection as a download leaves it; returns the snapshot's folder.</summary>
@@ -96,10 +101,19 @@ public class RecordedExampleTests
         return temporary.File(snapshot);
     }
 
-    private static RetrievalDataset Load(string path, HubOptions? hub = null, CancellationToken cancellation = default) => RetrievalDataset.Load(
+    private static RetrievalDataset Load(
+        string path, HubOptions? hub = null, IProgress<HubProgress>? progress = null, CancellationToken cancellation = default) => RetrievalDataset.Load(
         new RetrievalDatasetOptions { Sources = [new RetrievalSource(path)], PassagesPerQuery = 4 },
         hub ?? new HubOptions { CacheFolder = "", Offline = true },
+        progress,
         cancellation);
+
+    private sealed class Told : IProgress<HubProgress>
+    {
+        public List<HubProgress> Reports { get; } = [];
+
+        public void Report(HubProgress value) => Reports.Add(value);
+    }
 
     private static void Same(string folder, RetrievalDataset dataset, bool hasIds, bool isWhole = true)
     {

@@ -241,6 +241,17 @@ public class RetrievalDatasetTests
     }
 
     [Fact]
+    public void Reading_stops_between_records_and_between_documents()
+    {
+        using TemporaryFolder folder = new();
+        CancellationToken cancelled = new(canceled: true);
+        Corpus(folder, """{"id": 1, "text": "one"}""");
+        Assert.Throws<OperationCanceledException>(() => Sirocco.Training.Corpus.Load(folder.File("corpus"), cancelled));
+        RetrievalDatasetOptions inline = new() { Sources = [new(folder.Write("x.jsonl", Inline))], PassagesPerQuery = 2 };
+        Assert.Throws<OperationCanceledException>(() => RetrievalDataset.Load(inline, cancellation: cancelled));
+    }
+
+    [Fact]
     public void Sources_are_joined_in_the_order_of_the_reference()
     {
         using TemporaryFolder folder = new();

@@ -170,7 +170,7 @@ public sealed class RecipeRunnerTests : IDisposable
     {
         BiEncoderRecipe recipe = (BiEncoderRecipe)RecipeFile.ReadTraining(run.Recipe, ["--checkpoint.enabled", "false"]).Recipe;
         BiEncoderCollator collator = new(TrainingTokenizer.Load(recipe.Tokenizer), recipe.Collator);
-        using RunSetup<RetrievalBatch> setup = RunSetup<RetrievalBatch>.Read(recipe, collator, collator, null, _ => { });
+        using RunSetup<RetrievalBatch> setup = RunSetup<RetrievalBatch>.Read(recipe, collator, collator, null, new TrainingObserver.Silent());
         using ComputeContext context = new(new ComputeOptions { Threads = 1 });
         using BiEncoder model = BiEncoder.FromBackbone(recipe.Model.Path);
         ParameterArena arena = new(model.Parameters);

@@ -84,6 +84,7 @@ public sealed class MiningTests : IDisposable
         recorder.Stop = null;
         MiningReport report = Run(recipe);
         Assert.InRange(report.Reused, report.Queries + 32, report.Queries + 48);
+        Assert.Equal(report.Reused - report.Queries, recorder.Reuses.Max()); // told, so that they do not count as work of this run
         Assert.Equal(expected, Lists(recipe));
         Assert.Empty(recorder.Warnings);
         Assert.Equal(report.Queries + report.Documents, Run(recipe).Reused);
@@ -422,7 +423,11 @@ public sealed class MiningTests : IDisposable
 
         public Action<MiningPhase, long>? Stop { get; set; }
 
+        public List<long> Reuses { get; } = [];
+
         public override void Advanced(MiningPhase phase, long done, long total) => Stop?.Invoke(phase, done);
+
+        public override void Reused(MiningPhase phase, long done, long total) => Reuses.Add(done);
 
         public override void Warned(string message) => Warnings.Add(message);
     }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Sirocco.Cli.Frame;
+using Sirocco.Formats;
 using Sirocco.Training;
 
 namespace Sirocco.Cli.Verbs.Train;
@@ -7,22 +8,28 @@ namespace Sirocco.Cli.Verbs.Train;
 /// <summary>A run as a person follows it: a progress line with loss, learning rate and time left, and a line that stays for every validation.</summary>
 internal sealed class TrainingDisplay(Invocation invocation) : TrainingObserver, IDisposable
 {
+    private readonly DownloadLine downloads = new(invocation);
     private ProgressLine? line;
     private int steps;
+    private int earlier;
     private long tokens;
     private double part;
 
     /// <summary>Whether data and model are there and steps follow.</summary>
     public bool HasStarted => line is not null;
 
+    public override void Downloading(HubProgress progress) => downloads.Report(progress);
+
     public override void Started(TrainingPlan plan)
     {
+        downloads.Dispose();
         invocation.Notice(string.Create(
             CultureInfo.InvariantCulture,
             $"training {plan.Trained:N0} of {plan.Parameters:N0} parameters in {ComputeChoice.Name(plan.Precision)}: "
                 + $"{plan.Examples:N0} examples, {plan.Steps:N0} steps, records in {plan.Folder}"));
         steps = plan.Steps;
         line = invocation.Progress("training", "tokens");
+        line.GoOnFrom(0, (double)earlier / steps);
     }
 
     public override void Stepped(TrainingRecord record)
@@ -48,7 +55,11 @@ internal sealed class TrainingDisplay(Invocation invocation) : TrainingObserver,
     /// <summary>Says that a signal was heard.</summary>
     public void Stopping() => Notice("stopping after this step; a second signal stops at once and loses it");
 
-    public override void Resumed(string checkpoint, int step) => invocation.Notice($"going on from {checkpoint} with step {step}");
+    public override void Resumed(string checkpoint, int step)
+    {
+        earlier = step;
+        invocation.Notice($"going on from {checkpoint} with step {step}");
+    }
 
     public override void Ended(RunOutcome outcome)
     {
@@ -60,7 +71,11 @@ internal sealed class TrainingDisplay(Invocation invocation) : TrainingObserver,
 
     public override void Warned(string message) => invocation.Notice($"warning: {message}");
 
-    public void Dispose() => line?.Dispose();
+    public void Dispose()
+    {
+        downloads.Dispose();
+        line?.Dispose();
+    }
 
     private void Notice(string text)
     {

@@ -35,9 +35,11 @@ public sealed class Corpus
     public int Count => textOf.Count;
 
     /// <summary>Reads a corpus folder: merlin_metadata.json and a train split in Parquet, Arrow, JSON, JSON Lines or CSV.</summary>
+    /// <param name="folder">Its folder.</param>
+    /// <param name="cancellation">Stops between documents.</param>
     /// <exception cref="InvalidDataException">The metadata is missing or of an unknown class, or a record lacks id or text.</exception>
     /// <exception cref="FileNotFoundException">There is no train split.</exception>
-    public static Corpus Load(string folder) => CorpusFolder.Load(folder);
+    public static Corpus Load(string folder, CancellationToken cancellation = default) => CorpusFolder.Load(folder, cancellation);
 
     /// <summary>The id of a document.</summary>
     /// <param name="document">From 0, in the order in which ids first appear.</param>

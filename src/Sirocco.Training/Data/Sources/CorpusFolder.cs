@@ -29,24 +29,25 @@ internal static class CorpusFolder
         return kind == TextClass ? description : throw new InvalidDataException($"{path}: 'class' is '{kind}', which is unknown; for texts it is {TextClass}");
     }
 
-    public static Corpus Load(string folder)
+    public static Corpus Load(string folder, CancellationToken cancellation)
     {
         Corpus corpus = new(Describe(folder));
-        foreach (string file in FolderSource.TrainFiles(folder)) AddFile(corpus, file);
+        foreach (string file in FolderSource.TrainFiles(folder)) AddFile(corpus, file, cancellation);
         return corpus;
     }
 
     /// <summary>Adds the documents of a file with <c>id</c> and <c>text</c>.</summary>
-    public static void AddFile(Corpus corpus, string file)
+    public static void AddFile(Corpus corpus, string file, CancellationToken cancellation)
     {
         if (TableRecords.IsColumnar(file))
         {
-            AddColumns(corpus, file);
+            AddColumns(corpus, file, cancellation);
             return;
         }
 
         TableRecords.Read(file, (record, place) =>
         {
+            cancellation.ThrowIfCancellationRequested();
             RecordFields fields = new(record, place);
             string id = fields.Scalar("id", fields.Required("id"));
             JsonElement text = fields.Required("text");
@@ -55,7 +56,7 @@ internal static class CorpusFolder
     }
 
     /// <summary>Texts go from the file's pages to the corpus without becoming strings.</summary>
-    private static void AddColumns(Corpus corpus, string file)
+    private static void AddColumns(Corpus corpus, string file, CancellationToken cancellation)
     {
         using TableFile table = TableFile.Open(file);
         string[] wanted = ["id", "text", "image_jpeg"];
@@ -64,6 +65,7 @@ internal static class CorpusFolder
         {
             using (batch)
             {
+                cancellation.ThrowIfCancellationRequested();
                 (Column ids, Column texts) = (batch["id"], batch["text"]);
                 Column? images = batch.Columns.Count > 2 ? batch.Columns[2] : null;
                 if (texts.Field.Type.Kind is not (ColumnKind.Text or ColumnKind.Null))

@@ -22,7 +22,7 @@ internal static class CorpusRecords
             if (corpus.ValueKind != JsonValueKind.Object || !corpus.TryGetProperty("path", out JsonElement where) || where.ValueKind != JsonValueKind.String)
                 throw new InvalidDataException($"{path}: 'corpus' should be {{\"path\": FOLDER}} or a list of these");
             string corpusFolder = Path.GetFullPath(Path.Combine(folder, where.GetString()!));
-            rows.AddCorpus(CorpusFolder.Describe(corpusFolder), () => Corpus.Load(corpusFolder));
+            rows.AddCorpus(CorpusFolder.Describe(corpusFolder), () => Corpus.Load(corpusFolder, rows.Cancellation));
         }
 
         JsonRecords.Read(path, (record, place) => Add(new RecordFields(record, place), place, rows));

@@ -20,17 +20,16 @@ internal static class DatasetSources
 
     /// <returns>The rows, the order of those that are kept, and what each source had.</returns>
     public static (RetrievalRows Rows, int[] Order, IReadOnlyDictionary<string, SourceReading> Readings) Read(
-        RetrievalDatasetOptions options, HubOptions hub, List<string> warnings, CancellationToken cancellation)
+        RetrievalDatasetOptions options, HubAccess hub, List<string> warnings, CancellationToken cancellation)
     {
-        RetrievalRows rows = new();
+        RetrievalRows rows = new() { Cancellation = cancellation };
         List<int> order = [];
         Dictionary<string, SourceReading> readings = new(StringComparer.Ordinal);
         foreach ((RetrievalSource source, SourceForm form) in options.Sources.Select(source => (source, Form(options.Kind, source)))
             .OrderBy(pair => pair.Item2))
         {
-            cancellation.ThrowIfCancellationRequested();
             int first = rows.Rows.Count;
-            string place = Read(source, form, rows, hub, cancellation);
+            string place = Read(source, form, rows, hub);
             readings[source.Path] = new SourceReading(rows.Rows.Count - first, place);
             order.AddRange(Sample(source, form, first, rows.Rows.Count - first, options, warnings));
         }
@@ -54,13 +53,13 @@ internal static class DatasetSources
     }
 
     /// <returns>The file or folder that was read.</returns>
-    private static string Read(RetrievalSource source, SourceForm form, RetrievalRows rows, HubOptions hub, CancellationToken cancellation)
+    private static string Read(RetrievalSource source, SourceForm form, RetrievalRows rows, HubAccess hub)
     {
         string path = source.Path;
         switch (form)
         {
             case SourceForm.Hub:
-                return HubSource.Read(path, rows, hub, cancellation);
+                return HubSource.Read(path, rows, hub);
             case SourceForm.Bundle:
                 NormalizedBundle.Read(NormalizedBundle.Find(path) ?? throw new InvalidDataException(
                     $"{path}: is no normalised bundle; its metadata.json should have the format nemo_automodel_normalized_vl_retrieval_arrow"), rows);

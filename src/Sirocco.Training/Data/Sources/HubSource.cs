@@ -3,13 +3,18 @@ using Sirocco.Formats;
 
 namespace Sirocco.Training;
 
+/// <summary>How data sets come from the hub.</summary>
+/// <param name="Options">Cache, endpoint, token.</param>
+/// <param name="Progress">Told about downloads.</param>
+internal readonly record struct HubAccess(HubOptions Options, IProgress<HubProgress>? Progress);
+
 /// <summary>Training data of the hub, <c>hf://org/repo[/subset]</c>, or a folder in the same layout.</summary>
 internal static class HubSource
 {
     public const string Prefix = "hf://";
 
     /// <returns>The snapshot's folder.</returns>
-    public static string Read(string uri, RetrievalRows rows, HubOptions options, CancellationToken cancellation)
+    public static string Read(string uri, RetrievalRows rows, HubAccess hub)
     {
         string[] parts = uri[Prefix.Length..].Trim('/').Split('/', 3);
         if (parts.Length < 2 || parts[1].Length == 0) throw new InvalidDataException($"{uri}: names no data set; write hf://org/name or hf://org/name/subset");
@@ -20,9 +25,9 @@ internal static class HubSource
             file => file == HubLayout.CardName || ((subset is null || file.StartsWith(subset + "/", StringComparison.Ordinal))
                 && (file.EndsWith(HubLayout.MetadataName, StringComparison.Ordinal) || DatasetFolder.IsTable(file))),
             snapshot => subset is not null && new HubLayout(snapshot).Has(subset),
-            options,
-            progress: null,
-            cancellation).GetAwaiter().GetResult();
+            hub.Options,
+            hub.Progress,
+            rows.Cancellation).GetAwaiter().GetResult();
         ReadFolder(folder, Prefix + repository, subset, rows);
         return folder;
     }
@@ -53,7 +58,7 @@ internal static class HubSource
         rows.AddCorpus(description, () =>
         {
             Corpus corpus = new(description);
-            foreach (string file in layout.Files(subset + "_corpus")) CorpusFolder.AddFile(corpus, file);
+            foreach (string file in layout.Files(subset + "_corpus")) CorpusFolder.AddFile(corpus, file, rows.Cancellation);
             return corpus;
         });
         int index = 0;

@@ -65,7 +65,11 @@ internal static class NormalizedBundle
         };
         Corpus corpus = new(description);
         foreach (JsonElement shard in List(path, entry, "shards"))
-            CorpusFolder.AddFile(corpus, Inside(folder, path, shard.ValueKind == JsonValueKind.String ? shard.GetString() : null, "shards"));
+        {
+            string file = Inside(folder, path, shard.ValueKind == JsonValueKind.String ? shard.GetString() : null, "shards");
+            CorpusFolder.AddFile(corpus, file, rows.Cancellation);
+        }
+
         rows.MergeCorpus(corpus);
     }
 

@@ -14,7 +14,7 @@ internal static class QueryRecords
         }
 
         CorpusDescription description = new() { Id = Path.GetFileName(corpusFile), Path = Path.GetFullPath(corpusFile) };
-        rows.AddCorpus(description, () => Load(description));
+        rows.AddCorpus(description, () => Load(description, rows.Cancellation));
         string name = Path.GetFileName(path);
         TableRecords.Read(path, (record, place) =>
         {
@@ -26,10 +26,10 @@ internal static class QueryRecords
         });
     }
 
-    private static Corpus Load(CorpusDescription description)
+    private static Corpus Load(CorpusDescription description, CancellationToken cancellation)
     {
         Corpus corpus = new(description);
-        CorpusFolder.AddFile(corpus, description.Path);
+        CorpusFolder.AddFile(corpus, description.Path, cancellation);
         return corpus;
     }
 

@@ -26,6 +26,9 @@ internal sealed class RetrievalRows
     /// <summary>Whether a record may lack a question or positives: mining has rules for these, training has none.</summary>
     public bool AreForMining { get; init; }
 
+    /// <summary>Stops reading between records and between documents.</summary>
+    public CancellationToken Cancellation { get; init; }
+
     public List<Row> Rows { get; } = [];
 
     public List<int> Documents { get; } = [];
@@ -84,6 +87,7 @@ internal sealed class RetrievalRows
     private void Add(
         RecordPlace place, string questionId, string question, string corpusId, bool hasTexts, IReadOnlyList<string> positives, IReadOnlyList<string> negatives)
     {
+        Cancellation.ThrowIfCancellationRequested();
         if (!sourceNumbers.TryGetValue(place.File, out int source))
         {
             source = Sources.Count;
