@@ -31,6 +31,7 @@ internal static class Failure
             _ => $"{failure.Message}; free some space or choose another place, files written earlier are unchanged",
         },
         ArgumentException argument => WithoutParameter(argument),
+        InsufficientMemoryException => failure.Message,
         OutOfMemoryException => "not enough memory; use fewer or shorter texts at a time, a smaller model, or --precision bf16 or int8",
         UsageException or InvalidDataException or NotSupportedException or IOException or UnauthorizedAccessException => failure.Message,
         _ when failure.GetType().Assembly != typeof(object).Assembly

@@ -21,6 +21,9 @@ internal sealed class BenchVerb : Verb
     private readonly Option<int?> tokens = CommonOptions.Integer(
         "--tokens", "N", 1, 1 << 20, "Tokens of each sequence (embed: 512, train: 64 of queries and 128 of passages)");
     private readonly Option<int?> sequences = CommonOptions.Integer("--sequences", "N", 1, 1 << 16, "Sequences at once (embed: 1, train: 8 queries)");
+    private readonly Option<int?> passages = CommonOptions.Integer("--passages", "N", 1, 1 << 16, "train: passages for each query [5]");
+    private readonly Option<int?> lora = CommonOptions.Integer("--lora", "RANK", 1, 1 << 16, "train: adapters of this rank instead of all weights");
+    private readonly Option<bool> recompute = new("--recompute") { Description = "train: layers run again on the way back, which saves memory" };
     private readonly Option<string?> input = new("--input")
     {
         Description = "tokenize: texts, .txt or .jsonl, also .gz [the demo's corpus]",
@@ -34,12 +37,15 @@ internal sealed class BenchVerb : Verb
     public BenchVerb()
         : base("bench", "Measures speed on this machine. The figure is that of the fastest run; --json has every run.",
             new Example("a 3B encoder on one text of 512 tokens, weights in int8", "./sirocco bench embed --shape ministral-3b --tokens 512 --precision int8"),
+            new Example(
+                "a LoRA step of the same model, two texts of 512 tokens",
+                "./sirocco bench train --shape ministral-3b --lora 16 --sequences 1 --passages 1 --tokens 512"),
             new Example("one matrix product beside oneDNN's", "./sirocco bench gemm --shape 512x3072x9216 --precision bf16 --neighbour"),
             new Example("one core's tokenizing of your own texts", "./sirocco bench tokenize --shape ./ministral-3b --input texts.txt --json"))
     {
         Add(kind);
-        foreach (Option option in (Option[])[shape, tokens, sequences, CommonOptions.Precision, CommonOptions.Threads, CommonOptions.Device, input, runs,
-            neighbour, deterministic]) Add(option);
+        foreach (Option option in (Option[])[shape, tokens, sequences, passages, lora, recompute, CommonOptions.Precision, CommonOptions.Threads,
+            CommonOptions.Device, input, runs, neighbour, deterministic]) Add(option);
     }
 
     public override int Run(Invocation invocation)
@@ -51,6 +57,9 @@ internal sealed class BenchVerb : Verb
             Shape = invocation.Get(shape),
             Tokens = invocation.Get(tokens),
             Sequences = invocation.Get(sequences),
+            Passages = invocation.Get(passages),
+            Lora = invocation.Get(lora),
+            Recompute = invocation.Get(recompute),
             Precision = invocation.Get(CommonOptions.Precision)!,
             Threads = invocation.Compute().Threads,
             Input = invocation.Get(input),
@@ -85,6 +94,9 @@ internal sealed class BenchVerb : Verb
         [
             (tokens, ["embed", "train"]),
             (sequences, ["embed", "train"]),
+            (passages, ["train"]),
+            (lora, ["train"]),
+            (recompute, ["train"]),
             (input, ["tokenize"]),
             (neighbour, ["gemm"]),
             (deterministic, ["embed"]),

@@ -28,6 +28,12 @@ public sealed record TrainingBenchmarkOptions
     /// <summary>Precision of matrix products.</summary>
     public Precision Precision { get; init; } = Precision.BF16;
 
+    /// <summary>Rank of a LoRA adapter of every linear layer, which then trains in place of the weights; null trains all weights.</summary>
+    public int? LoraRank { get; init; }
+
+    /// <summary>Whether layers run again on the way back instead of keeping what they made.</summary>
+    public bool Recompute { get; init; }
+
     /// <summary>Threads; 0 takes one per processor.</summary>
     public int Threads { get; init; }
 
@@ -45,7 +51,7 @@ public sealed record TrainingBenchmarkOptions
 public sealed record TrainingBenchmarkResult(
     double TokensPerSecond, IReadOnlyList<double> Seconds, int TokensPerStep, int Threads, string Kernel, long PeakTensorBytes);
 
-/// <summary>Times whole training steps of an encoder with random weights: forward, contrastive loss, backward, clipping and AdamW.</summary>
+/// <summary>Times whole training steps of an encoder or its adapter, with random weights: forward, contrastive loss, backward, clipping and AdamW.</summary>
 public static class TrainingBenchmark
 {
     /// <summary>The 110M-class encoder of the default settings.</summary>
@@ -68,12 +74,19 @@ public static class TrainingBenchmark
     /// <summary>Runs it.</summary>
     /// <param name="options">Shape and settings.</param>
     /// <param name="cancellation">Stops between layers.</param>
+    /// <exception cref="InsufficientMemoryException">The weights that are to be trained do not fit.</exception>
     public static TrainingBenchmarkResult Run(TrainingBenchmarkOptions? options = null, CancellationToken cancellation = default)
     {
         options ??= new TrainingBenchmarkOptions();
         ModelConfig config = options.Config ?? DefaultConfig;
         using ComputeContext context = new(new ComputeOptions { Threads = options.Threads });
-        using BiEncoder model = new(new Decoder(config, new RandomParameters(config, seed: 1)), new EncoderSettings());
+        if (options.LoraRank is null) TrainingMemory.Require(config.ParameterCount, new OptimizerOptions());
+
+        // Frozen weights are held as they are multiplied; those that train are copied to f32 masters.
+        ElementType held = options is { LoraRank: not null, Precision: Precision.BF16 } ? ElementType.BF16 : ElementType.F32;
+        using BiEncoder model = new(new Decoder(config, new RandomParameters(config, seed: 1, held)), new EncoderSettings());
+        if (options.LoraRank is { } rank) Adapter.Attach(model, new AdapterOptions { Rank = rank });
+        model.Decoder.Recompute = options.Recompute;
         ContrastiveTrainer trainer = new(context, model, Data(options, config.VocabularySize), new ContrastiveOptions
         {
             BatchSize = options.Queries,

@@ -16,7 +16,7 @@ internal sealed class ContrastiveTrainer
     private readonly GradientDescent descent;
     private int[] order;
 
-    /// <summary>Gives the model masters, gradients and moments.</summary>
+    /// <summary>Gives the model, or its adapter where it has one, masters, gradients and moments.</summary>
     /// <param name="context">The device.</param>
     /// <param name="model">What is trained.</param>
     /// <param name="data">Tokenized examples.</param>
@@ -28,7 +28,7 @@ internal sealed class ContrastiveTrainer
         if (data.Examples.Count < options.BatchSize)
             throw new ArgumentException($"{data.Examples.Count} examples do not fill one batch of {options.BatchSize}; use a smaller batch size");
         (this.data, this.options) = (data, options);
-        ParameterArena arena = new(model.Parameters);
+        ParameterArena arena = new(model.Adapter?.Parameters ?? model.Parameters);
         objective = new ContrastiveObjective(context, model, options.Loss, options.Precision);
         descent = new GradientDescent(context, Optimizer.Create(context, arena, options.Optimizer, options.Group), options.ClipNorm);
         State = new TrainingState { Seed = options.Seed };

@@ -40,6 +40,7 @@ internal sealed class TrainingRun<TBatch>(
     {
         // 1. Weights, gradients and moments.
         model.Decoder.Recompute = recipe.Distributed.RecomputeActivations;
+        TrainingMemory.Require(objective.Parameters.Sum(parameter => parameter.Count), recipe.Optimizer);
         ParameterArena arena = new(objective.Parameters);
         if (recipe.InitialWeights is { } start) InitialWeights.Read(start, model, OwnParameters);
         Optimizer optimizer = Optimizer.Create(context, arena, recipe.Optimizer, GroupOf);

@@ -49,6 +49,9 @@ public sealed record OptimizerOptions
     /// <summary>Whether SGD looks ahead along its momentum (Nesterov).</summary>
     public bool Nesterov { get; init; }
 
+    /// <summary>Bytes of moments that the rule keeps for every weight.</summary>
+    internal int MomentBytes => sizeof(float) * (Kind == OptimizerKind.Sgd ? (Momentum > 0 ? 1 : 0) : AmsGrad ? 3 : 2);
+
     /// <exception cref="ArgumentException">A value is out of range; the message names the key.</exception>
     public void Validate()
     {

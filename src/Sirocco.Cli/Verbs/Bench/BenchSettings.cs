@@ -9,6 +9,13 @@ internal sealed record BenchSettings
 
     public int? Sequences { get; init; }
 
+    public int? Passages { get; init; }
+
+    /// <summary>Rank of an adapter that trains in place of the weights.</summary>
+    public int? Lora { get; init; }
+
+    public bool Recompute { get; init; }
+
     /// <summary>As on the command line: <c>auto</c> or a precision.</summary>
     public required string Precision { get; init; }
 

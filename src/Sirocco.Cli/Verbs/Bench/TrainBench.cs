@@ -18,8 +18,11 @@ internal static class TrainBench
             Config = shape == Standard ? null : Directory.Exists(shape) ? ModelConfig.Load(shape) : Invocation.Load(() => ModelShapes.Find(shape)),
             Queries = settings.Sequences ?? standard.Queries,
             QueryTokens = settings.Tokens ?? standard.QueryTokens,
+            PassagesPerQuery = settings.Passages ?? standard.PassagesPerQuery,
             PassageTokens = settings.Tokens ?? standard.PassageTokens,
             Precision = ComputeChoice.ParsePrecision(settings.Precision) ?? standard.Precision,
+            LoraRank = settings.Lora,
+            Recompute = settings.Recompute,
             Threads = settings.Threads,
             Steps = settings.Runs ?? standard.Steps,
         };
@@ -37,7 +40,9 @@ internal static class TrainBench
                 ("queries", options.Queries),
                 ("passages", options.Queries * options.PassagesPerQuery),
                 ("query_tokens", options.QueryTokens),
-                ("passage_tokens", options.PassageTokens)],
+                ("passage_tokens", options.PassageTokens),
+                ("trained", options.LoraRank is { } rank ? $"LoRA adapters of rank {rank}" : "all weights"),
+                ("recomputed", options.Recompute)],
         };
     }
 }

@@ -126,14 +126,12 @@ public sealed record RecipeExplanation
         return Adapter.Attach(model, options).Parameters.Sum(parameter => parameter.Count);
     }
 
-    // A weight that trains: f32 master and gradient, and the optimizer's buffers; products round and pack the master on the way. One that does not is held as
-    // it is multiplied.
+    // Products round and pack the master of a weight that trains on the way; one that does not is held as it is multiplied.
     private static long State(RetrievalRecipe recipe, long parameters, long trained, Precision precision)
     {
-        int buffers = recipe.Optimizer.Kind != OptimizerKind.Sgd ? 8 : recipe.Optimizer.Momentum > 0 ? 4 : 0;
         long frozen = recipe.Adapter is null ? 0 : parameters;
         int frozenSize = (recipe.HeldType ?? (precision == Precision.BF16 ? ElementType.BF16 : ElementType.F32)).Size();
-        return checked((trained * (8 + buffers)) + (frozen * frozenSize));
+        return checked(TrainingMemory.Bytes(trained, recipe.Optimizer) + (frozen * frozenSize));
     }
 
     // Two operations a weight and token forward, twice that backward; an adapter's backward pass skips the gradients of frozen weights.
