@@ -13,6 +13,8 @@ public class OptimizerTests
     [InlineData("adamw-missing-grads")]
     [InlineData("adamw-schedule")]
     [InlineData("adamw-maximize-zero-decay")]
+    [InlineData("adamw-decay-foreach")]
+    [InlineData("adamw-decay-fused")]
     [InlineData("adamw-bf16-master")]
     [InlineData("adamw-amsgrad")]
     [InlineData("adam-l2")]
