@@ -7,6 +7,12 @@ public static class WriteFailure
     private const int NoSpace = 28, Quota = 122, MacQuota = 69, ReadOnlySystem = 30;
     private const int WindowsDiskFull = unchecked((int)0x80070070), WindowsHandleDiskFull = unchecked((int)0x80070027);
 
+    // EWOULDBLOCK of Linux and of macOS, ERROR_SHARING_VIOLATION.
+    private const int Locked = 11, MacLocked = 35, WindowsLocked = unchecked((int)0x80070020);
+
+    /// <summary>Whether a file could not be opened because another process holds it.</summary>
+    internal static bool IsHeldElsewhere(IOException cause) => cause.HResult is Locked or MacLocked or WindowsLocked;
+
     /// <summary>
     /// Whether an exception of the runtime's file functions says that something could not be written. A file that becomes too long (EFBIG: 4 GB on FAT32, or
     /// the process's limit) is reported as an argument out of range.

@@ -200,7 +200,7 @@ internal sealed class HubDownload : IDisposable
                 FileShare share = OperatingSystem.IsWindows() ? FileShare.Delete : FileShare.None;
                 return new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, share, 1 << 16, FileOptions.Asynchronous);
             }
-            catch (IOException e) when (e.HResult is 11 or 35 or unchecked((int)0x80070020))   // EWOULDBLOCK of Linux and macOS, ERROR_SHARING_VIOLATION
+            catch (IOException e) when (WriteFailure.IsHeldElsewhere(e))
             {
                 await Task.Delay(200, cancellation).ConfigureAwait(false);
             }

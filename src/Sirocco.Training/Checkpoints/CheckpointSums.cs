@@ -33,17 +33,20 @@ internal static class CheckpointSums
         if (!File.Exists(sums)) return $"{sums} is missing";
         try
         {
+            HashSet<string> listed = new(StringComparer.Ordinal);
             foreach (string line in File.ReadLines(sums))
             {
                 if (line.Length < DigestDigits + 3 || !SafePath.IsInside(line[(DigestDigits + 2)..])) return $"{sums} is damaged";
                 string relative = line[(DigestDigits + 2)..], file = Path.Combine(folder, relative);
+                listed.Add(relative);
                 if (relative.StartsWith(ModelArtifacts.ExportFolder + "/", StringComparison.Ordinal)
                     && !Directory.Exists(Path.Combine(folder, ModelArtifacts.ExportFolder))) continue;
                 if (!File.Exists(file)) return $"{file} is missing";
                 if (!line.StartsWith(Digest(file), StringComparison.Ordinal)) return $"{file} is not what was saved";
             }
 
-            return null;
+            // A list that was cut off at the end of a line says nothing of what it lost.
+            return RunCheckpoints.Needed.All(listed.Contains) ? null : $"{sums} is damaged";
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

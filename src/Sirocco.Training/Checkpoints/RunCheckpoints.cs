@@ -13,6 +13,9 @@ internal sealed class RunCheckpoints
 
     private const string Weights = "optim/weights.safetensors", Moments = "optim/moments.safetensors";
 
+    /// <summary>Files of a checkpoint without which nothing goes on.</summary>
+    public static IReadOnlyList<string> Needed { get; } = [Weights, Moments, CheckpointState.FileName];
+
     private readonly RetrievalRecipe recipe;
     private readonly EncoderModel model;
     private readonly StudentProjection? projection;
@@ -130,6 +133,11 @@ internal sealed class RunCheckpoints
         ParameterSchedule course = state.Course is { } saved && recipe.ParameterSchedule is { } options
             ? saved.Apply(Schedule, options, Path.Combine(checkpoint, CheckpointState.FileName))
             : Schedule;
+        if (SavedCourse.Of(course) != SavedCourse.Of(Schedule))
+        {
+            warn($"{checkpoint}: its learning-rate course goes on (max_lr {course.Maximum}, lr_decay_steps {course.DecaySteps}), not the recipe's "
+                + $"(max_lr {Schedule.Maximum}, lr_decay_steps {Schedule.DecaySteps}); lr_scheduler.override_opt_param_scheduler: true takes the recipe's");
+        }
 
         // 2. From here on nothing fails.
         Schedule = course;

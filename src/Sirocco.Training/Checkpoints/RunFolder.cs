@@ -40,7 +40,7 @@ internal sealed class RunFolder : IDisposable
             Directory.CreateDirectory(path);
             return new RunFolder(path, new FileStream(file, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, 1));
         }
-        catch (IOException e) when (File.Exists(file))
+        catch (IOException e) when (File.Exists(file) && WriteFailure.IsHeldElsewhere(e))
         {
             throw new IOException($"{path}: another process trains in this folder; wait for it or name another checkpoint.checkpoint_dir", e);
         }
@@ -90,9 +90,15 @@ internal sealed class RunFolder : IDisposable
         catch (Exception e)
         {
             TemporaryPath.TryDeleteFolder(staged);
-            if (Directory.Exists(replaced) && !IsComplete(made)) TryRestore(replaced, made);
-            if (e is IOException or UnauthorizedAccessException) throw WriteFailure.Explain(made, e);
-            throw;
+            if (!IsComplete(made))
+            {
+                if (Directory.Exists(replaced)) TryRestore(replaced, made);
+                else TemporaryPath.TryDeleteFolder(made);
+            }
+
+            if (e is not (IOException or UnauthorizedAccessException)) throw;
+            IOException explained = WriteFailure.Explain(made, e);
+            throw new IOException(explained.Message.Replace(staged, made, StringComparison.Ordinal), explained);
         }
     }
 

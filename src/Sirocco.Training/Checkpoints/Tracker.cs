@@ -33,12 +33,18 @@ internal sealed class Tracker(string folder, string name)
         }
 
         AtomicFile.WriteAllText(text, target + "\n");
+        RemoveLink();
     }
 
     /// <summary>Names none any more.</summary>
     public void Remove()
     {
         File.Delete(text);
+        RemoveLink();
+    }
+
+    private void RemoveLink()
+    {
         if (new DirectoryInfo(link).LinkTarget is null) return;
         if (OperatingSystem.IsWindows()) Directory.Delete(link);
         else File.Delete(link);
@@ -60,7 +66,6 @@ internal sealed class Tracker(string folder, string name)
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException)
         {
             File.Delete(made);
-            if (new DirectoryInfo(link).LinkTarget is not null) File.Delete(link);
             return false;
         }
     }

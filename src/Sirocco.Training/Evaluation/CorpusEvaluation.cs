@@ -126,7 +126,7 @@ internal sealed class CorpusEvaluation
         for (int q = 0; q < best.Length; q++)
         {
             if (best[q].Any(hit => float.IsNaN(hit.Score)))
-                throw new InvalidDataException("the model gives vectors that are no numbers; its weights have diverged");
+                throw new TrainingDivergedException("the model gives vectors that are no numbers; lower the learning rate or train in f32");
             run.Add(queryIds[q], best[q].Select(hit => new ScoredDocument(documentIds[hit.Document], hit.Score)));
         }
 

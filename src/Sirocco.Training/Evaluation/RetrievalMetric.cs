@@ -68,7 +68,7 @@ public sealed class RetrievalMetric
     public static RetrievalMetric Parse(string name)
     {
         ArgumentNullException.ThrowIfNull(name);
-        string lower = name.Trim().ToLowerInvariant();
+        string lower = Canonical(name);
         if (Measures.TryGetValue(lower, out Measure? whole))
         {
             return whole.Rule != CutoffRule.Needed ? new RetrievalMetric(lower, whole, null)
@@ -84,6 +84,9 @@ public sealed class RetrievalMetric
             return new RetrievalMetric(lower, measure, cutoff);
         throw new ArgumentException($"the cutoff of '{lower}' should be a whole number from 1 to {LargestCutoff}, such as {kind}@10", nameof(name));
     }
+
+    /// <summary>A metric's name as it is compared: trec_eval's <c>P_5</c> is <c>p_5</c>.</summary>
+    internal static string Canonical(string name) => name.Trim().ToLowerInvariant();
 
     /// <summary>Names that <see cref="Parse"/> takes, for messages.</summary>
     public static IReadOnlyList<string> Examples { get; } = ["ndcg@10", "ndcg_burges@10", "mrr@10", "recip_rank", "recall@100", "p@10", "map", "map@100",

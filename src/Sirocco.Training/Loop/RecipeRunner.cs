@@ -58,6 +58,11 @@ public sealed class RecipeRunner
         recipe = Located(recipe, either.Token);
         either.Token.ThrowIfCancellationRequested();
         recipe.Validate(); // with what the model's own configuration adds
+        if (Candidates(recipe) == 1)
+        {
+            observer.Warned("dataset.n_passages is 1: a query has nothing to tell its positive from, so the loss stays at 0 and nothing is learnt; "
+                + "give 2 or more" + (recipe is BiEncoderRecipe { Model.InBatchNegatives: false } ? ", or model.do_distributed_inbatch_negative: true" : ""));
+        }
         return recipe switch
         {
             BiEncoderRecipe bi => Train(bi, cancellation),
@@ -66,6 +71,14 @@ public sealed class RecipeRunner
             _ => throw new NotSupportedException($"a recipe of type {recipe.GetType().Name} cannot be run"),
         };
     }
+
+    /// <summary>Passages that the contrast of a query is over; a distillation learns from its teacher too.</summary>
+    private static int Candidates(RetrievalRecipe recipe) => recipe switch
+    {
+        DistillationRecipe => int.MaxValue,
+        BiEncoderRecipe { Model.InBatchNegatives: true } => recipe.Dataset.PassagesPerQuery * recipe.StepScheduler.LocalBatchSize * recipe.Distributed.Ranks,
+        _ => recipe.Dataset.PassagesPerQuery,
+    };
 
     /// <summary>The recipe with the folders of its models and tokenizer, and with what a bi-encoder's folder says of a vector for each token.</summary>
     private RetrievalRecipe Located(RetrievalRecipe recipe, CancellationToken cancellation)
@@ -262,5 +275,5 @@ public sealed class RecipeRunner
 
     /// <summary>Attaches the recipe's adapter, and says what trains.</summary>
     private static IReadOnlyList<Parameter> Prepare(RetrievalRecipe recipe, EncoderModel model) =>
-        recipe.Adapter is { } options ? Adapter.Attach(model, options, (ulong)recipe.Seed).Parameters : [.. model.Parameters];
+        recipe.Adapter is { } options ? Adapter.Attach(model, options, (ulong)recipe.Seed).Parameters : FrozenModules.TrainedBeside(model, recipe.Frozen);
 }

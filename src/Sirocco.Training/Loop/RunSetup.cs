@@ -36,8 +36,11 @@ internal sealed class RunSetup<TBatch> : IDisposable
     /// <summary>Every data set with its role, for the run's own records.</summary>
     public List<(string Role, RetrievalDatasetOptions Options, RetrievalDataset Set)> Sets { get; }
 
-    /// <summary>The run's folder, taken; null where it keeps no checkpoints.</summary>
+    /// <summary>Where the run's checkpoints go; null where it keeps none.</summary>
     public RunFolder? Folder { get; private init; }
+
+    /// <summary>The run's folder, taken: two runs that wrote their records into one would spoil them.</summary>
+    public required RunFolder Held { get; init; }
 
     /// <summary>The checkpoint that the run goes on from, or null.</summary>
     public string? Source { get; private init; }
@@ -76,25 +79,27 @@ internal sealed class RunSetup<TBatch> : IDisposable
         CorpusEvaluation? corpus = recipe.Evaluation is { } evaluation
             ? CorpusEvaluation.Load(evaluation, validationCollator.Tokenizer, TextsOf(recipe), cancellation)
             : null;
-        RunFolder? folder = recipe.Checkpoint.Enabled ? RunFolder.Open(recipe.Checkpoint.Folder) : null;
+        RunFolder held = RunFolder.Open(recipe.Checkpoint.Folder);
+        RunFolder? folder = recipe.Checkpoint.Enabled ? held : null;
         try
         {
             return new RunSetup<TBatch>(loader, validation, scheduler, schedule, recipe)
             {
                 Corpus = corpus,
+                Held = held,
                 Folder = folder,
                 Source = folder is null ? null : CheckpointChoice.Find(folder, recipe.Checkpoint.RestoreFrom, configuration, observer.Warned),
             };
         }
         catch
         {
-            folder?.Dispose();
+            held.Dispose();
             throw;
         }
     }
 
     /// <summary>Gives the run's folder back.</summary>
-    public void Dispose() => Folder?.Dispose();
+    public void Dispose() => Held.Dispose();
 
     /// <summary>How texts of a searched corpus are made.</summary>
     private static BiEncoderCollatorOptions TextsOf(RetrievalRecipe recipe) => recipe switch

@@ -53,11 +53,11 @@ public sealed record StepSchedulerOptions
     /// <exception cref="ArgumentException">The sizes do not divide.</exception>
     public int Accumulation(int ranks)
     {
-        int together = checked(LocalBatchSize * ranks);
-        return GlobalBatchSize % together == 0
-            ? GlobalBatchSize / together
+        long together = (long)LocalBatchSize * ranks, below = GlobalBatchSize / together * together;
+        return GlobalBatchSize == below
+            ? (int)(GlobalBatchSize / together)
             : throw new ArgumentException($"global_batch_size {GlobalBatchSize} is no multiple of local_batch_size {LocalBatchSize} times {ranks} rank(s); "
-                + $"give {GlobalBatchSize / together * together} or {((GlobalBatchSize / together) + 1) * together}");
+                + $"give {(below > 0 ? $"{below} or " : "")}{below + together}");
     }
 
     /// <exception cref="ArgumentException">A setting is out of range.</exception>

@@ -104,9 +104,13 @@ internal sealed class TrainingRun<TBatch>(
             ValidationRecord? validated = null;
             if (validation is not null && scheduler.IsValidationStep && !StopAfterStep.IsCancellationRequested)
             {
-                lastValidation = validated = validation.Run(objective, scheduler.Step, scheduler.Epoch, tracking.Validating, cancellation);
-                tracking.Validated(validated);
-                if (stopping?.Observe(validated) is { } reason) ended = new RunOutcome(RunStatus.StoppedEarly, reason);
+                validated = Validate(tracking.Validating, cancellation);
+                if (validated is not null)
+                {
+                    lastValidation = validated;
+                    tracking.Validated(validated);
+                    if (stopping?.Observe(validated) is { } reason) ended = new RunOutcome(RunStatus.StoppedEarly, reason);
+                }
             }
 
             // 3. Save.
@@ -134,6 +138,20 @@ internal sealed class TrainingRun<TBatch>(
         };
     }
 
+    /// <summary>A validation; null where the run is asked to end before it is done: whoever asks may not have the time that it takes.</summary>
+    private ValidationRecord? Validate(Action<int, int> progress, CancellationToken cancellation)
+    {
+        using CancellationTokenSource either = CancellationTokenSource.CreateLinkedTokenSource(cancellation, StopAfterStep);
+        try
+        {
+            return validation!.Run(objective, scheduler.Step, scheduler.Epoch, progress, either.Token);
+        }
+        catch (OperationCanceledException) when (StopAfterStep.IsCancellationRequested && !cancellation.IsCancellationRequested)
+        {
+            return null;
+        }
+    }
+
     private ParameterGroup GroupOf(Parameter parameter)
     {
         ParameterGroup group = objective.GroupOf(parameter);
@@ -145,6 +163,7 @@ internal sealed class TrainingRun<TBatch>(
         Trained: arena.Parameters.Sum(parameter => parameter.Count),
         Examples: setup.Loader.Dataset.Count,
         Steps: scheduler.TotalSteps,
+        FirstStep: scheduler.Step,
         precision,
         Folder: recipe.Checkpoint.Folder);
 }

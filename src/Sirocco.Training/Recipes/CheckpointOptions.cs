@@ -42,7 +42,7 @@ public sealed record CheckpointOptions
     public int? KeepBest { get; init; }
 
     /// <summary>The validation metric that decides what is best (best_metric_key); <c>default</c> is the validation loss.</summary>
-    public string BestMetric { get; init; } = DefaultMetric;
+    public string BestMetric { get; init => field = RetrievalMetric.Canonical(value); } = DefaultMetric;
 
     /// <summary>Whether the export has the source's own config.json, and ours beside it as config.v5.json (v4_compatible).</summary>
     public bool KeepSourceConfig { get; init; }

@@ -63,6 +63,11 @@ public abstract record RetrievalRecipe
     /// <summary>Adapters that train in place of the weights (peft); null trains the weights.</summary>
     public AdapterOptions? Adapter { get; init; }
 
+    /// <summary>
+    /// Modules whose weights stay as they are while the others train (freeze), by whole components of their names (<see cref="FrozenModules"/>).
+    /// </summary>
+    public IReadOnlyList<string> Frozen { get; init; } = [];
+
     /// <summary>The precision of products (precision); null: as the recipe's autocast says, else bf16 where weights are held so, else f32.</summary>
     public Precision? Precision { get; init; }
 
@@ -107,6 +112,8 @@ public abstract record RetrievalRecipe
         Section("optimizer", Optimizer.Validate);
         if (ParameterSchedule is { } schedule) Section("lr_scheduler", () => ValidateSchedule(schedule));
         Adapter?.Validate();
+        if (Adapter is not null && Frozen.Count > 0)
+            throw new ArgumentException("freeze has no place beside peft, which freezes every weight of the model; leave it out");
         ValidateMetrics();
     }
 
@@ -117,7 +124,7 @@ public abstract record RetrievalRecipe
         {
             validate();
         }
-        catch (Exception e) when (e is ArgumentException or OverflowException)
+        catch (ArgumentException e)
         {
             throw new ArgumentException($"{name}.{e.Message}", e);
         }
@@ -138,7 +145,20 @@ public abstract record RetrievalRecipe
             throw new ArgumentException(
                 $"checkpoint.best_metric_key is '{Visible.Short(best)}'; give default, {string.Join(", ", ofGroups)}, or a metric of an evaluation section");
         }
+        if (Checkpoint.KeepBest is not null)
+        {
+            if (Checkpoint.KeepLast is null)
+                throw new ArgumentException("checkpoint.keep_best needs max_recent_checkpoints beside it: without that every checkpoint stays");
+            if (!ofCorpus.Contains(best) && ValidationDataset is null)
+            {
+                throw new ArgumentException("checkpoint.keep_best has nothing to go by; give best_metric_key a metric of an evaluation section, "
+                    + "such as ndcg@10, or the recipe a validation_dataset");
+            }
+        }
+
         if (EarlyStopping is not { } stopping) return;
+        if (StepScheduler is { ValidateOnCheckpoint: false, ValidateEverySteps: null })
+            throw new ArgumentException("early_stopping has no validation to watch; give step_scheduler.val_every_steps or validate_on_checkpoint: true");
         if (stopping.Patience < 1) throw new ArgumentException($"early_stopping.patience is {stopping.Patience}; give a whole number from 1 up");
         if (!ofCorpus.Contains(stopping.Metric) && !(ofGroups.Contains(stopping.Metric) && ValidationDataset is not null))
         {

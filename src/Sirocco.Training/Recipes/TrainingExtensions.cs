@@ -29,6 +29,7 @@ public sealed record MatryoshkaOptions
         }
         if (Weights.Count > 0 && Weights.Count != Dimensions.Count)
             throw new ArgumentException($"matryoshka.weights has {Weights.Count} numbers; give {Dimensions.Count}, one for each of dimensions");
+        if (Weights.Count > 0 && Weights.All(weight => weight == 0)) throw new ArgumentException("matryoshka.weights has nothing but zeros; leave it out");
     }
 }
 
@@ -36,7 +37,7 @@ public sealed record MatryoshkaOptions
 public sealed record EarlyStoppingOptions
 {
     /// <summary>What is watched (metric): <c>val_loss</c>, <c>val_acc1</c>, <c>val_mrr</c>, or one of <see cref="CorpusEvaluationOptions.Metrics"/>.</summary>
-    public string Metric { get; init; } = "val_loss";
+    public string Metric { get; init => field = RetrievalMetric.Canonical(value); } = "val_loss";
 
     /// <summary>Validations without an improvement before the run ends (patience).</summary>
     public int Patience { get; init; } = 3;
@@ -58,7 +59,7 @@ public sealed record CorpusEvaluationOptions
     public string? Judgements { get; init; }
 
     /// <summary>What is measured (metrics), such as <c>ndcg@10</c>, <c>mrr@10</c>, <c>recall@100</c>, <c>map</c>.</summary>
-    public IReadOnlyList<string> Metrics { get; init; } = ["ndcg@10", "mrr@10", "recall@10"];
+    public IReadOnlyList<string> Metrics { get; init => field = [.. value.Select(RetrievalMetric.Canonical)]; } = ["ndcg@10", "mrr@10", "recall@10"];
 
     /// <summary>How many questions are asked, the first ones (max_queries); null asks all.</summary>
     public int? MaximumQueries { get; init; }

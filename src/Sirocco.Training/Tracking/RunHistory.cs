@@ -83,7 +83,8 @@ public sealed partial class RunHistory
     private static Table ReadTable(string path)
     {
         Table table = new();
-        string[] lines = File.ReadAllLines(path);
+        using StreamReader reader = new(new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete)); // the run may go on
+        string[] lines = reader.ReadToEnd().Split('\n');
         for (int i = 0; i < lines.Length; i++)
         {
             if (lines[i].Length == 0) continue;

@@ -77,9 +77,10 @@ public abstract class TrainingObserver
 /// <param name="Trained">Weights that change.</param>
 /// <param name="Examples">Training examples.</param>
 /// <param name="Steps">Steps of the run.</param>
+/// <param name="FirstStep">The step that follows, from 0: above it where the run goes on or starts later.</param>
 /// <param name="Precision">Of matrix products.</param>
 /// <param name="Folder">Where logs and checkpoints go.</param>
-public sealed record TrainingPlan(long Parameters, long Trained, int Examples, int Steps, Precision Precision, string Folder);
+public sealed record TrainingPlan(long Parameters, long Trained, int Examples, int Steps, int FirstStep, Precision Precision, string Folder);
 
 /// <summary>How a run ended.</summary>
 public enum RunStatus

@@ -19,6 +19,7 @@ public sealed class CheckpointChoiceTests : IDisposable
     [InlineData("config.yaml", "truncated")]
     [InlineData("SHA256SUMS", "missing")]
     [InlineData("SHA256SUMS", "truncated")]
+    [InlineData("SHA256SUMS", "emptied")]
     public void A_damaged_newest_checkpoint_gives_way_to_the_one_before(string file, string damage)
     {
         TinyRun.Recorder straight = run.Run(["--checkpoint.checkpoint_dir", run.File("straight")]);
@@ -206,6 +207,7 @@ public sealed class CheckpointChoiceTests : IDisposable
         if (damage == "missing") File.Delete(file);
         else if (damage == "null") File.WriteAllText(file, "null");
         else if (damage == "truncated") File.WriteAllBytes(file, bytes[..(bytes.Length / 2)]);
+        else if (damage == "emptied") File.WriteAllBytes(file, []);
         else
         {
             bytes[^3] ^= 1;

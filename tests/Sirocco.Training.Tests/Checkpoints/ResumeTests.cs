@@ -41,6 +41,8 @@ public sealed class ResumeTests
         TinyRun.Recorder longer = run.Run(words);
         ParameterSchedule course = ParameterSchedule.Resolve(new ParameterScheduleOptions { WarmupSteps = 2, DecaySteps = decaySteps }, 0.003, 0.01, 12);
         Assert.Equal(Enumerable.Range(4, 8).Select(course.LearningRate), longer.Steps.Select(step => step.LearningRate));
+        if (words.Length > 0) Assert.Empty(longer.Warnings);
+        else Assert.Contains("its learning-rate course goes on", Assert.Single(longer.Warnings), StringComparison.Ordinal);
         using TinyRun strict = new();
         strict.Run(["--step_scheduler.max_steps", "4"]);
         string message = Assert.Throws<InvalidDataException>(() => strict.Run(["--lr_scheduler.use_checkpoint_opt_param_scheduler", "false"])).Message;

@@ -19,6 +19,12 @@ public sealed class RecipeInCodeTests
         Dataset = Sound.Dataset,
     };
 
+    private static readonly CorpusEvaluationOptions Searched = new() { Corpus = "c", Queries = "q", Metrics = ["P_5"] };
+
+    private static readonly EarlyStoppingOptions Watched = new() { Metric = "P_5" };
+
+    private static readonly StepSchedulerOptions Unvalidated = new() { GlobalBatchSize = 4, LocalBatchSize = 2, ValidateOnCheckpoint = false };
+
     public static TheoryData<string, RetrievalRecipe> Mistakes => new()
     {
         { "temperature", Sound with { Temperature = 0 } },
@@ -34,6 +40,12 @@ public sealed class RecipeInCodeTests
         { "early_stopping.metric", Sound with { EarlyStopping = new EarlyStoppingOptions() } },
         { "early_stopping.patience", Sound with { EarlyStopping = new EarlyStoppingOptions { Patience = 0 } } },
         { "checkpoint.best_metric_key", Sound with { Checkpoint = new CheckpointOptions { BestMetric = "loss" } } },
+        { "checkpoint.keep_best", Sound with { Checkpoint = new CheckpointOptions { KeepBest = 1 } } },
+        { "checkpoint.keep_best", Sound with { Checkpoint = new CheckpointOptions { KeepBest = 1, KeepLast = 1 } } },
+        { "matryoshka.weights", Sound with { Matryoshka = new MatryoshkaOptions { Dimensions = [8], Weights = [0] } } },
+        { "freeze", Sound with { Adapter = new AdapterOptions(), Frozen = ["layers.0"] } },
+        { "early_stopping", Sound with { Evaluation = Searched, EarlyStopping = Watched, StepScheduler = Unvalidated } },
+        { "step_scheduler.global_batch_size", Sound with { Distributed = new DistributedOptions { DataParallelSize = 2_000_000_000 } } },
         { "peft.dim", Sound with { Adapter = new AdapterOptions { Rank = 0 } } },
         { "teacher_model", Distilled with { Teacher = null } },
         { "model.teacher_hidden_size", Distilled with { Model = Distilled.Model with { TeacherHiddenSize = 0 } } },
@@ -49,6 +61,10 @@ public sealed class RecipeInCodeTests
         string message = Assert.Throws<ArgumentException>(() => new RecipeRunner().Run(recipe)).Message;
         Assert.StartsWith(key + " ", message, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public void Metrics_are_compared_whatever_their_spelling() =>
+        Assert.Equal(("p_5", "p_5", "p_5"), (Searched.Metrics[0], Watched.Metric, new CheckpointOptions { BestMetric = "P_5" }.BestMetric));
 
     [Fact]
     public void Unless_it_is_given_the_tokenizer_is_the_model_s_own() => Assert.Equal("no-such-model", Sound.Tokenizer.Path);

@@ -11,7 +11,6 @@ internal sealed class TrainingDisplay(Invocation invocation) : TrainingObserver,
     private readonly DownloadLine downloads = new(invocation);
     private ProgressLine? line;
     private int steps;
-    private int earlier;
     private long tokens;
     private double part;
 
@@ -29,7 +28,7 @@ internal sealed class TrainingDisplay(Invocation invocation) : TrainingObserver,
                 + $"{plan.Examples:N0} examples, {plan.Steps:N0} steps, records in {plan.Folder}"));
         steps = plan.Steps;
         line = invocation.Progress("training", "tokens");
-        line.GoOnFrom(0, (double)earlier / steps);
+        line.GoOnFrom(0, (double)plan.FirstStep / steps);
     }
 
     public override void Stepped(TrainingRecord record)
@@ -55,11 +54,7 @@ internal sealed class TrainingDisplay(Invocation invocation) : TrainingObserver,
     /// <summary>Says that a signal was heard.</summary>
     public void Stopping() => Notice("stopping after this step; a second signal stops at once and loses it");
 
-    public override void Resumed(string checkpoint, int step)
-    {
-        earlier = step;
-        invocation.Notice($"going on from {checkpoint} with step {step}");
-    }
+    public override void Resumed(string checkpoint, int step) => invocation.Notice($"going on from {checkpoint} with step {step}");
 
     public override void Ended(RunOutcome outcome)
     {

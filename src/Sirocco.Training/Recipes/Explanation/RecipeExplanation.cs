@@ -52,22 +52,24 @@ public sealed record RecipeExplanation
     /// <exception cref="InvalidDataException">The data set, the model or their sizes are wrong.</exception>
     public static RecipeExplanation Of(RetrievalRecipe recipe, string? model, int threads = 0)
     {
-        int microBatches = recipe.StepScheduler.Accumulation(recipe.Distributed.Ranks);
+        int microBatches = recipe.StepScheduler.Accumulation(recipe.Distributed.Ranks), ranks = recipe.Distributed.Ranks;
+        int microBatch = recipe.DataLoader.BatchSize ?? recipe.StepScheduler.LocalBatchSize;
+        int inStep = recipe.DataLoader.BatchSize is null ? recipe.StepScheduler.GlobalBatchSize : checked(microBatch * microBatches * ranks);
         long perQuery = MostTokensPerQuery(recipe);
         bool meet = recipe is BiEncoderRecipe { Model.InBatchNegatives: true } or DistillationRecipe { Losses.RanksMeet: true };
-        int together = meet ? recipe.Distributed.Ranks : 1; // passages of all ranks meet in one loss
-        int atOnce = checked(recipe.StepScheduler.LocalBatchSize * together);
+        int together = meet ? ranks : 1; // passages of all ranks meet in one loss
+        int atOnce = checked(microBatch * together);
         if (recipe is BiEncoderRecipe { GradientCache: { } cache }) atOnce = Math.Min(cache.MicroBatchSize, atOnce);
         int? examples = recipe.Dataset.Sources.All(source => File.Exists(source.Path) || Directory.Exists(source.Path))
             ? RetrievalDataset.Load(recipe.Dataset).Count
             : null;
         RecipeExplanation explanation = new()
         {
-            LocalBatchSize = recipe.StepScheduler.LocalBatchSize,
+            LocalBatchSize = microBatch,
             MicroBatches = microBatches,
-            GlobalBatchSize = recipe.StepScheduler.GlobalBatchSize,
+            GlobalBatchSize = inStep,
             PassagesPerQuery = recipe.Dataset.PassagesPerQuery,
-            MostTokensPerStep = recipe.StepScheduler.GlobalBatchSize * perQuery,
+            MostTokensPerStep = inStep * perQuery,
             MostTokensAtOnce = atOnce * perQuery,
             Examples = examples,
             Steps = Length(recipe, examples),
@@ -87,7 +89,8 @@ public sealed record RecipeExplanation
             _ => 0,
         };
         long parameters = config.ParameterCount + head;
-        long trained = recipe.Adapter is { } options ? AdapterSize(folder, options) : parameters;
+        long trained = recipe.Adapter is { } options ? AdapterSize(folder, options)
+            : recipe.Frozen.Count > 0 ? parameters - FrozenSize(folder, recipe.Frozen) : parameters;
         bool single = recipe.ComputedType is { } computed ? computed == ElementType.F32 : config.StoredType is null or "float32";
         Precision precision = recipe.Precision ?? (single ? Precision.F32 : Precision.BF16);
         return this with
@@ -126,10 +129,16 @@ public sealed record RecipeExplanation
         return Adapter.Attach(model, options).Parameters.Sum(parameter => parameter.Count);
     }
 
+    private static long FrozenSize(string folder, IReadOnlyList<string> frozen)
+    {
+        using PretrainedModel model = PretrainedModel.Open(folder);
+        return model.Parameters.Sum(parameter => parameter.Count) - FrozenModules.TrainedBeside(model, frozen).Sum(parameter => parameter.Count);
+    }
+
     // Products round and pack the master of a weight that trains on the way; one that does not is held as it is multiplied.
     private static long State(RetrievalRecipe recipe, long parameters, long trained, Precision precision)
     {
-        long frozen = recipe.Adapter is null ? 0 : parameters;
+        long frozen = recipe.Adapter is null ? parameters - trained : parameters;
         int frozenSize = (recipe.HeldType ?? (precision == Precision.BF16 ? ElementType.BF16 : ElementType.F32)).Size();
         return checked(TrainingMemory.Bytes(trained, recipe.Optimizer) + (frozen * frozenSize));
     }

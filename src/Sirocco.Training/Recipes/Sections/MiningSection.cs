@@ -44,6 +44,8 @@ internal static class MiningSection
         };
         if (section.Has("multimodal_encoder")) throw section.Wrong("multimodal_encoder", "none: encoders of images are not supported yet");
         section.Ignore("attn_implementation", "multimodal_encoder");
+        if (recipe.CacheFolder is null) section.Ignore("load_embeddings_from_cache");
+        if (recipe.Reranker is null) section.Ignore("reranker_margin");
         section.Finish();
         return recipe;
     }

@@ -13,6 +13,13 @@ internal static class RecipeChecks
         }
         if (recipe is DistillationRecipe) top.Section("distributed")?.Ignore("autocast_dtype"); // the original's has an autocast of its own
         if (recipe.Distributed.Ranks == 1) IgnoreKeysOfRanks(recipe, top);
+        if (recipe.Dataset.MaximumExamples is null) top.Section("dataset")?.Ignore("do_shuffle", "train_data_select_offset"); // they choose the examples
+        bool validates = recipe.StepScheduler is not { ValidateOnCheckpoint: false, ValidateEverySteps: null };
+        if (!validates && (recipe.ValidationDataset is not null || recipe.Evaluation is not null))
+        {
+            top.Reading.Warnings.Add(
+                "no step validates: step_scheduler.validate_on_checkpoint is false and val_every_steps is not given, so held-out data are read for nothing");
+        }
     }
 
     /// <summary>How passages of other ranks count means nothing where there is one.</summary>

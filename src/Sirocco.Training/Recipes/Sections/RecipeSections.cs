@@ -139,6 +139,7 @@ internal static class RecipeSections
             Distributed = OutputSections.Distributed(top.SectionOrEmpty("distributed")),
             Wandb = OutputSections.Wandb(top.Section("wandb")),
             Adapter = ModelSections.Adapter(top.Section("peft")),
+            Frozen = top.Texts("freeze", []),
             Precision = ExtensionSections.Precision(top),
             Positions = ExtensionSections.Positions(top),
             Evaluation = ExtensionSections.Evaluation(top.Section("evaluation")),
