@@ -60,6 +60,9 @@ internal sealed record CheckpointState
     /// <summary>What early stopping has seen, or null.</summary>
     public EarlyStoppingState? EarlyStopping { get; init; }
 
+    /// <summary>Checkpoints of the folder that are no part of this run's past: it went back behind them.</summary>
+    public IReadOnlyList<SerialRange> Abandoned { get; init; } = [];
+
     /// <exception cref="InvalidDataException">The file is not such a state; the message names it.</exception>
     public static CheckpointState Read(string checkpoint)
     {
@@ -70,7 +73,8 @@ internal sealed record CheckpointState
                 ?? throw new JsonException("it is null");
             if (state.Format != 1)
                 throw new InvalidDataException($"{file}: has the form {state.Format}, this version reads form 1; resume with the version that wrote it");
-            bool sound = state is { FirstStep: >= 0, Epoch: >= 0, BatchesPerEpoch: > 0, Accumulation: > 0, Updates: not null, Validation: not null };
+            bool sound = state is { FirstStep: >= 0, Epoch: >= 0, BatchesPerEpoch: > 0, Accumulation: > 0, Updates: not null, Validation: not null,
+                Abandoned: not null };
             return sound && state.Step >= state.FirstStep ? state : throw new JsonException("a count is negative or missing");
         }
         catch (JsonException e)
@@ -82,6 +86,11 @@ internal sealed record CheckpointState
     public void Write(string checkpoint) =>
         AtomicFile.WriteAllBytes(Path.Combine(checkpoint, FileName), JsonSerializer.SerializeToUtf8Bytes(this, CheckpointStateJson.Default.CheckpointState));
 }
+
+/// <summary>Checkpoints by <see cref="CheckpointState.Serial"/>.</summary>
+/// <param name="First">The first of them.</param>
+/// <param name="Last">The last of them.</param>
+internal sealed record SerialRange(long First, long Last);
 
 [JsonSerializable(typeof(CheckpointState))]
 [JsonSourceGenerationOptions(

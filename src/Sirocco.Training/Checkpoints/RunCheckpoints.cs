@@ -24,6 +24,7 @@ internal sealed class RunCheckpoints
     private readonly EarlyStopping? stopping;
     private readonly string? configuration;
     private readonly RunFolder folder;
+    private IReadOnlyList<SerialRange> abandoned = [];
 
     /// <param name="folder">The run's.</param>
     /// <param name="recipe">The run.</param>
@@ -90,8 +91,9 @@ internal sealed class RunCheckpoints
 
     private BestCheckpoints PointToBest()
     {
-        BestCheckpoints best = BestCheckpoints.Of(folder, recipe.Checkpoint);
+        BestCheckpoints best = BestCheckpoints.Of(folder, recipe.Checkpoint, abandoned);
         if (best.Best is { } lowest) folder.LowestValidation.PointTo(lowest);
+        else folder.LowestValidation.Remove();
         return best;
     }
 
@@ -116,6 +118,7 @@ internal sealed class RunCheckpoints
             Validation = new Dictionary<string, double>(validation?.Metrics ?? []),
             Course = recipe.ParameterSchedule is null ? null : SavedCourse.Of(Schedule),
             EarlyStopping = stopping?.State,
+            Abandoned = abandoned,
         };
     }
 
@@ -147,6 +150,16 @@ internal sealed class RunCheckpoints
         if (readMoments is not null) optimizer.RestoreSteps([.. arena.Parameters.Select(parameter => state.Updates[parameter.Name])]);
         scheduler.Restore(state.Step, state.Epoch, state.FirstStep);
         if (state.EarlyStopping is { } seen) stopping?.Restore(seen);
+        abandoned = Abandoned(checkpoint, state);
+    }
+
+    /// <summary>What the run leaves behind by going on from a checkpoint: all that was saved after it, and everything where it comes from elsewhere.</summary>
+    private IReadOnlyList<SerialRange> Abandoned(string checkpoint, CheckpointState state)
+    {
+        bool isOwn = Path.GetFullPath(Path.GetDirectoryName(checkpoint) ?? ".") == Path.GetFullPath(folder.Path);
+        SerialRange left = new(isOwn ? state.Serial + 1 : 0, folder.NextSerial() - 1);
+        IReadOnlyList<SerialRange> before = isOwn ? state.Abandoned : [];
+        return left.First <= left.Last ? [.. before, left] : before;
     }
 
     /// <summary>

@@ -201,6 +201,18 @@ public sealed class CheckpointChoiceTests : IDisposable
 
     private IEnumerable<string> Checkpoints() => Directory.GetDirectories(run.Folder, "epoch_*").Select(path => Path.GetFileName(path)).Order();
 
+    [Fact]
+    public void The_best_checkpoint_is_one_of_the_course_that_the_run_is_on()
+    {
+        CheckpointName? Best() => new Tracker(run.Folder, "LOWEST_VAL").Target;
+        run.Run();
+        Assert.True(Best()!.Value.Step > 3);
+        run.Run(["--checkpoint.restore_from", "epoch_0_step_1", "--step_scheduler.max_steps", "4", "--lr_scheduler.override_opt_param_scheduler", "true"]);
+        Assert.True(Best()!.Value.Step <= 3, $"{Best()} is of the course that was left");
+        run.Run(["--step_scheduler.max_steps", "4", "--lr_scheduler.override_opt_param_scheduler", "true"]); // what was left stays left
+        Assert.True(Best()!.Value.Step <= 3, $"{Best()} is of the course that was left");
+    }
+
     private static void Damage(string file, string damage)
     {
         byte[] bytes = File.ReadAllBytes(file);

@@ -1,6 +1,5 @@
 using Sirocco.Compute;
 using Sirocco.Formats;
-using Sirocco.Models;
 using Sirocco.Training.Tests.Checkpoints;
 
 namespace Sirocco.Training.Tests.Loop;
