@@ -14,7 +14,9 @@ public sealed class AdapterTests : IDisposable
     public void A_merged_model_embeds_as_the_model_with_its_adapter_does()
     {
         string adapter = NewAdapter(Golden.Encoder), merged = folder.File("merged");
-        SiroccoProcess.Run("adapter", "merge", Golden.Encoder, adapter, merged).ExpectSuccess();
+        JsonElement report = JsonDocument.Parse(
+            SiroccoProcess.Run("adapter", "merge", Golden.Encoder, adapter, merged, "--json").ExpectSuccess().Output).RootElement;
+        Assert.Equal((Golden.Encoder, merged), (report.GetProperty("model").GetString(), report.GetProperty("output").GetString()));
         float[] plain = Embed(Golden.Encoder), beside = Embed(Golden.Encoder, "--adapter", adapter), inside = Embed(merged);
         for (int i = 0; i < plain.Length; i++) Assert.Equal(beside[i], inside[i], 2e-5f);
         Assert.Contains(plain.Zip(beside), pair => Math.Abs(pair.First - pair.Second) > 1e-3f);

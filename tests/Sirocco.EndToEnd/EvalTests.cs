@@ -119,6 +119,29 @@ public sealed class EvalTests : IDisposable
         Assert.InRange(result.GetProperty("metrics").GetProperty("spearman").GetDouble(), -1, 1);
     }
 
+    [Theory]
+    [InlineData("--corpus", "c")]
+    [InlineData("--queries", "q")]
+    [InlineData("--qrels", "q")]
+    [InlineData("--metrics", "mrr@10")]
+    [InlineData("--bm25")]
+    [InlineData("--store", "int8")]
+    [InlineData("--prompt", "p")]
+    [InlineData("--top", "3")]
+    [InlineData("--max-queries", "3")]
+    [InlineData("--rerank", "m")]
+    [InlineData("--candidates", "3")]
+    [InlineData("--rerank-share", "0.5")]
+    [InlineData("--compare")]
+    [InlineData("--missing", "skip")]
+    [InlineData("--output", "o")]
+    [InlineData("--per-query", "o")]
+    public void What_scored_pairs_have_no_use_for_is_refused(params string[] words)
+    {
+        string error = SiroccoProcess.Run(["eval", Golden.Encoder, "--pairs", "pairs.csv", .. words]).ExpectWrongUsage();
+        Assert.Equal($"error: {words[0]} has no use with --pairs, which searches nothing; leave it out", error);
+    }
+
     [Fact]
     public void What_is_missing_or_damaged_is_one_line()
     {

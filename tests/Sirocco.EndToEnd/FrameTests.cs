@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Sirocco.Cli.Frame;
 using Sirocco.Formats;
+using Sirocco.Training;
 
 namespace Sirocco.EndToEnd;
 
@@ -108,12 +109,55 @@ public sealed class FrameTests
     [InlineData("bench gemm --tokens 5", "bench gemm has no use for --tokens, which is for embed and train; leave it out")]
     [InlineData("bench embed --neighbour", "bench embed has no use for --neighbour, which is for gemm; leave it out")]
     [InlineData("contrastive m in out", "--temperature is missing; see sirocco contrastive --help")]
+    [InlineData("train r.yaml --thread 1", "sirocco train has no option --thread; did you mean --threads?")]
+    [InlineData("train r.yaml --nproc_per_nod=2", "sirocco train has no option --nproc_per_nod; did you mean --nproc-per-node?")]
+    [InlineData("mine m.yaml --precison f32", "sirocco mine has no option --precison; did you mean --precision?")]
+    [InlineData("train r.yaml --explain --initial-weights ", "--initial-weights takes a path, not an empty word; see sirocco train --help")]
+    [InlineData("train --config ", "--config takes a path, not an empty word; see sirocco train --help")]
+    [InlineData("plot run --output ", "--output takes a path, not an empty word; see sirocco plot --help")]
+    [InlineData("demo --precision int8", "--precision int8 has no gradients, and demo needs them; choose f32 or bf16")]
+    [InlineData("demo --query chess --minutes 1", "--minutes has no use with --query, which trains nothing; leave it out")]
+    [InlineData("info table.parquet --rows 1 --tensors", "--tensors has no use with --rows, which prints rows; leave it out")]
+    [InlineData("search i q --candidates 3", "--candidates needs --rerank MODEL")]
+    [InlineData("search i q --rerank-share 0.5", "--rerank-share needs --rerank MODEL")]
+    [InlineData("eval m --corpus c --queries q --candidates 3", "--candidates needs --rerank MODEL")]
+    [InlineData("eval m --corpus c --queries q --rerank-share 0.5", "--rerank-share needs --rerank MODEL")]
+    [InlineData("eval run.trec --qrels q --max-queries 3", "--max-queries needs --queries FILE")]
+    [InlineData("eval run.trec --qrels q --top 3", "--top needs a MODEL, an index or --bm25 that searches")]
+    [InlineData("eval run.trec --qrels q --store int8", "--store needs a MODEL or an index, whose vectors it changes")]
+    [InlineData("eval run.trec --qrels q --query-prompt p", "--query-prompt needs a MODEL; an index has the prompt that it was made with")]
+    [InlineData("eval run.trec --qrels q --prompt p", "--prompt needs a MODEL that embeds the documents")]
     public void A_wrong_command_line_ends_with_status_two_and_one_line_that_helps(string line, string message)
     {
         Outcome outcome = SiroccoProcess.Run(line.Split(' '));
         Assert.Equal(2, outcome.Status);
         Assert.Equal("", outcome.Output);
         Assert.Equal("error: " + message, Assert.Single(outcome.ErrorLines));
+    }
+
+    [Theory]
+    [InlineData("train", "temperature", "recipe: TrainBiEncoderRecipe", "collate_fn: {}", "")]
+    [InlineData("train", "temperature", "recipe: TrainCrossEncoderRecipe", "collate_fn: {rerank_max_length: 8}", "")]
+    [InlineData("train", "projection_lr", "recipe: EmbeddingDistillRecipe", "collate_fn: {}", ", teacher_hidden_size: 8")]
+    [InlineData("mine", "mining", "mining: {train_qa_file_path: a, train_file_output_path: b, model_name_or_path: m}", null, null)]
+    public void No_key_of_a_recipe_is_taken_for_a_mistyped_option(string verb, string known, string begin, string? collator, string? student)
+    {
+        string sections = verb == "mine" ? "" : $$"""
+
+            model: {pretrained_model_name_or_path: m{{student}}}
+            teacher_model: {pretrained_model_name_or_path: m}
+            dataset: {data_dir_list: d, n_passages: 2}
+            dataloader: {{{collator}}}
+            optimizer: {lr: 1e-4}
+            """;
+        using TemporaryFolder folder = new();
+        string recipe = folder.Write("r.yaml", begin + sections);
+        string[] unknown = ["nothing_of_that_name=1"];
+        string message = Assert.Throws<InvalidDataException>(
+            () => verb == "mine" ? (object)RecipeFile.ReadMining(recipe, unknown) : RecipeFile.ReadTraining(recipe, unknown)).Message;
+        string[] keys = message.Split("it takes ")[^1].Split(", ");
+        Assert.Contains(known, keys);
+        Assert.All(keys, key => Assert.Contains($"--{key}=1", Spelling.Normalise([verb, recipe, $"--{key}=1"], Root)[^1], StringComparison.Ordinal));
     }
 
     [Fact]

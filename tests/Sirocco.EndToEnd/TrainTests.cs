@@ -49,10 +49,35 @@ public sealed class TrainTests : IDisposable
         Assert.Contains(
             explained.GetProperty("values").EnumerateArray(),
             value => value.GetProperty("key").GetString() == "distributed.dp_size" && value.GetProperty("value").GetString() == "2");
+        foreach ((string processes, string size) in (ReadOnlySpan<(string, string)>)[("2", "4"), ("1", "2")])
+        {
+            Assert.Contains(
+                $"--nproc-per-node is {processes}",
+                SiroccoProcess.Run(["train", recipe, "--nproc-per-node", processes, "--distributed.dp_size", size, .. sizes]).ExpectWrongUsage(),
+                StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void An_explanation_misses_initial_weights_as_a_run_does()
+    {
+        string recipe = folder.Write("r.yaml", Recipe.Replace("use_liger_kernel: true", "l2_normalize: true", StringComparison.Ordinal)),
+            absent = folder.File("absent.safetensors");
         Assert.Contains(
-            "--nproc-per-node is 2",
-            SiroccoProcess.Run(["train", recipe, "--nproc-per-node", "2", "--distributed.dp_size", "4", .. sizes]).ExpectWrongUsage(),
-            StringComparison.Ordinal);
+            $"{absent}: no such file", SiroccoProcess.Run("train", recipe, "--explain", "--initial-weights", absent).ExpectFailure(), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("--temperature", "0.02")]
+    [InlineData("--temperature=0.02")]
+    [InlineData("temperature=0.02")]
+    public void A_key_without_a_dot_is_an_override_too(params string[] words)
+    {
+        JsonElement explained = JsonDocument.Parse(
+            SiroccoProcess.Run(["train", folder.Write("r.yaml", Recipe), "--explain", "--json", .. words]).ExpectSuccess().Output).RootElement;
+        Assert.Contains(
+            explained.GetProperty("values").EnumerateArray(),
+            value => value.GetProperty("key").GetString() == "temperature" && value.GetProperty("value").GetString() == "0.02");
     }
 
     [Fact]

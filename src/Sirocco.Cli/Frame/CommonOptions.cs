@@ -49,7 +49,9 @@ internal static class CommonOptions
         name,
         valueName,
         description,
-        word => int.TryParse(word, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int value) && value >= least && value <= most ? value : null,
+        word => int.TryParse(word, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int value) && value >= least && value <= most
+            ? value
+            : null,
         most == int.MaxValue ? $"a whole number from {least} up" : $"a whole number from {least} to {most}");
 
     /// <summary>An option whose value is a finite number, within bounds where they are given.</summary>
@@ -117,7 +119,7 @@ internal static class CommonOptions
     /// <summary>An empty word, as an unset shell variable leaves one, is no path: every option and argument of the verb that takes a path says so.</summary>
     public static void RefuseEmptyPaths(Verb verb)
     {
-        foreach (Option<string> option in verb.Options.OfType<Option<string>>().Where(option => option.HelpName is "FILE" or "DIR" or "MODEL"))
+        foreach (Option<string> option in verb.Options.OfType<Option<string>>().Where(TakesPath))
         {
             option.Validators.Add(result =>
             {
@@ -133,6 +135,9 @@ internal static class CommonOptions
             });
         }
     }
+
+    /// <summary>Whether help names the value a path, perhaps with the endings that it may have, as FILE.svg|png.</summary>
+    private static bool TakesPath(Option<string> option) => option.HelpName?.Split('.')[0] is "FILE" or "DIR" or "MODEL" or "RECIPE";
 
     /// <summary>A pair of switches such as --normalize and --no-normalize.</summary>
     public static (Option<bool> Yes, Option<bool> No) Switch(string yes, string no, string whenYes, string whenNo) =>

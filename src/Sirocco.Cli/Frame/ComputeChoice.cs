@@ -24,6 +24,13 @@ internal sealed record ComputeChoice(Precision? Precision, int Threads)
 
     public static ComputeChoice From(Invocation invocation) => new(ParsePrecision(invocation.Get(CommonOptions.Precision)!), invocation.Threads ?? 0);
 
+    /// <summary>Refuses a precision that weights cannot be trained in.</summary>
+    /// <param name="needs">what needs gradients, as the user asked for it</param>
+    public void RequireGradients(string needs)
+    {
+        if (Precision == Compute.Precision.Int8) throw new UsageException($"--precision int8 has no gradients, and {needs} needs them; choose f32 or bf16");
+    }
+
     /// <summary>Refuses another device than the processor.</summary>
     public static void RequireDevice(Invocation invocation)
     {

@@ -30,6 +30,17 @@ internal sealed class Invocation(ParseResult parsed, Terminal terminal, Interrup
     /// <summary>Whether the option is on the command line.</summary>
     public bool Has(Option option) => parsed.GetResult(option) is { Implicit: false };
 
+    /// <summary>Refuses options that this run would not read: its result would be taken for one of theirs.</summary>
+    /// <param name="reason">what follows the option's name: what it needs, or what it has no use beside</param>
+    /// <param name="unread">the options</param>
+    public void Refuse(string reason, params ReadOnlySpan<Option> unread)
+    {
+        foreach (Option option in unread)
+        {
+            if (Has(option)) throw new UsageException($"{option.Name} {reason}");
+        }
+    }
+
     /// <summary>True, false, or null where neither switch of the pair was given.</summary>
     public bool? Get((Option<bool> Yes, Option<bool> No) pair)
     {

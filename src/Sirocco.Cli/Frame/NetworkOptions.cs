@@ -1,5 +1,4 @@
 using System.CommandLine;
-using Sirocco.Compute;
 using Sirocco.Models;
 
 namespace Sirocco.Cli.Frame;
@@ -37,8 +36,7 @@ internal sealed class NetworkOptions
     public ForwardPassOptions Read(Invocation invocation, string? differentiated = null)
     {
         ComputeChoice compute = invocation.Compute();
-        if (differentiated is not null && compute.Precision == Precision.Int8)
-            throw new UsageException($"--precision int8 has no gradients, and {differentiated} needs them; choose f32 or bf16");
+        if (differentiated is not null) compute.RequireGradients(differentiated);
         return new ForwardPassOptions
         {
             Model = new ModelOptions

@@ -45,7 +45,7 @@ internal static class Spelling
             int equals = word.IndexOf('=', StringComparison.Ordinal);
             string name = equals < 0 ? word : word[..equals];
             Option? found = Find(command, root, name) ?? Find(command, root, name.Replace('_', '-'));
-            if (found is null && command is ITakesOverrides overridable && word.StartsWith("--", StringComparison.Ordinal))
+            if (found is null && command is ITakesOverrides overridable && IsKey(name, command, root))
             {
                 // The key's own hyphens and underscores stay; the next word is its value unless it begins with two hyphens.
                 bool valueFollows = equals < 0 && i + 1 < result.Count && !result[i + 1].StartsWith("--", StringComparison.Ordinal);
@@ -63,6 +63,13 @@ internal static class Spelling
 
         return [.. result];
     }
+
+    /// <summary>
+    /// Whether an unknown option is a key of a recipe: what has two hyphens, unless it has no dot and is nearly an option of the verb. None of a recipe's own
+    /// keys is that near to one.
+    /// </summary>
+    private static bool IsKey(string name, Command command, Command root) => name.StartsWith("--", StringComparison.Ordinal)
+        && (name.Contains('.', StringComparison.Ordinal) || NearestOption(name, command, root) is null);
 
     /// <summary>Whether a word is <c>section.key=value</c>.</summary>
     private static bool IsAssignment(string word)
@@ -96,9 +103,12 @@ internal static class Spelling
     private static IEnumerable<Option> Options(Command command, Command root) =>
         command == root ? root.Options : command.Options.Concat(root.Options.Where(option => option.Recursive));
 
+    private static string? NearestOption(string name, Command command, Command root) =>
+        NearestWord.Find(name.Replace('_', '-'), Options(command, root).Select(option => option.Name));
+
     private static UsageException UnknownOption(string name, Command command, Command root)
     {
-        string? nearest = NearestWord.Find(name.Replace('_', '-'), Options(command, root).Select(option => option.Name));
+        string? nearest = NearestOption(name, command, root);
         string remedy = nearest is null ? $"see {HelpOutput.FullName(command)} --help" : $"did you mean {nearest}?";
         return new UsageException($"{HelpOutput.FullName(command)} has no option {name}; {remedy}");
     }

@@ -15,10 +15,10 @@ internal sealed class Terminal
     /// <summary>The same stream for text.</summary>
     public TextWriter OutputWriter => outputWriter ??= new StreamWriter(Output, Utf8, 1024, leaveOpen: true) { AutoFlush = true, NewLine = "\n" };
 
-    public TextWriter ErrorWriter { get; } = TextWriter.Synchronized(new StreamWriter(Console.OpenStandardError(), Utf8, 1024) { AutoFlush = true });
+    public TextWriter ErrorWriter { get; init; } = TextWriter.Synchronized(new StreamWriter(Console.OpenStandardError(), Utf8, 1024) { AutoFlush = true });
 
     /// <summary>True where stderr is a terminal that can redraw a line.</summary>
-    public bool Interactive { get; } = !Console.IsErrorRedirected && Environment.GetEnvironmentVariable("TERM") != "dumb";
+    public bool Interactive { get; init; } = !Console.IsErrorRedirected && Environment.GetEnvironmentVariable("TERM") != "dumb";
 
     /// <summary>True where tables on stdout may use colour (https://no-color.org).</summary>
     public bool Color { get; } = !Console.IsOutputRedirected && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR"))

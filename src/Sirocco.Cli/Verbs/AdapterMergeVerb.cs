@@ -25,7 +25,9 @@ internal sealed class AdapterMergeVerb : Verb
     public override int Run(Invocation invocation)
     {
         string place = DataFiles.RequirePlace("OUT", invocation.Get(output), "folder");
-        Adapter.Merge(invocation.Model(invocation.Get(model)), invocation.Model(invocation.Get(adapter)), place, invocation.Cancellation);
+        (string from, string update) = (invocation.Get(model), invocation.Get(adapter));
+        Adapter.Merge(invocation.Model(from), invocation.Model(update), place, invocation.Cancellation);
+        if (invocation.Json) new Facts().Add("model", from).Add("adapter", update).Add("output", place).WriteJson(invocation.Terminal.Output);
         return ExitStatus.Success;
     }
 }

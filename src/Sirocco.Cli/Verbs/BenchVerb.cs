@@ -40,8 +40,7 @@ internal sealed class BenchVerb : Verb
             new Example(
                 "a LoRA step of the same model, two texts of 512 tokens",
                 "./sirocco bench train --shape ministral-3b --lora 16 --sequences 1 --passages 1 --tokens 512"),
-            new Example("one matrix product beside oneDNN's", "./sirocco bench gemm --shape 512x3072x9216 --precision bf16 --neighbour"),
-            new Example("one core's tokenizing of your own texts", "./sirocco bench tokenize --shape ./ministral-3b --input texts.txt --json"))
+            new Example("one matrix product beside oneDNN's", "./sirocco bench gemm --shape 512x3072x9216 --precision bf16 --neighbour --json"))
     {
         Add(kind);
         foreach (Option option in (Option[])[shape, tokens, sequences, passages, lora, recompute, CommonOptions.Precision, CommonOptions.Threads,

@@ -50,7 +50,7 @@ internal sealed class ContrastiveVerb : Verb
         using TensorArchive tensors = SafetensorsFile.Open(invocation.Get(input));
         IReadOnlyList<OutgoingTensor> results = ContrastiveStep.Run(
             invocation.Model(invocation.Get(model)), tensors, t, invocation.Get(inBatchNegatives), options, invocation.Cancellation);
-        SafetensorsWriter.Write(place, results, null, invocation.Cancellation);
+        TensorOutput.Write(invocation, place, results);
         return ExitStatus.Success;
     }
 }

@@ -41,6 +41,7 @@ internal sealed class DemoVerb : Verb
         string folder = invocation.Get(output)!;
         if (invocation.Get(query) is { } text)
         {
+            invocation.Refuse("has no use with --query, which trains nothing; leave it out", minutes, steps, model, documents);
             Search(invocation, folder, text);
             return ExitStatus.Success;
         }
@@ -49,6 +50,8 @@ internal sealed class DemoVerb : Verb
         double duration = invocation.Get(minutes) ?? 2;
         if (duration is not (> 0 and <= 24 * 60))
             throw new UsageException($"--minutes takes a number above 0, at most a day, not {duration.ToString(CultureInfo.InvariantCulture)}");
+        ComputeChoice compute = invocation.Compute();
+        compute.RequireGradients("demo");
         DemonstrationReport report = Train(invocation, new DemonstrationOptions
         {
             DataFolder = DataFolder,
@@ -57,8 +60,8 @@ internal sealed class DemoVerb : Verb
             Steps = invocation.Get(steps),
             Model = invocation.Get(model),
             Documents = invocation.Get(documents),
-            Precision = ComputeChoice.ParsePrecision(invocation.Get(CommonOptions.Precision)!) ?? Precision.BF16,
-            Threads = invocation.Threads ?? 0,
+            Precision = compute.Precision ?? Precision.BF16,
+            Threads = compute.Threads,
             Seed = (ulong)(invocation.Seed ?? 42),
         });
         if (invocation.Json) WriteJson(invocation, report, folder);

@@ -69,14 +69,26 @@ internal sealed class EmbedVerb : Verb
             ? PartialVectors.Open(to + ".partial", PartialVectors.Describe(folder, from!, options), embedder.Dimensions)
             : null;
         if (partial is { Count: > 0 }) invocation.Notice($"{partial.Count} texts are embedded already");
-        Write(invocation, embedder, source, vectors, partial);
+        long count = Write(invocation, embedder, source, vectors, partial);
         vectors.Commit();
         partial?.Remove();
         if (embedder.TextsCut > 0) invocation.Notice($"note: {embedder.TextsCut} texts were longer than {embedder.MaxLength} tokens and were cut");
+        if (invocation.Json && to is not (null or DataFiles.Standard))
+        {
+            new Facts()
+                .Add("output", to)
+                .Add("texts", count)
+                .Add("dimensions", embedder.Dimensions)
+                .Add("embedding_type", invocation.Get(embeddingType))
+                .Add("texts_cut", embedder.TextsCut)
+                .WriteJson(invocation.Terminal.Output);
+        }
+
         return ExitStatus.Success;
     }
 
-    private static void Write(Invocation invocation, Embedder embedder, TextSource source, VectorOutput vectors, PartialVectors? partial)
+    /// <returns>How many texts there are.</returns>
+    private static long Write(Invocation invocation, Embedder embedder, TextSource source, VectorOutput vectors, PartialVectors? partial)
     {
         using ProgressLine progress = invocation.Progress("embedding", "texts", source.Count);
         long done = 0;
@@ -94,6 +106,8 @@ internal sealed class EmbedVerb : Verb
             for (int i = 0; i < fresh.Length; i++) vectors.Add(batch[known + i], fresh[i]);
             done += batch.Length;
         }
+
+        return done;
     }
 
     private static FeatureType Type(string word) => word switch

@@ -143,15 +143,20 @@ internal sealed class EvalVerb : Verb
         if (invocation.Get(pairs) is { } file)
         {
             if (given.Length == 0) throw new UsageException("name the MODEL whose similarities are compared with --pairs");
+            invocation.Refuse(
+                "has no use with --pairs, which searches nothing; leave it out",
+                corpus, queries, qrels, metrics, bm25, store, prompt, top, maxQueries, rerank, candidates, CommonOptions.RerankShare, compare, missing, output,
+                perQuery);
             return PairSimilarity.Run(invocation, file, given, options, variants, invocation.Get(queryPrompt));
         }
 
         RetrievalMetric[] measured = Metrics(invocation.Get(metrics)!);
         if (given.Length == 0 && !invocation.Get(bm25)) throw new UsageException("name a MODEL, an index or a run file to evaluate, or give --bm25");
+        Subject[] subjects = [.. given.Select(Subject.Of)];
+        RequireMeaning(invocation, subjects, variants);
         string? ranking = invocation.Get(output), values = invocation.Get(perQuery);
         DataFiles.RequireFolder("--output", ranking);
         DataFiles.RequireFolder("--per-query", values);
-        Subject[] subjects = [.. given.Select(Subject.Of)];
         EvaluationData data = Read(invocation, subjects);
         EvaluationRuns runs = new(invocation, data, new ModelSearchOptions
         {
@@ -171,6 +176,18 @@ internal sealed class EvalVerb : Verb
         if (values is not null) report.WriteQueries(values, invocation.Terminal);
         if (ranking is not null) WriteRuns(invocation, ranking, runs.Rows);
         return ExitStatus.Success;
+    }
+
+    /// <summary>Refuses options that nothing of what is measured would read.</summary>
+    private void RequireMeaning(Invocation invocation, Subject[] subjects, EvaluationVariants variants)
+    {
+        bool embeds = subjects.Any(subject => subject.Kind == SubjectKind.Model), asksIndexes = subjects.Any(subject => subject.Kind == SubjectKind.Index);
+        if (invocation.Get(rerank) is null) invocation.Refuse("needs --rerank MODEL", candidates, CommonOptions.RerankShare);
+        if (invocation.Get(queries) is null) invocation.Refuse("needs --queries FILE", maxQueries);
+        if (!embeds) invocation.Refuse("needs a MODEL that embeds the documents", prompt, CommonOptions.Adapter);
+        if (!embeds && !asksIndexes) invocation.Refuse("needs a MODEL or an index, whose vectors it changes", dimensions, store);
+        if (!embeds && !(asksIndexes && variants.ChangeVectors)) invocation.Refuse("needs a MODEL; an index has the prompt that it was made with", queryPrompt);
+        if (!embeds && !asksIndexes && !invocation.Get(bm25)) invocation.Refuse("needs a MODEL, an index or --bm25 that searches", top);
     }
 
     private static RetrievalMetric[] Metrics(string list)

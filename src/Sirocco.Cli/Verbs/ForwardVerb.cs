@@ -48,8 +48,7 @@ internal sealed class ForwardVerb : Verb
         ForwardPassOptions options = network.Read(invocation, differentiated is null ? null : $"--outputs {differentiated}") with { Outputs = names };
         options = options with { Model = options.Model with { Adapter = invocation.Adapter() } };
         using TensorArchive tensors = SafetensorsFile.Open(invocation.Get(input));
-        SafetensorsWriter.Write(
-            place, ForwardPass.Run(invocation.Model(invocation.Get(model)), tensors, options, invocation.Cancellation), null, invocation.Cancellation);
+        TensorOutput.Write(invocation, place, ForwardPass.Run(invocation.Model(invocation.Get(model)), tensors, options, invocation.Cancellation));
         return ExitStatus.Success;
     }
 

@@ -67,6 +67,18 @@ internal sealed class IndexVerb : Verb
                 + "a search gives each of them, under the same id");
         }
         if (embedder.TextsCut > 0) invocation.Notice($"note: {embedder.TextsCut} texts were longer than {embedder.MaxLength} tokens and were cut");
+        if (invocation.Json)
+        {
+            new Facts()
+                .Add("index", place)
+                .Add("records", build.Records)
+                .Add("dimensions", embedder.Dimensions)
+                .Add("store", invocation.Get(store))
+                .Add("repeated_ids", build.RepeatedIds)
+                .Add("texts_cut", embedder.TextsCut)
+                .WriteJson(invocation.Terminal.Output);
+        }
+
         return ExitStatus.Success;
     }
 

@@ -31,6 +31,7 @@ internal sealed class InfoVerb : Verb
 
     public override int Run(Invocation invocation)
     {
+        if (invocation.Get(rows) is not null) invocation.Refuse("has no use with --rows, which prints rows; leave it out", tensors);
         string place = invocation.Model(invocation.Get(path));
         if (invocation.Get(rows) is { } count)
         {

@@ -59,11 +59,13 @@ internal sealed class PlotVerb : Verb
             Width = invocation.Get(width) ?? 1200,
             Height = invocation.Get(height) ?? 700,
         };
-        Figure figure = plot.Of([.. invocation.Get(runs).Select(RunHistory.Read)]);
+        string[] drawn = invocation.Get(runs);
+        Figure figure = plot.Of([.. drawn.Select(RunHistory.Read)]);
         using OutputFile file = OutputFile.Open(path, invocation.Terminal);
         if (png) figure.WritePng(file.Stream);
         else figure.WriteSvg(file.Stream);
         file.Commit();
+        if (invocation.Json) new Facts().Add("output", path).Add("runs", drawn).Add("metrics", plot.Metrics).WriteJson(invocation.Terminal.Output);
         return ExitStatus.Success;
     }
 }

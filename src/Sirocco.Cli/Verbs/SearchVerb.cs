@@ -50,6 +50,7 @@ internal sealed class SearchVerb : Verb
         string[] words = invocation.Get(queries);
         string? from = invocation.Get(input) ?? (words.Length == 0 ? DataFiles.Standard : null);
         if (from is not null && words.Length > 0) throw new UsageException("give queries or --input, not both");
+        if (invocation.Get(rerank) is null) invocation.Refuse("needs --rerank MODEL", candidates, CommonOptions.RerankShare);
         ComputeChoice compute = invocation.Compute();
         string place = invocation.Get(index);
         using TextSource source = from is null ? new TextSource(words)

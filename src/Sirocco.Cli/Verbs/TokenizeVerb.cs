@@ -49,14 +49,15 @@ internal sealed class TokenizeVerb : Verb
         using OutputFile to = OutputFile.Open(invocation.Get(output), invocation.Terminal);
         using RecordWriter records = new(to.Stream);
         using ProgressLine progress = invocation.Progress(decoding ? "decoding" : "tokenizing", "texts");
-        if (decoding) Decode(invocation, tokenizer, from, records, progress);
-        else Encode(invocation, tokenizer, from, records, progress);
+        long count = decoding ? Decode(invocation, tokenizer, from, records, progress) : Encode(invocation, tokenizer, from, records, progress);
         records.Flush();
         to.Commit();
+        string place = invocation.Get(output)!;
+        if (invocation.Json && place != DataFiles.Standard) new Facts().Add("output", place).Add("records", count).WriteJson(invocation.Terminal.Output);
         return ExitStatus.Success;
     }
 
-    private void Encode(Invocation invocation, Tokenizer tokenizer, string from, RecordWriter records, ProgressLine progress)
+    private long Encode(Invocation invocation, Tokenizer tokenizer, string from, RecordWriter records, ProgressLine progress)
     {
         bool special = !invocation.Get(noSpecial);
         bool withOffsets = invocation.Get(offsets);
@@ -89,9 +90,11 @@ internal sealed class TokenizeVerb : Verb
                 flush: source.IsDrained);
             progress.Report(++done, part: source.PartOf(done));
         }
+
+        return done;
     }
 
-    private void Decode(Invocation invocation, Tokenizer tokenizer, string from, RecordWriter records, ProgressLine progress)
+    private long Decode(Invocation invocation, Tokenizer tokenizer, string from, RecordWriter records, ProgressLine progress)
     {
         bool skip = invocation.Get(skipSpecial);
         using Stream file = DataFiles.Open(from, invocation.Cancellation);
@@ -115,6 +118,8 @@ internal sealed class TokenizeVerb : Verb
             records.Write(writer => writer.WriteString("text", text), lines.IsDrained);
             progress.Report(++done);
         }
+
+        return done;
     }
 
     private static void WriteIds(Utf8JsonWriter writer, List<int> ids)

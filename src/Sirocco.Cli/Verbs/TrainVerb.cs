@@ -1,8 +1,10 @@
 using System.CommandLine;
 using System.Runtime.InteropServices;
 using Sirocco.Cli.Frame;
+using Sirocco.Cli.Records;
 using Sirocco.Cli.Verbs.Train;
 using Sirocco.Compute;
+using Sirocco.Formats;
 using Sirocco.Training;
 
 namespace Sirocco.Cli.Verbs;
@@ -51,9 +53,11 @@ internal sealed class TrainVerb : Verb, ITakesOverrides
     public override int Run(Invocation invocation)
     {
         int? ranks = invocation.Get(processes);
+        string? start = invocation.Get(initialWeights);
         ResolvedRecipe<RetrievalRecipe> resolved = recipe.Read(invocation, (path, overrides) => Read(path, ranks, overrides));
         if (invocation.Get(explain))
         {
+            if (start is not null) TensorArchive.Open(start).Dispose(); // what a run refuses before its first step
             RecipeListing.Write(invocation, resolved);
             return ExitStatus.Success;
         }
@@ -77,16 +81,41 @@ internal sealed class TrainVerb : Verb, ITakesOverrides
             display.Stopping();
             stop.Cancel();
         });
-        RunOutcome outcome = runner.Run(resolved.Recipe with { InitialWeights = invocation.Get(initialWeights) }, invocation.Cancellation);
+        RunOutcome outcome = runner.Run(resolved.Recipe with { InitialWeights = start }, invocation.Cancellation);
+        display.Dispose();
+        if (invocation.Json) Describe(outcome).WriteJson(invocation.Terminal.Output);
 
         // A preemption is an end in order, as in the original; whoever presses Ctrl-C hears that the run is not at its end.
         return received is { } signal && !preemption.Contains(signal) && outcome.Status == RunStatus.Cancelled ? ExitStatus.Interrupted : ExitStatus.Success;
     }
 
+    private static Facts Describe(RunOutcome outcome)
+    {
+        Facts? validation = null;
+        if (outcome.LastValidation is { } last)
+        {
+            validation = new Facts().Add("step", last.Step).Add("epoch", last.Epoch);
+            foreach ((string name, double value) in last.Metrics) validation.Add(name, value);
+        }
+
+        return new Facts()
+            .Add("status", outcome.Status switch
+            {
+                RunStatus.StoppedEarly => "stopped early",
+                RunStatus.Cancelled => "cancelled",
+                _ => "completed",
+            })
+            .Add("reason", outcome.Reason)
+            .Add("steps", outcome.Steps)
+            .Add("checkpoint", outcome.Checkpoint)
+            .Add("model", outcome.ModelFolder)
+            .Add("validation", validation);
+    }
+
     /// <summary>Reads the recipe for so many ranks, so that its own records say so too.</summary>
     private static ResolvedRecipe<RetrievalRecipe> Read(string path, int? ranks, IReadOnlyList<string> overrides)
     {
-        if (ranks is not > 1) return RecipeFile.ReadTraining(path, overrides);
+        if (ranks is null) return RecipeFile.ReadTraining(path, overrides);
         ResolvedRecipe<RetrievalRecipe> resolved = RecipeFile.ReadTraining(path, [$"--distributed.dp_size={ranks}", .. overrides]);
         int? own = resolved.Recipe.Distributed.DataParallelSize;
         return own == ranks

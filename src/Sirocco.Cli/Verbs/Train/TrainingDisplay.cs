@@ -62,9 +62,9 @@ internal sealed class TrainingDisplay(Invocation invocation) : TrainingObserver,
         if (outcome is { Status: RunStatus.Cancelled, Reason: { } reason }) Notice(reason);
     }
 
-    public override void Noted(string message) => line!.Notice(message);
+    public override void Noted(string message) => Notice(message);
 
-    public override void Warned(string message) => invocation.Notice($"warning: {message}");
+    public override void Warned(string message) => Notice($"warning: {message}");
 
     public void Dispose()
     {
