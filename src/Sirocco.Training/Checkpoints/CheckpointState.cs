@@ -73,8 +73,11 @@ internal sealed record CheckpointState
                 ?? throw new JsonException("it is null");
             if (state.Format != 1)
                 throw new InvalidDataException($"{file}: has the form {state.Format}, this version reads form 1; resume with the version that wrote it");
-            bool sound = state is { FirstStep: >= 0, Epoch: >= 0, BatchesPerEpoch: > 0, Accumulation: > 0, Updates: not null, Validation: not null,
-                Abandoned: not null };
+            bool sound = state is
+            {
+                FirstStep: >= 0, Epoch: >= 0, BatchesPerEpoch: > 0, Accumulation: > 0, Updates: not null, Validation: not null,
+                Abandoned: not null
+            };
             return sound && state.Step >= state.FirstStep ? state : throw new JsonException("a count is negative or missing");
         }
         catch (JsonException e)
