@@ -108,8 +108,7 @@ internal sealed class RetrievalDataset
     private static int[] Choose(RetrievalDatasetOptions options, int[] order)
     {
         if (options.Use == DatasetUse.Evaluation) return order;
-        bool shuffles = options.Shuffle && (options.MaximumExamples is not null || options.Kind == RetrievalDatasetKind.Inline);
-        if (shuffles) order = [.. NumpyRandom.Permutation(order.Length, options.Seed).Select(place => order[place])];
+        if (options.Shuffles) order = [.. NumpyRandom.Permutation(order.Length, options.Seed).Select(place => order[place])];
         if (options.MaximumExamples is not { } most) return order;
         int first = Math.Min(options.FirstExample, order.Length);
         return order[first..(int)Math.Min((long)first + most, order.Length)];

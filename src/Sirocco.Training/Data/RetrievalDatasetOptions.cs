@@ -73,6 +73,9 @@ public sealed record RetrievalDatasetOptions
     /// <summary>Negatives of an example.</summary>
     public int Negatives => Use == DatasetUse.Evaluation && EvaluationNegatives is { } own ? own : PassagesPerQuery - 1;
 
+    /// <summary>Whether records are shuffled before the share is taken.</summary>
+    internal bool Shuffles => Use == DatasetUse.Training && Shuffle && (MaximumExamples is not null || Kind == RetrievalDatasetKind.Inline);
+
     /// <exception cref="InvalidDataException">A value is out of its range.</exception>
     internal void Validate()
     {
@@ -81,6 +84,7 @@ public sealed record RetrievalDatasetOptions
         if (EvaluationNegatives < 0) throw new InvalidDataException($"eval_negative_size is {EvaluationNegatives}; give 0 or more");
         if (MaximumExamples < 0) throw new InvalidDataException($"max_train_samples is {MaximumExamples}; give 0 or more");
         if (FirstExample < 0) throw new InvalidDataException($"train_data_select_offset is {FirstExample}; give 0 or more");
+        if (Seed < 0 && Shuffles) throw NegativeSeed("do_shuffle");
         foreach (RetrievalSource source in Sources)
         {
             if (source.Path.Length == 0) throw new InvalidDataException("data_dir_list names an empty path");
@@ -90,4 +94,8 @@ public sealed record RetrievalDatasetOptions
                 throw new InvalidDataException($"{source.Path}: num_samples is not known to the inline dataset; use RetrievalDatasetConfig");
         }
     }
+
+    /// <summary>NumPy's generator, which shuffles here, takes no such seed; Python's, which draws samples elsewhere, does.</summary>
+    /// <param name="use">The key that asks for the shuffling.</param>
+    internal InvalidDataException NegativeSeed(string use) => new($"the dataset's seed is {Seed}, but {use} shuffles as NumPy does; give a seed of 0 or more");
 }

@@ -173,9 +173,9 @@ public sealed class RecipeRunner
         StudentModelOptions model = recipe.Model;
         SetupChecks.Check(recipe);
         TrainingTokenizer tokenizer = TrainingTokenizer.Load(recipe.Tokenizer);
-        DistillationCollator collator = new(tokenizer, recipe.Collator);
-        using RunSetup<DistillationBatch> setup = Setup(
-            recipe, collator, recipe.ValidationCollator is { } other ? new DistillationCollator(tokenizer, other) : collator, cancellation);
+        using DistillationCollator collator = new(tokenizer, recipe.Collator);
+        using DistillationCollator? other = recipe.ValidationCollator is { } validation ? new DistillationCollator(tokenizer, validation) : null;
+        using RunSetup<DistillationBatch> setup = Setup(recipe, collator, other ?? collator, cancellation);
         foreach ((string section, InfoNceLossOptions loss, double weight) in recipe.Losses.Contrasts)
         {
             if (loss.LearnsTemperature && weight > 0)

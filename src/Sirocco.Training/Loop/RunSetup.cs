@@ -63,7 +63,9 @@ internal sealed class RunSetup<TBatch> : IDisposable
         CancellationToken cancellation = default)
     {
         if (recipe.InitialWeights is { } values) TensorArchive.Open(values).Dispose();
+        if (collator.Tokenizer.Notice is { } notice) observer.Warned(notice);
         RetrievalDataLoader<TBatch> loader = Loaded(recipe.Dataset, recipe.DataLoader, collator, recipe, observer, cancellation);
+        RequireBatches(loader, "dataset", "dataloader");
         StepScheduler scheduler = new(recipe.StepScheduler, loader.Count, loader.Ranks);
         ParameterSchedule schedule = recipe.ParameterSchedule is { } section
             ? ParameterSchedule.Resolve(section, recipe.Optimizer.LearningRate, recipe.Optimizer.WeightDecay, scheduler.TotalSteps)
@@ -71,11 +73,7 @@ internal sealed class RunSetup<TBatch> : IDisposable
         RetrievalDataLoader<TBatch>? validation = recipe.ValidationDataset is { } heldOut
             ? Loaded(heldOut, recipe.ValidationDataLoader, validationCollator, recipe, observer, cancellation)
             : null;
-        if (validation is { Count: 0 })
-        {
-            throw new ArgumentException($"validation_dataset: {validation.Dataset.Count} rows make no batch for each of {validation.Ranks} ranks; "
-                + "give more, or set validation_dataloader.drop_last to false");
-        }
+        if (validation is not null) RequireBatches(validation, "validation_dataset", "validation_dataloader");
         CorpusEvaluation? corpus = recipe.Evaluation is { } evaluation
             ? CorpusEvaluation.Load(evaluation, validationCollator.Tokenizer, TextsOf(recipe), cancellation)
             : null;
@@ -100,6 +98,15 @@ internal sealed class RunSetup<TBatch> : IDisposable
 
     /// <summary>Gives the run's folder back.</summary>
     public void Dispose() => Held.Dispose();
+
+    private static void RequireBatches(RetrievalDataLoader<TBatch> loader, string section, string loaderSection)
+    {
+        if (loader.Count > 0) return;
+        string problem = loader.Dataset.Count == 0
+            ? "there is no row: the sources hold none, or num_samples, max_train_samples and train_data_select_offset leave none"
+            : $"{loader.Dataset.Count} rows make no batch for each of {loader.Ranks} ranks; give more, or set {loaderSection}.drop_last to false";
+        throw new ArgumentException($"{section}: {problem}");
+    }
 
     /// <summary>How texts of a searched corpus are made.</summary>
     private static BiEncoderCollatorOptions TextsOf(RetrievalRecipe recipe) => recipe switch

@@ -1,5 +1,4 @@
 using System.Text;
-using System.Text.Json;
 using Sirocco.Formats;
 using Sirocco.Models;
 
@@ -44,13 +43,13 @@ internal sealed class MinedFile
 
     private void WriteDocument(PythonJson json, BiEncoder model)
     {
-        List<(string Name, JsonElement Value)> members = [.. JsonRecords.MembersBesideData(recipe.Input)];
-        if (members.All(member => member.Name != "mining")) members.Add(("mining", default));
+        IEnumerable<JsonMember> members = task.Members;
+        if (task.Members.All(member => member.Name != "mining")) members = members.Append(new JsonMember("mining", default));
         json.Begin('{');
-        foreach ((string name, JsonElement value) in members)
+        foreach (JsonMember member in members)
         {
-            json.Name(name);
-            switch (name)
+            json.Name(member.Name);
+            switch (member.Name)
             {
                 case "data":
                     json.Begin('[');
@@ -64,7 +63,7 @@ internal sealed class MinedFile
                     json.End('}');
                     break;
                 default:
-                    json.Value(value);
+                    json.Value(member);
                     break;
             }
         }

@@ -42,6 +42,9 @@ internal sealed class MiningTask
 
     public MiningForm Form { get; }
 
+    /// <summary>The members of a file of <see cref="MiningForm.CorpusIds"/>, which the mined file repeats; of other forms none.</summary>
+    public IReadOnlyList<JsonMember> Members { get; private set; } = [];
+
     public int Questions => rows.Rows.Count;
 
     public int Documents => documents.Length;
@@ -58,8 +61,7 @@ internal sealed class MiningTask
             throw new InvalidDataException($"{path}: is a folder; train_qa_file_path takes a file: JSON with 'corpus' and 'data', or inline records (.jsonl)");
         if (!File.Exists(path)) throw new FileNotFoundException($"{path}: no such file; check train_qa_file_path", path);
         RetrievalRows rows = new() { AreForMining = true, Cancellation = cancellation };
-        bool named = corpusFile is null && !TableRecords.IsColumnar(path) && Path.GetExtension(path).ToLowerInvariant() is not (".csv" or ".tsv" or ".gz")
-            && JsonRecords.Outline(path).Members.ContainsKey("corpus");
+        bool named = corpusFile is null && TableRecords.Members(path).ContainsKey("corpus");
         MiningForm form = corpusFile is not null ? MiningForm.Queries : named ? MiningForm.CorpusIds : MiningForm.Inline;
         if (corpusFile is not null) QueryRecords.Read(path, corpusFile, rows);
         else if (named) CorpusRecords.Read(path, rows);
@@ -86,6 +88,7 @@ internal sealed class MiningTask
             task = new MiningTask(form, rows, only, [.. Enumerable.Range(0, only.Count)], only.Count);
         }
 
+        if (named) task.Members = JsonRecords.MembersBesideData(path);
         if (task.Documents == 0) throw new InvalidDataException($"{path}: there are no documents to mine");
         if (withNegatives) task.RequireNegatives();
         return task;

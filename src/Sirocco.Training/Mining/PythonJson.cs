@@ -50,7 +50,9 @@ internal sealed class PythonJson(TextWriter output, int? indent = null)
     public void Real(double? value) => Raw(value is { } number ? Words(double.IsNaN(number) ? "nan" : PythonText.Real(number)) : "null");
 
     /// <summary>A value that was read, as Python would write it back.</summary>
-    public void Value(JsonElement value)
+    public void Value(JsonMember member) => Value(member.Value, member);
+
+    private void Value(JsonElement value, JsonMember within)
     {
         switch (value.ValueKind)
         {
@@ -59,18 +61,19 @@ internal sealed class PythonJson(TextWriter output, int? indent = null)
                 foreach (IGrouping<string, JsonProperty> member in value.EnumerateObject().GroupBy(member => member.Name))
                 {
                     Name(member.Key);
-                    Value(member.Last().Value);
+                    Value(member.Last().Value, within);
                 }
 
                 End('}');
                 break;
             case JsonValueKind.Array:
                 Begin('[');
-                foreach (JsonElement item in value.EnumerateArray()) Value(item);
+                foreach (JsonElement item in value.EnumerateArray()) Value(item, within);
                 End(']');
                 break;
             case JsonValueKind.String:
-                Text(value.GetString());
+                if (within.BareNumber(value) is { } word) Raw(word);
+                else Text(value.GetString());
                 break;
             case JsonValueKind.Number:
                 Raw(Words(PythonText.Of(value)!));

@@ -49,6 +49,17 @@ public class RecordedExampleTests
         Assert.Contains("hf://org", Assert.Throws<InvalidDataException>(() => Load("hf://org", options)).Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("---\ntags: [a]\ntags: [b]\n---\n")]
+    [InlineData("---\ntags: \u0001\n---\n")]
+    public void A_card_that_cannot_be_read_counts_as_none(string card)
+    {
+        using TemporaryFolder temporary = new();
+        string hub = temporary.Copy(GoldenFile.Path("datasets/retrieval/hub"));
+        File.WriteAllText(Path.Combine(hub, "README.md"), card);
+        Same(GoldenFile.Path("datasets/retrieval/DebianInteger"), Load(Path.Combine(hub, "DebianInteger")), hasIds: true);
+    }
+
     [Fact]
     public void A_run_names_the_revision_of_a_hub_source_and_what_it_held()
     {

@@ -44,6 +44,21 @@ public class RetrievalDataLoaderTests
     }
 
     [Fact]
+    public void Widths_that_no_memory_holds_are_refused_by_their_keys()
+    {
+        BiEncoderCollatorOptions wide = new() { PadToMultipleOf = int.MaxValue };
+        string expected = $"pad_to_multiple_of is {int.MaxValue}; give at most {1 << 24}";
+        Assert.Equal(expected, Assert.Throws<InvalidDataException>(() => new BiEncoderCollator(Tokenizer(), wide)).Message);
+        CrossEncoderCollatorOptions pairs = new() { MaxLength = 8, PadToMultipleOf = int.MaxValue };
+        Assert.Equal(expected, Assert.Throws<InvalidDataException>(() => new CrossEncoderCollator(Tokenizer(), pairs)).Message);
+
+        TrainingTokenizer endless = TrainingTokenizer.Load(new TokenizerOptions { Path = GoldenFile.Path("retrieval/common/llama"), MaxLength = int.MaxValue });
+        BiEncoderCollator collator = new(endless, new BiEncoderCollatorOptions { Padding = PaddingWidth.MaxLength, PadToMultipleOf = 64 });
+        Assert.Contains(
+            "model_max_length", Assert.Throws<InvalidDataException>(() => collator.Collate([Dataset().Get(0)])).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Positions_count_columns_or_tokens()
     {
         TokenizedBatch left = new([[5, 6], [7, 8, 9]], 4, Text.TextSide.Left, 0);

@@ -281,7 +281,15 @@ public class RetrievalDatasetTests
     [InlineData("x.jsonl", "{0}\n7", "x.jsonl:2: is a number, expected an object")]
     [InlineData("x.jsonl", "{0}\n{0} {0}", "x.jsonl:2: is not JSON at byte")]
     [InlineData("x.jsonl", "", "x.jsonl: is empty")]
-    [InlineData("x.jsonl", "\n \n", "x.jsonl")]
+    [InlineData("x.jsonl", "\n \n", "x.jsonl: holds no records")]
+    [InlineData("x.jsonl", "{0}\n{\"query\": \"q\", \"pos_doc\": [null], \"neg_doc\": \"n\"}", "x.jsonl:2: 'pos_doc' holds null")]
+    [InlineData("x.jsonl", "{0}\n{\"query\": \"q\", \"pos_doc\": \"p\", \"neg_doc\": [null, \"n\"]}", "x.jsonl:2: 'neg_doc' holds null")]
+    [InlineData("x.jsonl", "{0}\n{\"\\ud800\": 1, \"query\": \"q\"}", "x.jsonl:2: the name of a member is not valid Unicode")]
+    [InlineData(
+        "x.jsonl",
+        "{0}\n{\"query\": \"q\", \"pos_doc\": {\"\\uDFFF\": 1, \"text\": \"p\"}, \"neg_doc\": \"n\"}",
+        "x.jsonl:2: the name of a member is not valid Unicode")]
+    [InlineData("x.json", "[{0},\n{\"query\": \"q\", \"other\": {\"te\\ud800\": 1}}]", "x.json:2: the name of a member is not valid Unicode")]
     [InlineData("x.json", "[{0},\n{\"query\": ]", "x.json:2: is not JSON at byte")]
     [InlineData("x.json", "[{0}, {\"query\": \"q\"}]", "x.json: record 1 (counted from 0): the record has no 'pos_doc'")]
     [InlineData("x.csv", "anchor,positive\na,\"b", "x.csv:2: a quoted cell has no closing quote")]
@@ -345,6 +353,96 @@ public class RetrievalDatasetTests
         string path = folder.File("x.jsonl");
         File.WriteAllBytes(path, [.. "{\"query\": \"q\", \"pos_doc\": \"p\", \"neg_doc\": \"n\"}\n{\"query\": \""u8, 0xC3, 0x28, .. "\"}"u8]);
         Assert.Contains("x.jsonl:2: is not valid UTF-8 at byte 11", Assert.Throws<InvalidDataException>(() => Load(path, 2)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Half_a_surrogate_pair_in_a_text_that_nobody_reads_does_no_harm()
+    {
+        using TemporaryFolder folder = new();
+        string path = folder.Write("x.jsonl", Inline[..^1] + """, "note": "\ud83d", "\ud83d\ude00": 1}""");
+        Assert.Equal(1, Load(path, 2).Count);
+    }
+
+    [Fact]
+    public void Of_a_repeated_data_member_the_last_is_read()
+    {
+        using TemporaryFolder folder = new();
+        string last = Inline.Replace("\"q\"", "\"r\"", StringComparison.Ordinal);
+        string path = folder.Write("x.json", $$"""{"data": [{{Inline}}, {{Inline}}], "data": [{{last}}]}""");
+        RetrievalDataset dataset = Load(path, 2);
+        Assert.Equal((1, "r"), (dataset.Count, dataset.Get(0).Question));
+    }
+
+    [Theory]
+    [InlineData("[")]
+    [InlineData("{\n")]
+    [InlineData("\uFEFF {\r\n  \"corpus\"")]
+    public void A_file_above_2_GB_in_one_piece_of_JSON_is_told_from_lines(string start)
+    {
+        using TemporaryFolder folder = new();
+        string path = folder.Write("x.json", start);
+        using (FileStream file = File.OpenWrite(path)) file.SetLength((1L << 31) + 1);   // sparse: nothing is written
+        Assert.Equal(
+            $"{path}: is larger than 2 GB in one piece of JSON; write one record on each line (.jsonl) instead",
+            Assert.Throws<InvalidDataException>(() => Load(path, 2)).Message);
+    }
+
+    [Fact]
+    public void A_file_with_a_corpus_is_not_taken_for_records_with_texts()
+    {
+        using TemporaryFolder folder = new();
+        Corpus(folder, """{"id": 1, "text": "one"}""", """{"id": 2, "text": "two"}""");
+        string path = folder.Write("x.json", Record("1", "2"));
+        Assert.StartsWith(
+            $"{path}: has 'corpus' and 'data', which is the form with a corpus",
+            Assert.Throws<InvalidDataException>(() => Load(path, 2, new() { Sources = [], Kind = RetrievalDatasetKind.Inline })).Message,
+            StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("[1, 2]")]
+    [InlineData("not JSON")]
+    [InlineData("{\"format\": 1}")]
+    public void A_metadata_file_of_somebody_else_makes_no_bundle(string metadata)
+    {
+        using TemporaryFolder folder = new();
+        folder.Write("set/train.jsonl", """{"anchor": "a", "positive": "p"}""");
+        folder.Write("set/metadata.json", metadata);
+        Assert.Equal(1, Load(folder.File("set"), 1).Count);
+    }
+
+    [Fact]
+    public void Long_texts_leave_the_room_beside_short_ones_to_those_that_follow()
+    {
+        TextPool pool = new();
+        byte[] text = new byte[300_000];
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        List<(int Handle, int Length)> added = [];
+        for (int i = 0; i < 20; i++)
+        {
+            text[0] = (byte)i;
+            added.Add((pool.Append(text), text.Length));
+            added.Add((pool.Append(text.AsSpan(0, i)), i));
+        }
+
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 20 * text.Length, (20 * text.Length) + (2 << 20));
+        Assert.Equal(added.Select(text => text.Length), added.Select(text => pool.Bytes(text.Handle).Length));
+        Assert.Equal(Enumerable.Range(1, 19), added.Where(text => text.Length is > 0 and < 20).Select(text => (int)pool.Bytes(text.Handle)[0]));
+    }
+
+    [Fact]
+    public void A_negative_seed_is_refused_before_reading_where_NumPy_would_shuffle_with_it()
+    {
+        using TemporaryFolder folder = new();
+        string path = folder.Write("x.jsonl", Inline);
+        RetrievalDatasetOptions options = new() { Sources = [new(path)], Seed = -1, PassagesPerQuery = 2, Shuffle = true };
+        Assert.Equal(1, RetrievalDataset.Load(options).Count);
+        string Message(RetrievalDatasetOptions wrong) => Assert.Throws<InvalidDataException>(() => RetrievalDataset.Load(wrong)).Message;
+        string expected = "the dataset's seed is -1, but do_shuffle shuffles as NumPy does; give a seed of 0 or more";
+        Assert.Equal(expected, Message(options with { MaximumExamples = 1 }));
+        Assert.Equal(expected, Message(options with { Kind = RetrievalDatasetKind.Inline }));
+        string bundle = folder.Write("set/metadata.json", """{"format": "nemo_automodel_normalized_vl_retrieval_arrow", "version": 1}""");
+        Assert.Contains($"{bundle}: num_samples shuffles", Message(options with { Sources = [new(bundle, 1)] }), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -16,7 +16,7 @@ public class TeacherEmbeddingCacheTests
     public void Texts_are_found_by_their_hashes_in_the_type_of_the_file()
     {
         using TemporaryFolder folder = new();
-        TeacherEmbeddingCache cache = Cache(folder.Path);
+        using TeacherEmbeddingCache cache = Cache(folder.Path);
         Assert.Equal([0.5f, -2], cache.Queries([("open ports", From)]));
         Assert.Equal([3, 4, 3, 4], cache.Documents([("nmap scans hosts", From), ("nmap scans hosts", From)]));
     }
@@ -25,10 +25,20 @@ public class TeacherEmbeddingCacheTests
     public void Empty_negatives_have_the_zero_vector_and_other_empty_texts_are_missing()
     {
         using TemporaryFolder folder = new();
-        TeacherEmbeddingCache cache = Cache(folder.Path);
+        using TeacherEmbeddingCache cache = Cache(folder.Path);
         Assert.Equal([0, 0, 3, 4], cache.Negatives([("", From), ("nmap scans hosts", From)]));
         InvalidDataException error = Assert.Throws<InvalidDataException>(() => cache.Documents([("", From)]));
         Assert.StartsWith("train.jsonl:1: a document is not in the teacher's cache", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Files_are_closed_with_the_cache()
+    {
+        using TemporaryFolder folder = new();
+        TeacherEmbeddingCache cache = Cache(folder.Path);
+        cache.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => cache.Queries([("open ports", From)]));
+        Assert.Throws<ObjectDisposedException>(() => cache.Documents([("nmap scans hosts", From)]));
     }
 
     private static TeacherEmbeddingCache Cache(string folder)

@@ -35,6 +35,7 @@ public class TrainingTokenizerTests
             // Where the library leaves the padding token open, the recipe takes the end token and pads on the left.
             bool open = entry.GetProperty("pad_token_id").ValueKind == JsonValueKind.Null;
             Assert.Equal(open ? tokenizer.Tokenizer.EndId : entry.GetProperty("pad_token_id").GetInt32(), tokenizer.PaddingId);
+            Assert.Equal(noPadding && !open, tokenizer.Notice?.Contains("names no padding token", StringComparison.Ordinal) ?? false);
             Assert.Equal(open ? TextSide.Left : Enum.Parse<TextSide>(entry.GetProperty("padding_side").GetString()!, ignoreCase: true), tokenizer.PaddingSide);
         }
     }

@@ -42,6 +42,18 @@ public class TrainingValidationTests
         Assert.Contains("validation_dataset: 22 rows make no batch", refused.Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("dataset: there is no row: the sources hold none, or num_samples", "--dataset.max_train_samples", "0")]
+    [InlineData("dataset: there is no row", "--dataset.max_train_samples", "4", "--dataset.train_data_select_offset", "22")]
+    [InlineData("dataset: 22 rows make no batch for each of 1 ranks", "--dataloader.drop_last", "true", "--dataloader.batch_size", "64")]
+    [InlineData(
+        "dataset: 1 rows make no batch for each of 2 ranks", "--dataset.max_train_samples", "1", "--distributed.dp_size", "2")]
+    public void A_training_set_without_a_batch_is_refused_with_its_rows_and_a_remedy(string message, params string[] overrides)
+    {
+        using TinyRun run = new();
+        Assert.Contains(message, Assert.Throws<ArgumentException>(() => run.Run(overrides)).Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Scores_that_are_no_numbers_end_a_run_before_it_saves_them_as_its_best()
     {

@@ -54,7 +54,12 @@ internal abstract class Collator<TBatch>
         int longest = ids.Length == 0 ? 0 : ids.Max(row => row.Length);
         if (padding == PaddingWidth.MaxLength && Tokenizer.MaxLength is { } most) longest = Math.Max(longest, most);
         int unit = padding == PaddingWidth.None ? 1 : multiple ?? 1;
-        int columns = checked((longest + unit - 1) / unit * unit);
-        return new TokenizedBatch(ids, columns, Tokenizer.PaddingSide, Tokenizer.PaddingId);
+        long columns = ((long)longest + unit - 1) / unit * unit;
+        if (columns > BiEncoderCollatorOptions.MostColumns)
+        {
+            throw new InvalidDataException($"texts would be padded to {columns} tokens, more than {BiEncoderCollatorOptions.MostColumns}; "
+                + "give another padding, pad_to_multiple_of or model_max_length");
+        }
+        return new TokenizedBatch(ids, (int)columns, Tokenizer.PaddingSide, Tokenizer.PaddingId);
     }
 }

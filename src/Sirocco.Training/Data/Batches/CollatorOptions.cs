@@ -37,16 +37,24 @@ public record BiEncoderCollatorOptions
     /// <summary>Whether the instructions of the corpus take the place of the prefixes.</summary>
     public bool UseDatasetInstruction { get; init; }
 
+    internal const int MostColumns = 1 << 24;
+
     internal virtual void Validate()
     {
         Require(QueryLength, "q_max_len");
         Require(PassageLength, "p_max_len");
-        Require(PadToMultipleOf ?? 1, "pad_to_multiple_of");
+        RequireMultiple(PadToMultipleOf);
     }
 
     internal static void Require(int value, string key)
     {
         if (value < 1) throw new InvalidDataException($"{key} is {value}; give a positive number");
+    }
+
+    internal static void RequireMultiple(int? value)
+    {
+        Require(value ?? 1, "pad_to_multiple_of");
+        if (value > MostColumns) throw new InvalidDataException($"pad_to_multiple_of is {value}; give at most {MostColumns}");
     }
 }
 
@@ -80,6 +88,6 @@ public sealed record CrossEncoderCollatorOptions
     {
         BiEncoderCollatorOptions.Require(MaxLength, "rerank_max_length");
         PairTemplate.Parse(Template).RequireCuttableEnd();
-        BiEncoderCollatorOptions.Require(PadToMultipleOf ?? 1, "pad_to_multiple_of");
+        BiEncoderCollatorOptions.RequireMultiple(PadToMultipleOf);
     }
 }

@@ -1,7 +1,7 @@
 namespace Sirocco.Training;
 
 /// <summary>Batches of a distillation: queries, positives and negatives apart.</summary>
-internal sealed class DistillationCollator : Collator<DistillationBatch>
+internal sealed class DistillationCollator : Collator<DistillationBatch>, IDisposable
 {
     private readonly DistillationCollatorOptions options;
     private readonly TeacherEmbeddingCache? teacher;
@@ -42,6 +42,9 @@ internal sealed class DistillationCollator : Collator<DistillationBatch>
             Teacher = teacher is null ? null : LookUp(teacher, examples, queries, positives, negatives),
         };
     }
+
+    /// <summary>Closes the teacher's cache.</summary>
+    public void Dispose() => teacher?.Dispose();
 
     private string Chosen(string instruction, string prefix) => options.UseDatasetInstruction && instruction.Length > 0 ? instruction : prefix;
 

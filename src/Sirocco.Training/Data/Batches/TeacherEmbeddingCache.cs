@@ -9,13 +9,13 @@ namespace Sirocco.Training;
 /// A teacher's embeddings on disk: <c>queries.npy</c> and <c>docs.npy</c> [rows, dimensions], and <c>index.json</c>, which gives the row of a text by the
 /// SHA-256 of its UTF-8.
 /// </summary>
-internal sealed class TeacherEmbeddingCache
+internal sealed class TeacherEmbeddingCache : IDisposable
 {
     private readonly string folder;
     private readonly Dictionary<string, int> queryRows;
     private readonly Dictionary<string, int> documentRows;
-    private readonly StoredTensor queries;
-    private readonly StoredTensor documents;
+    private readonly NpyFile queries;
+    private readonly NpyFile documents;
 
     private TeacherEmbeddingCache(string folder, JsonElement index)
     {
@@ -25,7 +25,15 @@ internal sealed class TeacherEmbeddingCache
         queryRows = Rows(path, index, "query_hashes", Size(path, index, "num_queries"));
         documentRows = Rows(path, index, "doc_hashes", Size(path, index, "num_docs"));
         queries = Matrix(Path.Combine(folder, "queries.npy"), Size(path, index, "num_queries"));
-        documents = Matrix(Path.Combine(folder, "docs.npy"), Size(path, index, "num_docs"));
+        try
+        {
+            documents = Matrix(Path.Combine(folder, "docs.npy"), Size(path, index, "num_docs"));
+        }
+        catch
+        {
+            queries.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Width of the teacher.</summary>
@@ -46,12 +54,20 @@ internal sealed class TeacherEmbeddingCache
         return new TeacherEmbeddingCache(folder, CorpusMetadata.Parse(Path.Combine(folder, "index.json")));
     }
 
-    public float[] Queries(IReadOnlyList<(string Text, RetrievalExample From)> texts) => LookUp(texts, queryRows, queries, "query");
+    public float[] Queries(IReadOnlyList<(string Text, RetrievalExample From)> texts) => LookUp(texts, queryRows, queries.Array, "query");
 
-    public float[] Documents(IReadOnlyList<(string Text, RetrievalExample From)> texts) => LookUp(texts, documentRows, documents, "document");
+    public float[] Documents(IReadOnlyList<(string Text, RetrievalExample From)> texts) => LookUp(texts, documentRows, documents.Array, "document");
 
     /// <summary>As <see cref="Documents"/>, but an empty text has the zero vector, as in the original: caches have no row for it.</summary>
-    public float[] Negatives(IReadOnlyList<(string Text, RetrievalExample From)> texts) => LookUp(texts, documentRows, documents, "document", zeroIfEmpty: true);
+    public float[] Negatives(IReadOnlyList<(string Text, RetrievalExample From)> texts) =>
+        LookUp(texts, documentRows, documents.Array, "document", zeroIfEmpty: true);
+
+    /// <summary>Unmaps both files.</summary>
+    public void Dispose()
+    {
+        queries.Dispose();
+        documents.Dispose();
+    }
 
     private float[] LookUp(
         IReadOnlyList<(string Text, RetrievalExample From)> texts, Dictionary<string, int> rows, StoredTensor matrix, string what, bool zeroIfEmpty = false)
@@ -72,11 +88,13 @@ internal sealed class TeacherEmbeddingCache
         return found;
     }
 
-    private StoredTensor Matrix(string path, int rows)
+    private NpyFile Matrix(string path, int rows)
     {
-        StoredTensor matrix = NpyFile.Open(path).Array;
-        return matrix.Shape is [var count, var width] && count == rows && width == Dimensions ? matrix
-            : throw new InvalidDataException($"{path}: is {matrix.ShapeText}, but index.json says [{rows}, {Dimensions}]");
+        NpyFile file = NpyFile.Open(path);
+        if (file.Array.Shape is [var count, var width] && count == rows && width == Dimensions) return file;
+        string found = file.Array.ShapeText;
+        file.Dispose();
+        throw new InvalidDataException($"{path}: is {found}, but index.json says [{rows}, {Dimensions}]");
     }
 
     private static int Size(string path, JsonElement index, string key) =>

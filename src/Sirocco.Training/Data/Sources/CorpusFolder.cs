@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Buffers.Text;
 using System.Text;
 using System.Text.Json;
@@ -95,6 +96,9 @@ internal static class CorpusFolder
                 return ids.Bytes(row);
             case ColumnKind.Int8 or ColumnKind.Int16 or ColumnKind.Int32 or ColumnKind.Int64 or ColumnKind.UInt8 or ColumnKind.UInt16 or ColumnKind.UInt32:
                 Utf8Formatter.TryFormat(ids.Integer(row), digits, out int length);
+                return digits[..length];
+            case ColumnKind.UInt64:
+                Utf8Formatter.TryFormat(BinaryPrimitives.ReadUInt64LittleEndian(ids.Bytes(row)), digits, out length);
                 return digits[..length];
             default:
                 throw new InvalidDataException($"{file}: column 'id' is {ids.Field.Type}, expected texts or whole numbers");

@@ -20,11 +20,16 @@ internal static class CorpusMetadata
     }
 
     /// <summary>A JSON object.</summary>
-    public static JsonElement Parse(string path)
+    public static JsonElement Parse(string path) => Parse(path, File.ReadAllBytes(path));
+
+    /// <summary>A JSON object whose file has been read.</summary>
+    public static JsonElement Parse(string path, byte[] content)
     {
         try
         {
-            using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(path));
+            using JsonDocument document = JsonDocument.Parse(content);
+            if (JsonRecords.HalfSurrogateAt(content) >= 0)
+                throw new InvalidDataException($"{path}: the name of a member is not valid Unicode (half a surrogate pair); repair the name");
             return document.RootElement.ValueKind == JsonValueKind.Object ? document.RootElement.Clone()
                 : throw new InvalidDataException($"{path}: is no JSON object");
         }

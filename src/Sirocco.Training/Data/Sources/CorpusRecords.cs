@@ -21,7 +21,9 @@ internal static class CorpusRecords
         {
             if (corpus.ValueKind != JsonValueKind.Object || !corpus.TryGetProperty("path", out JsonElement where) || where.ValueKind != JsonValueKind.String)
                 throw new InvalidDataException($"{path}: 'corpus' should be {{\"path\": FOLDER}} or a list of these");
-            string corpusFolder = Path.GetFullPath(Path.Combine(folder, where.GetString()!));
+            string relative = CorpusMetadata.Text(path, corpus, "path")!;
+            if (relative.Contains('\0', StringComparison.Ordinal)) throw new InvalidDataException($"{path}: the 'path' of 'corpus' holds a null character");
+            string corpusFolder = Path.GetFullPath(Path.Combine(folder, relative));
             rows.AddCorpus(CorpusFolder.Describe(corpusFolder), () => Corpus.Load(corpusFolder, rows.Cancellation));
         }
 
@@ -45,8 +47,9 @@ internal static class CorpusRecords
         string[] negatives = fields.Has("neg_doc", out JsonElement list) ? Ids(fields, "neg_doc", list) : [];
         if (positives.Length == 0 && !rows.AreForMining) throw fields.Wrong("pos_doc", "is empty; every query needs at least one positive document");
         JsonElement question = fields.Required("question");
-        rows.AddIds(
-            place, questionId, rows.AreForMining ? fields.Scalar("question", question) : fields.Text("question", question), corpusId, positives, negatives);
+        string text = !rows.AreForMining ? fields.Text("question", question)
+            : question.ValueKind == JsonValueKind.Null ? "" : fields.Scalar("question", question);
+        rows.AddIds(place, questionId, text, corpusId, positives, negatives);
     }
 
     private static string[] Ids(RecordFields fields, string key, JsonElement documents) => [.. RecordFields.Items(documents).Select(document =>

@@ -28,6 +28,7 @@ internal static class DatasetSources
         foreach ((RetrievalSource source, SourceForm form) in options.Sources.Select(source => (source, Form(options.Kind, source)))
             .OrderBy(pair => pair.Item2))
         {
+            if (options.Seed < 0 && form == SourceForm.Bundle && source.Samples is not null) throw options.NegativeSeed($"{source.Path}: num_samples");
             int first = rows.Rows.Count;
             string place = Read(source, form, rows, hub);
             readings[source.Path] = new SourceReading(rows.Rows.Count - first, place);

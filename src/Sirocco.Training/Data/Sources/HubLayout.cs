@@ -58,7 +58,18 @@ internal sealed class HubLayout
     {
         string text = File.ReadAllText(path).ReplaceLineEndings("\n");
         int end = text.StartsWith("---\n", StringComparison.Ordinal) ? text.IndexOf("\n---", 3, StringComparison.Ordinal) : -1;
-        if (end < 0 || YamlReader.Read(text[4..(end + 1)], path)["configs"] is not RecipeSequence configs) return;
+        if (end < 0) return;
+        RecipeMapping header;
+        try
+        {
+            header = YamlReader.Read(text[4..(end + 1)], path);
+        }
+        catch (InvalidDataException)
+        {
+            return;     // as good as no card: the files may lie where the layout has them
+        }
+
+        if (header["configs"] is not RecipeSequence configs) return;
         foreach (RecipeMapping config in configs.Items.OfType<RecipeMapping>())
         {
             if (Text(config["config_name"]) is not { } name || config["data_files"] is not { } files) continue;

@@ -10,16 +10,17 @@ internal static class InlineRecords
     public static void Read(string path, RetrievalRows rows)
     {
         string name = Path.GetFileName(path);
+        IReadOnlyDictionary<string, JsonValueKind> members = TableRecords.Members(path);
+        if (members.ContainsKey("corpus") && members.ContainsKey("data")) throw HasCorpus(path);
         TableRecords.Read(path, (record, place) =>
         {
             RecordFields fields = new(record, place);
-            if (fields.Has("corpus") && fields.Has("data"))
-            {
-                throw new InvalidDataException(
-                    $"{place}: has 'corpus' and 'data', which is the form with a corpus; read it with RetrievalDatasetConfig, under a name that ends in .json");
-            }
+            if (fields.Has("corpus") && fields.Has("data")) throw HasCorpus($"{place}");
             Add(fields, place, name, rows);
         });
+
+        static InvalidDataException HasCorpus(string place) => new(
+            $"{place}: has 'corpus' and 'data', which is the form with a corpus; read it with RetrievalDatasetConfig, under a name that ends in .json");
     }
 
     /// <summary>Adds one record.</summary>
@@ -59,6 +60,7 @@ internal static class InlineRecords
             return text.ValueKind == JsonValueKind.Null ? "" : fields.Scalar(key, text);
         }
 
+        if (document.ValueKind == JsonValueKind.Null) throw fields.Wrong(key, "holds null; give a text or remove the document");
         return fields.Scalar(key, document);
     }
 }

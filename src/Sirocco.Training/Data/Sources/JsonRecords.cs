@@ -23,6 +23,7 @@ internal delegate void RecordVisitor(JsonElement record, RecordPlace place);
 internal static class JsonRecords
 {
     private const int LongestJson = int.MaxValue;
+    private const string HalfName = "the name of a member is not valid Unicode (half a surrogate pair); repair the name";
 
     private static readonly JsonReaderOptions ReaderOptions = new() { MaxDepth = 64, CommentHandling = JsonCommentHandling.Disallow };
 
@@ -33,8 +34,8 @@ internal static class JsonRecords
         using MappedFile file = MappedFile.Open(path);
         Dictionary<string, JsonValueKind> kinds = [];
         JsonElement corpus = default;
-        if (file.Length == 0 || !IsOneValue(file)) return (kinds, corpus);
-        Whole(file, content => Members(content, (name, value) =>
+        if (file.Length == 0 || !IsOneValue(file) || (file.Length <= LongestJson && First(Content(file)) != (byte)'{')) return (kinds, corpus);
+        Whole(file, (content, _) => Members(content, (name, value, _) =>
         {
             kinds[name] = value[0] switch { (byte)'[' => JsonValueKind.Array, (byte)'{' => JsonValueKind.Object, _ => JsonValueKind.Undefined };
             if (name == "corpus") corpus = Parse(value);
@@ -43,17 +44,29 @@ internal static class JsonRecords
     }
 
     /// <summary>The members of the file's one object in their order, <c>data</c> without a value; of a repeated name the last.</summary>
-    public static IReadOnlyList<(string Name, JsonElement Value)> MembersBesideData(string path)
+    /// <exception cref="InvalidDataException">A text among them is half a surrogate pair, which no file can hold.</exception>
+    public static IReadOnlyList<JsonMember> MembersBesideData(string path)
     {
         using MappedFile file = MappedFile.Open(path);
-        List<(string Name, JsonElement Value)> members = [];
-        Whole(file, content => Members(content, (name, value) =>
+        List<JsonMember> members = [];
+        Whole(file, (content, written) =>
         {
-            JsonElement parsed = name == "data" ? default : Parse(value);
-            int earlier = members.FindIndex(member => member.Name == name);
-            if (earlier < 0) members.Add((name, parsed));
-            else members[earlier] = (name, parsed);
-        }));
+            OrderedDictionary<string, Range> places = new(StringComparer.Ordinal);
+            Members(content, (name, value, start) => places[name] = start..(start + value.Length));
+            foreach ((string name, Range place) in places)
+            {
+                if (name == "data")
+                {
+                    members.Add(new JsonMember(name, default));
+                    continue;
+                }
+
+                if (HalfSurrogateAt(content[place], inTexts: true) >= 0)
+                    throw new InvalidDataException($"{path}: '{name}' is not valid Unicode (half a surrogate pair); repair the text");
+                Range more = (place.Start.Value - 1)..place.End;
+                members.Add(new JsonMember(name, Parse(content[place]), content[more].SequenceEqual(written[more]) ? null : written[more].ToArray()));
+            }
+        });
         return members;
     }
 
@@ -80,7 +93,7 @@ internal static class JsonRecords
             return;
         }
 
-        Whole(file, content =>
+        Whole(file, (content, _) =>
         {
             bool isObject = First(content) == (byte)'{';
             if (!isObject)
@@ -89,16 +102,36 @@ internal static class JsonRecords
                 return;
             }
 
-            bool found = false;
-            Members(content, (name, span) =>
-            {
-                if (name != "data") return;
-                found = true;
-                if (First(span) == (byte)'[') Elements(path, span, visit);
-                else visit(Parse(span), new RecordPlace(path, 0, 0));
-            });
-            if (!found) visit(Parse(content), new RecordPlace(path, 0, 1));
+            Range? data = null;     // of a repeated member the last, as Python reads it
+            Members(content, (name, value, start) => data = name == "data" ? start..(start + value.Length) : data);
+            if (data is not { } range) visit(Parse(content), new RecordPlace(path, 0, 1));
+            else if (First(content[range]) == (byte)'[') Elements(path, content[range], visit);
+            else visit(Parse(content[range]), new RecordPlace(path, 0, 0));
         });
+    }
+
+    /// <summary>
+    /// Where a name, or a text too, is half a surrogate pair, which JSON can escape and no string can hold; −1 where there is none. Names are compared with
+    /// others before anybody knows their record, so they are looked at when the file is read; most texts when they are decoded.
+    /// </summary>
+    internal static int HalfSurrogateAt(ReadOnlySpan<byte> json, bool inTexts = false)
+    {
+        if (json.IndexOf("\\ud"u8) < 0 && json.IndexOf("\\uD"u8) < 0) return -1;
+        Utf8JsonReader reader = new(json, ReaderOptions);
+        while (reader.Read())
+        {
+            if (!reader.ValueIsEscaped || (!inTexts && reader.TokenType != JsonTokenType.PropertyName)) continue;
+            try
+            {
+                _ = reader.GetString();
+            }
+            catch (InvalidOperationException)
+            {
+                return (int)reader.TokenStartIndex;
+            }
+        }
+
+        return -1;
     }
 
     /// <summary>
@@ -147,13 +180,15 @@ internal static class JsonRecords
     /// <summary>Whether the file is one JSON value and nothing else, rather than a value on each line.</summary>
     private static bool IsOneValue(MappedFile file)
     {
-        if (file.Length > LongestJson) return file.Span(0, 4096).TrimStart("\uFEFF \t\r\n"u8).StartsWith("["u8);
-        ReadOnlySpan<byte> content = Content(file).Trim(" \t\r\n"u8);
-        if (content.IsEmpty || content[0] == (byte)'[') return true;
+        bool isLong = file.Length > LongestJson;
+        ReadOnlySpan<byte> content = (isLong ? file.Span(0, 4096).TrimStart("\uFEFF"u8) : Content(file)).Trim(" \t\r\n"u8);
+        if (content.IsEmpty) return false;
+        if (content[0] == (byte)'[') return true;
         int end = content.IndexOf((byte)'\n');
-        if (end < 0) return true;
+        if (end < 0) return !isLong;
         ReadOnlySpan<byte> line = content[..end].TrimEnd(" \t\r"u8);
-        return !IsValue(line) && (line.Length == 1 || IsValue(content));   // a brace alone begins an object over many lines, be it a damaged one
+        if (line.Length == 1) return !IsValue(line);    // a brace alone begins an object over many lines, be it a damaged one
+        return !isLong && !IsValue(line) && IsValue(content);
     }
 
     private static bool IsValue(ReadOnlySpan<byte> json)
@@ -170,13 +205,14 @@ internal static class JsonRecords
         }
     }
 
-    private delegate void SpanVisitor(ReadOnlySpan<byte> content);
+    /// <summary>Takes a file's content as JSON, and as it is written: places are the same.</summary>
+    private delegate void ContentVisitor(ReadOnlySpan<byte> json, ReadOnlySpan<byte> written);
 
-    private static void Whole(MappedFile file, SpanVisitor visit)
+    private static void Whole(MappedFile file, ContentVisitor visit)
     {
         if (file.Length > LongestJson)
             throw new InvalidDataException($"{file.Path}: is larger than 2 GB in one piece of JSON; write one record on each line (.jsonl) instead");
-        ReadOnlySpan<byte> content = Content(file);
+        ReadOnlySpan<byte> written = Content(file), content = written;
         if (!Utf8.IsValid(content))
             throw new InvalidDataException($"{file.Path}:{LineOf(content, InvalidAt(content))}: is not valid UTF-8; save the file as UTF-8");
         try
@@ -200,7 +236,9 @@ internal static class JsonRecords
             content = patched;
         }
 
-        visit(content);
+        int half = HalfSurrogateAt(content);
+        if (half >= 0) throw new InvalidDataException($"{file.Path}:{LineOf(content, half)}: {HalfName}");
+        visit(content, written);
     }
 
     private static void Check(ReadOnlySpan<byte> json)
@@ -209,7 +247,7 @@ internal static class JsonRecords
         while (reader.Read()) continue;
     }
 
-    private delegate void MemberVisitor(string name, ReadOnlySpan<byte> value);
+    private delegate void MemberVisitor(string name, ReadOnlySpan<byte> value, int start);
 
     private static void Members(ReadOnlySpan<byte> json, MemberVisitor visit)
     {
@@ -221,7 +259,7 @@ internal static class JsonRecords
             reader.Read();
             int start = (int)reader.TokenStartIndex;
             reader.Skip();
-            visit(name, json[start..(int)reader.BytesConsumed]);
+            visit(name, json[start..(int)reader.BytesConsumed], start);
         }
 
         while (reader.Read()) continue;
@@ -292,7 +330,11 @@ internal static class JsonRecords
             throw new InvalidDataException($"{place}: is not JSON at byte {failure.BytePositionInLine ?? 0}; every line must be one JSON object", failure);
         }
 
-        using (record) visit(record.RootElement, place);
+        using (record)
+        {
+            if (HalfSurrogateAt(line) >= 0) throw new InvalidDataException($"{place}: {HalfName}");
+            visit(record.RootElement, place);
+        }
     }
 
     private static JsonDocument ParseLine(ReadOnlySpan<byte> line)

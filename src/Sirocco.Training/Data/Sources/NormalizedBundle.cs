@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 
 namespace Sirocco.Training;
@@ -15,7 +16,10 @@ internal static class NormalizedBundle
     {
         string folder = Path.GetFileName(path) == MetadataName ? Path.GetDirectoryName(Path.GetFullPath(path))! : path;
         string file = Path.Combine(folder, MetadataName);
-        return File.Exists(file) && CorpusMetadata.Parse(file) is { } metadata && metadata.TryGetProperty("format", out JsonElement format)
+        if (!File.Exists(file)) return null;
+        byte[] content = File.ReadAllBytes(file);
+        if (content.AsSpan().IndexOf(Encoding.ASCII.GetBytes(Format)) < 0) return null;   // a file of that name may be anybody's, and need not be an object
+        return CorpusMetadata.Parse(file, content).TryGetProperty("format", out JsonElement format)
             && format.ValueKind == JsonValueKind.String && format.ValueEquals(Format) ? folder : null;
     }
 

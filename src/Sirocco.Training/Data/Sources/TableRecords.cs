@@ -15,6 +15,11 @@ internal static class TableRecords
 
     public static bool IsColumnar(string path) => Path.GetExtension(path).ToLowerInvariant() is ".parquet" or ".arrow";
 
+    /// <summary>The kinds of the members of a file that is one JSON object; none where it is something else.</summary>
+    public static IReadOnlyDictionary<string, JsonValueKind> Members(string path) =>
+        IsColumnar(path) || Path.GetExtension(path).ToLowerInvariant() is ".csv" or ".tsv" or ".gz" ? new Dictionary<string, JsonValueKind>()
+            : JsonRecords.Outline(path).Members;
+
     public static void Read(string path, RecordVisitor visit)
     {
         string content = GzipContent.Extension(path);

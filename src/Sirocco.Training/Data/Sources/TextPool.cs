@@ -12,7 +12,8 @@ internal sealed class TextPool
 
     private readonly List<byte[]> blocks = [];
     private readonly List<Place> places = [];
-    private int used = BlockSize;
+    private int current = -1;   // the block that short texts go on in
+    private int used;
 
     // Open addressing with linear probing; 0 is free, otherwise one more than the handle.
     private int[] slots = new int[16];
@@ -75,23 +76,22 @@ internal sealed class TextPool
     {
         if (length > BlockSize / 4)
         {
-            // A block of its own, which the next text does not go on in.
+            // A block of its own; short texts go on where they were.
             blocks.Add(new byte[length]);
             places.Add(new Place(blocks.Count - 1, 0, length));
-            used = BlockSize;
             return blocks[^1];
         }
 
-        // A full block has no place for an empty text either: offset BlockSize may lie beyond a block of its own, and at first there is none.
-        if (used == BlockSize || used + length > BlockSize)
+        if (current < 0 || used + length > BlockSize)
         {
+            current = blocks.Count;
             blocks.Add(GC.AllocateUninitializedArray<byte>(BlockSize));
             used = 0;
         }
 
-        places.Add(new Place(blocks.Count - 1, used, length));
+        places.Add(new Place(current, used, length));
         used += length;
-        return blocks[^1].AsSpan(used - length, length);
+        return blocks[current].AsSpan(used - length, length);
     }
 
     private int Slot(ReadOnlySpan<byte> utf8)

@@ -36,6 +36,9 @@ internal sealed class TrainingTokenizer
     /// <summary>model_max_length, where it is limited.</summary>
     public int? MaxLength { get; }
 
+    /// <summary>A remark for the user on how the tokenizer was taken, or null.</summary>
+    public string? Notice { get; private init; }
+
     /// <summary>Loads the tokenizer of a recipe.</summary>
     /// <exception cref="FileNotFoundException">There is none.</exception>
     /// <exception cref="InvalidDataException">It is damaged, or cannot do what the options ask for.</exception>
@@ -52,14 +55,17 @@ internal sealed class TrainingTokenizer
         int? padding = tokenizer.PaddingId;
         if (padding is null && options.Backend is TokenizerBackend.Transformers or TokenizerBackend.Tokenizers)
         {
-            padding ??= tokenizer.EndId
+            padding = tokenizer.EndId
                 ?? throw new InvalidDataException($"{options.Path}: the tokenizer names neither a padding nor an end token; name one in tokenizer_config.json");
-            side = tokenizer.PaddingId is null ? TextSide.Left : side;
+            side = TextSide.Left;
         }
 
         TextSide cut = options.TruncationSide
             ?? (tokenizer.Settings.TruncationSide == TextSide.Left ? TextSide.Left : tokenizer.Truncation?.Side ?? TextSide.Right);
-        return new TrainingTokenizer(tokenizer, padding ?? 0, side, cut, options.MaxLength ?? tokenizer.Settings.MaxLength);
+        return new TrainingTokenizer(tokenizer, padding ?? 0, side, cut, options.MaxLength ?? tokenizer.Settings.MaxLength)
+        {
+            Notice = padding is null ? NoPadding(options) : null,
+        };
     }
 
     /// <summary>Ids of a text, special tokens included.</summary>
@@ -80,8 +86,14 @@ internal sealed class TrainingTokenizer
                 + "leave them out, or set force_hf: true");
         }
         return new TrainingTokenizer(
-            tokenizer, tokenizer.PaddingId ?? 0, options.PaddingSide ?? TextSide.Left, options.TruncationSide ?? TextSide.Right, options.MaxLength);
+            tokenizer, tokenizer.PaddingId ?? 0, options.PaddingSide ?? TextSide.Left, options.TruncationSide ?? TextSide.Right, options.MaxLength)
+        {
+            Notice = tokenizer.PaddingId is null ? NoPadding(options) : null,
+        };
     }
+
+    private static string NoPadding(TokenizerOptions options) =>
+        $"{options.Path}: the tokenizer names no padding token; padded places hold token 0, which attention does not see";
 
     private static Tokenizer Frame(Tokenizer tokenizer, TokenizerOptions options)
     {
