@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
 using Sirocco.Formats;
 
@@ -58,17 +59,51 @@ internal sealed class EmbeddingFile : IDisposable
     }
 
     /// <summary>A NumPy file of vectors that something else made.</summary>
-    /// <exception cref="InvalidDataException">It is no matrix of that shape.</exception>
+    /// <exception cref="InvalidDataException">It is no matrix of that shape, or holds what is no number.</exception>
     public static EmbeddingFile OpenNumpy(string path, string shownAs, int rows, int features)
     {
-        NpyFile file = NpyFile.Open(path);
-        if (file.Array.Shape.SequenceEqual([rows, features]) && (file.Array.Type == StorageType.F32 || file.Array.Type == StorageType.F16
-            || file.Array.Type == StorageType.F64)) return new EmbeddingFile(file, file.Array);
-        string found = $"{file.Array.ShapeText} of {file.Array.Type.Name}";
-        file.Dispose();
-        throw new InvalidDataException($"{shownAs}: holds {found}, but {rows} vectors of {features} numbers are needed; "
-            + "it was made of other texts or another model: leave out load_embeddings_from_cache");
+        NpyFile file;
+        try
+        {
+            file = NpyFile.Open(path);
+        }
+        catch (InvalidDataException e)
+        {
+            throw new InvalidDataException(e.Message.Replace(path, shownAs, StringComparison.Ordinal), e);
+        }
+
+        EmbeddingFile embeddings = new(file, file.Array);
+        try
+        {
+            if (!file.Array.Shape.SequenceEqual([rows, features])
+                || (file.Array.Type != StorageType.F32 && file.Array.Type != StorageType.F16 && file.Array.Type != StorageType.F64))
+            {
+                throw new InvalidDataException($"{shownAs}: holds {file.Array.ShapeText} of {file.Array.Type.Name}, but {rows} vectors of {features} numbers "
+                    + "are needed; it was made of other texts or another model: leave out load_embeddings_from_cache");
+            }
+            embeddings.RequireFinite(shownAs);
+            return embeddings;
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
     }
 
     public void Dispose() => file.Dispose();
+
+    private void RequireFinite(string shownAs)
+    {
+        float[] vector = new float[Features];
+        for (int row = 0; row < Rows; row++)
+        {
+            Read(row, vector);
+            if (!float.IsFinite(TensorPrimitives.SumOfMagnitudes<float>(vector)))
+            {
+                throw new InvalidDataException(
+                    $"{shownAs}: vector {row} (counted from 0) is not finite; make the file anew, or leave out load_embeddings_from_cache");
+            }
+        }
+    }
 }

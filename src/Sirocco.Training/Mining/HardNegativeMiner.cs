@@ -42,8 +42,8 @@ public sealed class HardNegativeMiner
         MiningTask task = MiningTask.Read(recipe.Input, recipe.Corpus, recipe.KeepInputNegatives, cancellation);
         PrepareOutput(recipe, task);
         string modelPath = Locate(recipe.Model, cancellation);
-        using IndexedDocuments? indexed = recipe.Index is null ? null : IndexedDocuments.Open(recipe, task, ModelFingerprint.Of(modelPath));
         string tokenizerPath = recipe.Tokenizer is { } own ? Locate(own, cancellation) : modelPath;
+        using IndexedDocuments? indexed = recipe.Index is null ? null : OpenIndex(recipe, task, modelPath, tokenizerPath);
         TrainingTokenizer tokenizer = TrainingTokenizer.Load(new TokenizerOptions
         {
             Path = tokenizerPath,
@@ -51,9 +51,11 @@ public sealed class HardNegativeMiner
             AddBeginToken = recipe.AddBeginToken ?? false,
             AddEndToken = recipe.AddEndToken ?? false,
         });
+        if (tokenizer.Notice is { } notice) observer.Warned(notice);
         using Reranker? reranker = recipe.Reranker is { } path ? LoadReranker(Locate(path, cancellation)) : null;
         using BiEncoder model = BiEncoder.FromBackbone(modelPath, new BackboneOptions { Precision = device.Precision });
         if (device.Adapter is { } adapter) Adapter.Load(model, adapter);
+        indexed?.RequireVectorsOf(model);
         using ComputeContext context = device.NewContext();
         MiningEncoder encoder = new(model, tokenizer, context, device.Precision ?? recipe.Precision ?? model.NaturalPrecision, recipe.Positions);
         string settings = recipe.CacheFolder is null ? "" // nothing is kept, so nothing is looked for
@@ -83,6 +85,8 @@ public sealed class HardNegativeMiner
     {
         string full = Path.GetFullPath(recipe.Output), folder = Path.GetDirectoryName(full)!;
         if (Directory.Exists(full)) throw new IOException($"{recipe.Output}: is a folder; train_file_output_path takes a file");
+        RequireFolder(folder, "train_file_output_path", "takes a file in a folder");
+        if (recipe.CacheFolder is { } cache) RequireFolder(Path.GetFullPath(cache), "cache_embeddings_dir", "takes a folder");
         Directory.CreateDirectory(folder);
         string extension = Path.GetExtension(full).ToLowerInvariant();
         if (task.Form != MiningForm.CorpusIds && extension is not (".jsonl" or ".json"))
@@ -96,6 +100,30 @@ public sealed class HardNegativeMiner
         {
             observer.Warned($"{recipe.Output}: names its corpus as {recipe.Input} does, '{corpus}' beside the file, where it is not; "
                 + $"write the file into {input}, or give the corpus an absolute path, to train on it");
+        }
+    }
+
+    private IndexedDocuments OpenIndex(MiningRecipe recipe, MiningTask task, string modelPath, string tokenizerPath)
+    {
+        static string Whole(string path) => Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
+        if (device.Adapter is { } adapter)
+        {
+            throw new InvalidDataException($"{adapter}: mining.index has the vectors of the model without this adapter; "
+                + "merge it into the model (sirocco adapter merge) and index with that, or leave out mining.index");
+        }
+        if (Whole(tokenizerPath) != Whole(modelPath))
+        {
+            throw new InvalidDataException(
+                "mining.tokenizer_name_or_path names another tokenizer than the model's, with which mining.index was made; leave one of the two out");
+        }
+        return IndexedDocuments.Open(recipe, task, ModelFingerprint.Of(modelPath));
+    }
+
+    private static void RequireFolder(string folder, string key, string takes)
+    {
+        for (string? place = folder; place is not null; place = Path.GetDirectoryName(place))
+        {
+            if (File.Exists(place)) throw new IOException($"{place}: is a file, not a folder; {key} {takes}");
         }
     }
 
@@ -174,7 +202,11 @@ public sealed class HardNegativeMiner
         CancellationToken cancellation)
     {
         int spare = check is null ? 1 : 2; // the original's reserve of candidates
-        NegativeSearch search = new(context, recipe, documents.Features, checked(recipe.Negatives * spare));
+        int wanted = (int)Math.Min((long)recipe.Negatives * spare, task.Documents);
+
+        // Where the form is this program's own, lists are too: JSON has no −∞, and a filler would train as the negative that the margin says it is not.
+        MiningRecipe searched = recipe with { FiniteOnly = recipe.FiniteOnly || task.Form != MiningForm.CorpusIds };
+        NegativeSearch search = new(context, searched, documents.Features, wanted);
         EqualTexts? equal = recipe.DropEqualTexts ? new EqualTexts(task, context.Threads, cancellation) : null;
         long pairs = (long)task.Questions * task.Documents;
         List<MinedNegatives> mined = new(task.Questions);

@@ -14,16 +14,22 @@ internal sealed class IndexedDocuments : IDisposable
     /// <summary>Features of a vector.</summary>
     public int Features => index.Dimensions;
 
-    /// <summary>How the index computed, beside what <see cref="Open"/> has made sure of.</summary>
+    /// <summary>How the index computed, beside what <see cref="Open"/> and <see cref="RequireVectorsOf"/> have made sure of.</summary>
     public string Settings => $"index precision={index.Description.Settings.GetValueOrDefault("precision")}";
 
-    /// <summary>Opens the index of a recipe and looks whether its vectors are those that mining would make.</summary>
+    /// <summary>Opens the index of a recipe and looks whether its texts are those that mining would encode, token for token.</summary>
     /// <param name="recipe">Whose prefix and length the documents must have been embedded with.</param>
     /// <param name="task">Whose documents the index must hold.</param>
     /// <param name="fingerprint">Of the model.</param>
     /// <exception cref="InvalidDataException">It is of another model, another setting, or lacks a document; the message says which.</exception>
     public static IndexedDocuments Open(MiningRecipe recipe, MiningTask task, string fingerprint)
     {
+        foreach ((string key, bool? asked) in new[] { ("add_bos_token", recipe.AddBeginToken), ("add_eos_token", recipe.AddEndToken) })
+        {
+            if (asked == true)
+                throw new InvalidDataException($"mining.{key} adds a token that the vectors of mining.index were made without; leave one of the two out");
+        }
+
         VectorIndex index = VectorIndex.Open(recipe.Index!);
         try
         {
@@ -64,6 +70,33 @@ internal sealed class IndexedDocuments : IDisposable
         {
             index.Dispose();
             throw;
+        }
+    }
+
+    /// <summary>Makes sure that the index was made with the pooling, attention and normalisation that the model mines with.</summary>
+    /// <exception cref="InvalidDataException">One of them is another; the message says which and what to do.</exception>
+    public void RequireVectorsOf(BiEncoder model)
+    {
+        IReadOnlyDictionary<string, string> settings = index.Description.Settings;
+
+        // What the index does not say, the folder does; of attention an index takes the folder's word otherwise than a recipe does.
+        bool causal = model.Config.IsCausal ?? model.Settings.IsSentenceTransformers;
+        Require("pooling", settings.GetValueOrDefault("pooling"), string.Join('+', model.Settings.Poolings.Select(PoolingNames.ConfigName)));
+        Require("bidirectional", settings.GetValueOrDefault("bidirectional") ?? Flag(!causal), Flag(!model.IsCausal));
+        Require("normalize", settings.GetValueOrDefault("normalize"), Flag(model.EndsNormalized));
+        string? other = model.Settings.LowerCase ? "was made of lower-cased texts"
+            : index.Description.DocumentPrompt.Length > 0 && !model.Settings.IncludePrompt ? "leaves the tokens of the prompt out of its vectors" : null;
+        if (other is not null)
+            throw new InvalidDataException($"{index.Folder}: {other}, as the model's folder says, and mining does not; leave out mining.index");
+
+        static string Flag(bool value) => value ? "true" : "false";
+        void Require(string name, string? has, string wanted)
+        {
+            if (has is not null && has != wanted)
+            {
+                throw new InvalidDataException($"{index.Folder}: was made with {name}: {has}, but mining's vectors have {name}: {wanted}; "
+                    + "make the index as mining embeds, or leave out mining.index");
+            }
         }
     }
 

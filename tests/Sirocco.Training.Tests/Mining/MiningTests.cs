@@ -268,14 +268,8 @@ public sealed class MiningTests : IDisposable
     {
         MiningTask task = MiningTask.Read(Recipe.Input, null, withNegatives: false);
         MiningRecipe recipe = Recipe with { PassagePrefix = "passage: " }, indexed = recipe with { Index = folder.File("index") };
-        void Build(Func<string, string> text, VectorStore store = VectorStore.F32)
-        {
-            using Embedder embedder = Embedder.FromPretrained(
-                recipe.Model, new EmbedderOptions { MaxLength = recipe.PassageLength, IsCausal = false, Threads = 2 });
-            IEnumerable<IndexRecord> records = Enumerable.Range(0, task.Documents).Reverse()
-                .Select(place => new IndexRecord(task.DocumentId(place), text(task.DocumentText(place))));
-            SemanticIndex.Build(embedder, records, indexed.Index!, new IndexOptions { DocumentPrompt = "passage: ", Store = store });
-        }
+        void Build(Func<string, string> text, VectorStore store = VectorStore.F32) =>
+            BuildIndex(indexed, text, new EmbedderOptions { IsCausal = false }, store);
 
         Build(text => text);
         string[] expected = Lists(recipe);
@@ -293,6 +287,135 @@ public sealed class MiningTests : IDisposable
         Build(text => text);
         SaveModel("model", 6);
         Assert.Contains("another model", Message(indexed), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("pooling", "was made with pooling: last, but mining's vectors have pooling: avg")]
+    [InlineData("attention", "was made with bidirectional: false, but mining's vectors have bidirectional: true")]
+    [InlineData("normalize", "was made with normalize: false, but mining's vectors have normalize: true")]
+    [InlineData("begin", "mining.add_bos_token adds a token that the vectors of mining.index were made without")]
+    [InlineData("end", "mining.add_eos_token adds a token")]
+    [InlineData("tokenizer", "mining.tokenizer_name_or_path names another tokenizer than the model's")]
+    [InlineData("adapter", "mining.index has the vectors of the model without this adapter")]
+    [InlineData("nothing", null)]
+    [InlineData("the model's own", null)]
+    public void An_index_whose_vectors_are_not_those_of_the_recipe_is_refused(string changed, string? message)
+    {
+        MiningRecipe recipe = Recipe with
+        {
+            Index = folder.File("index"),
+            AddBeginToken = changed == "begin" ? true : null,
+            AddEndToken = changed == "end" ? true : null,
+            Tokenizer = changed switch { "tokenizer" => Tokenizer, "nothing" => folder.File("model") + "/", _ => null },
+        };
+        BuildIndex(recipe, text => text, changed switch
+        {
+            "pooling" => new EmbedderOptions { Pooling = Pooling.Last },
+            "attention" => new EmbedderOptions { IsCausal = true },
+            "normalize" => new EmbedderOptions { Normalize = false },
+            "the model's own" => new EmbedderOptions { Pooling = Pooling.Average, IsCausal = false, Normalize = true },
+            _ => new EmbedderOptions(),
+        });
+        HardNegativeMiner miner = new(new ModelOptions { Threads = 2, Adapter = changed == "adapter" ? SaveAdapter() : null });
+        if (message is null) Assert.Equal(Lists(recipe with { Index = null }), Lists(recipe));
+        else Assert.Contains(message, Assert.Throws<InvalidDataException>(() => miner.Run(recipe)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Damaged_files_of_the_original_are_named_as_the_user_knows_them()
+    {
+        MiningRecipe recipe = Recipe with { CacheFolder = folder.File("theirs"), LoadFromCache = true };
+        Run(Recipe with { CacheFolder = folder.File("ours") });
+        float[][] questions = Vectors("ours/queries.safetensors"), documents = Vectors("ours/corpus_chunks/chunk_0000.safetensors");
+        Directory.CreateDirectory(recipe.CacheFolder!);
+        SaveNumpy("theirs/query_embeddings.npz", questions);
+        documents[3][1] = float.NaN;
+        SaveNumpy("theirs/passage_embeddings.npz", documents);
+        string passages = folder.File("theirs/passage_embeddings.npz");
+        string Message() => Assert.Throws<InvalidDataException>(() => Run(recipe)).Message;
+        Assert.Equal($"{passages}: vector 3 (counted from 0) is not finite; make the file anew, or leave out load_embeddings_from_cache", Message());
+        SaveNumpy("theirs/passage_embeddings.npz", documents, byColumns: true);
+        Assert.StartsWith(passages + ":", Message(), StringComparison.Ordinal);
+        Assert.DoesNotContain("unpacked", Message(), StringComparison.Ordinal);
+    }
+
+    /// <summary>A margin that no document keeps: the original completes its lists with what the margin removed, at −∞.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Lists_in_forms_of_this_program_have_no_fillers(bool beside)
+    {
+        string inline = folder.Write("inline.jsonl", """
+            {"query": "socket pool", "pos_doc": ["a pool of sockets"], "neg_doc": ["time zones"]}
+            {"query": "zones", "pos_doc": ["time zones"], "neg_doc": ["a colour picker"]}
+            """);
+        string corpus = folder.Write("documents.jsonl", """
+            {"id": "a", "text": "a pool of sockets"}
+            {"id": "b", "text": "time zones"}
+            """);
+        string queries = folder.Write("queries.jsonl", """{"query": "socket pool", "positive": "a", "negative": "b"}""");
+        MiningRecipe recipe = Recipe with
+        {
+            Input = beside ? queries : inline,
+            Corpus = beside ? corpus : null,
+            Output = folder.File("mined.jsonl"),
+            Margin = 50,
+            MarginType = MiningMargin.Absolute,
+        };
+        MiningReport report = Run(recipe);
+        Assert.Equal((0, 0, report.Queries), (report.Negatives, report.Fillers, report.QueriesWithoutNegatives));
+        Assert.All(Lines(recipe.Output), row => Assert.Equal(0, row.GetProperty(beside ? "negative" : "neg_doc").GetArrayLength()));
+    }
+
+    [Theory]
+    [InlineData(int.MaxValue)]
+    [InlineData(2_000_000_000)]
+    public void More_negatives_may_be_asked_for_than_there_are_documents(int negatives)
+    {
+        string[] expected = Lists(Recipe with { Negatives = 1000 });
+        Assert.Equal(expected, Lists(Recipe with { Negatives = negatives }));
+    }
+
+    [Fact]
+    public void What_the_input_has_beside_its_records_is_repeated_word_for_word()
+    {
+        string data = File.ReadAllText(folder.File("train.json")).TrimEnd().TrimEnd('}');
+        string input = folder.Write(
+            "more.json", data + """, "rate": NaN, "least": -Infinity, "most": Infinity, "text": "NaN", "note": [-Infinity, "", {"a": NaN}]}""");
+        Run(Recipe with { Input = input });
+        Assert.Contains(
+            """
+                "rate": NaN,
+                "least": -Infinity,
+                "most": Infinity,
+                "text": "NaN",
+                "note": [
+                    -Infinity,
+                    "",
+                    {
+                        "a": NaN
+                    }
+                ],
+            """.ReplaceLineEndings("\n").TrimStart(),
+            File.ReadAllText(Recipe.Output),
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_question_that_is_null_is_mined_as_an_empty_one()
+    {
+        string text = File.ReadAllText(folder.File("train.json"));
+        int start = text.IndexOf("\"question\": \"", StringComparison.Ordinal) + "\"question\": ".Length;
+        int end = text.IndexOf("\",", start + 1, StringComparison.Ordinal) + 1;
+        string Asked(string question)
+        {
+            Run(Recipe with { Input = folder.Write("asked.json", text[..start] + question + text[end..]), CacheFolder = folder.File("cache") });
+            return Rows(Recipe.Output)[0].GetRawText();
+        }
+
+        string empty = Asked("\"\"");
+        Assert.Contains("\"question\": \"\"", empty, StringComparison.Ordinal);
+        Assert.Equal(empty, Asked("null"));
     }
 
     /// <summary>A Ministral network scales queries by position; with padding on the left the position of a token is its column in the batch.</summary>
@@ -349,6 +472,19 @@ public sealed class MiningTests : IDisposable
         Assert.Contains("'pos_doc' names the document 'none'", Message("a.json", Row("none", "")), StringComparison.Ordinal);
         string known = MiningTask.Read(Recipe.Input, null, false).DocumentId(0);
         Assert.Contains("'neg_doc' names the document 'gone'", Message("b.json", Row(known, "\"gone\"")), StringComparison.Ordinal);
+        string More(string members) => Row(known, "").TrimEnd().TrimEnd('}') + ", " + members + "}";
+        Assert.Contains("c.json: 'note' is not valid Unicode", Message("c.json", More(""" "note": ["\ud800"]""")), StringComparison.Ordinal);
+        Assert.Contains(
+            "d.json:4: the name of a member is not valid Unicode", Message("d.json", More(""" "note": {"\uDC00": 1}""")), StringComparison.Ordinal);
+        string Path(string path) => Row(known, "").Replace("\"corpus\"}", $"\"{path}\"}}", StringComparison.Ordinal);
+        Assert.Contains("e.json: 'path' is not valid Unicode", Message("e.json", Path("\\ud800")), StringComparison.Ordinal);
+        Assert.Contains("f.json: the 'path' of 'corpus' holds a null character", Message("f.json", Path("\\u0000x")), StringComparison.Ordinal);
+        string file = folder.Write("a file", "");
+        Assert.Equal(
+            $"{file}: is a file, not a folder; train_file_output_path takes a file in a folder",
+            Record.Exception(() => Run(recipe with { Output = System.IO.Path.Combine(file, "below", "mined.json") })).Message);
+        Assert.Equal(
+            $"{file}: is a file, not a folder; cache_embeddings_dir takes a folder", Record.Exception(() => Run(recipe with { CacheFolder = file })).Message);
         Assert.StartsWith(recipe.Model, Record.Exception(() => Run(recipe)).Message, StringComparison.Ordinal);
     }
 
@@ -378,13 +514,36 @@ public sealed class MiningTests : IDisposable
         return [.. archive.Values("embeddings").Chunk((int)archive["embeddings"].Columns)];
     }
 
-    private void SaveNumpy(string name, float[][] vectors)
+    private void SaveNumpy(string name, float[][] vectors, bool byColumns = false)
     {
         string array = folder.File("array.npy");
         NpyWriter.Write<float>(array, [vectors.Length, vectors[0].Length], [.. vectors.SelectMany(vector => vector)]);
+        if (byColumns)
+        {
+            byte[] bytes = File.ReadAllBytes(array);
+            " True"u8.CopyTo(bytes.AsSpan(bytes.AsSpan().IndexOf("False"u8)));
+            File.WriteAllBytes(array, bytes);
+        }
+
         File.Delete(folder.File(name));
         using ZipArchive archive = ZipFile.Open(folder.File(name), ZipArchiveMode.Create);
         archive.CreateEntryFromFile(array, "arr_0.npy", CompressionLevel.NoCompression);
+    }
+
+    private static void BuildIndex(MiningRecipe recipe, Func<string, string> text, EmbedderOptions options, VectorStore store = VectorStore.F32)
+    {
+        MiningTask task = MiningTask.Read(recipe.Input, null, withNegatives: false);
+        using Embedder embedder = Embedder.FromPretrained(recipe.Model, options with { MaxLength = recipe.PassageLength, Threads = 2 });
+        IEnumerable<IndexRecord> records = Enumerable.Range(0, task.Documents).Reverse()
+            .Select(place => new IndexRecord(task.DocumentId(place), text(task.DocumentText(place))));
+        SemanticIndex.Build(embedder, records, recipe.Index!, new IndexOptions { DocumentPrompt = recipe.PassagePrefix, Store = store });
+    }
+
+    private string SaveAdapter()
+    {
+        using BiEncoder model = BiEncoder.FromBackbone(folder.File("model"));
+        Adapter.Attach(model, new AdapterOptions { Rank = 2 }).Save(folder.File("adapter"));
+        return folder.File("adapter");
     }
 
     private void SaveModel(string name, ulong seed, ModelFamily family = ModelFamily.Llama)
