@@ -85,7 +85,7 @@ internal sealed class CorpusEvaluation
                 i => $"{options.Corpus}: document '{corpus.IdOf(rows[i])}'"));
 
         TokenizedTexts Tokenize(int count, Func<int, string> text, string prefix, int length, Func<int, string> place) =>
-            TokenizedTexts.From([.. Enumerable.Range(0, count).AsParallel().AsOrdered().Select(i =>
+            TokenizedTexts.From([.. Enumerable.Range(0, count).AsParallel().AsOrdered().WithCancellation(cancellation).Select(i =>
             {
                 int[] ids = tokenizer.Encode(prefix.Length == 0 ? text(i) : $"{prefix} {text(i)}", length);
                 return ids.Length > 0

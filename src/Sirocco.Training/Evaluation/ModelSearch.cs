@@ -104,9 +104,10 @@ public static class ModelSearch
         // A cut takes unit length away; similarity is the cosine wherever whole vectors have unit length, as sentence-transformers compares them.
         bool unit = options.NormalizeCuts ?? Array.TrueForAll(asked, vector => Math.Abs(TensorPrimitives.Norm<float>(vector) - 1) < 1e-3f);
         using ComputeContext context = new(new ComputeOptions { Threads = embedder.Options.Threads });
-        VariantSearch[] searches = [.. variants.Select(variant => VariantSearch.Start(context, variant, embedder.Dimensions, asked, unit, options.Top))];
+        List<VariantSearch> searches = [];
         try
         {
+            foreach (VectorVariant variant in variants) searches.Add(VariantSearch.Start(context, variant, embedder.Dimensions, asked, unit, options.Top));
             int document = 0;
             foreach (float[] vector in documents)
             {
@@ -220,7 +221,15 @@ public static class ModelSearch
             this.top = top;
             this.threads = threads;
             vector = new float[width];
-            builder = new VectorIndexBuilder(Path.Combine(folder, "index"), new IndexDescription { Dimensions = width, Store = store });
+            try
+            {
+                builder = new VectorIndexBuilder(Path.Combine(folder, "index"), new IndexDescription { Dimensions = width, Store = store });
+            }
+            catch
+            {
+                Directory.Delete(folder, recursive: true);
+                throw;
+            }
         }
 
         public override void Dispose()

@@ -15,7 +15,7 @@ public sealed class RetrievalMetric
     {
         ["ndcg"] = new(CutoffRule.Optional, static (r, k) => NormalizedGain(r, k, static grade => grade)),
         ["ndcg_cut"] = new(CutoffRule.Needed, static (r, k) => NormalizedGain(r, k, static grade => grade)),
-        ["ndcg_burges"] = new(CutoffRule.Optional, static (r, k) => NormalizedGain(r, k, static grade => Math.Pow(2, grade) - 1)),
+        ["ndcg_burges"] = new(CutoffRule.Optional, static (r, k) => NormalizedGain(r, k, ExponentialGain(r))),
         ["mrr"] = new(CutoffRule.Optional, ReciprocalRank),
         ["rr"] = new(CutoffRule.Optional, ReciprocalRank),
         ["recip_rank"] = new(CutoffRule.Optional, ReciprocalRank),
@@ -110,6 +110,14 @@ public sealed class RetrievalMetric
         ReadOnlySpan<int> best = ranking.Ideal;
         for (int i = 0; i < best.Length && i < k; i++) ideal += gainOf(best[i]) / Math.Log2(i + 2);
         return ideal > 0 ? gain / ideal : 0;
+    }
+
+    /// <summary>2^grade − 1 (Burges et al. 2005) in units of 2^highest, which the quotient is free of: grades from 1024 up would be infinite.</summary>
+    private static Func<int, double> ExponentialGain(JudgedRanking ranking)
+    {
+        int highest = ranking.Ideal.IsEmpty ? 0 : ranking.Ideal[0];
+        double one = Math.Pow(2, -highest);
+        return grade => Math.Pow(2, grade - highest) - one;
     }
 
     private static double ReciprocalRank(JudgedRanking ranking, int k)

@@ -74,6 +74,22 @@ public class RetrievalMetricsTests
         Assert.Equal(["z", "a", "ab", "\uFF21", "\U0001F600"], run.Ranking("q", ResultOrder.MsMarco).Select(result => result.Document));
     }
 
+    /// <summary>Of grades g and g − 1 in the wrong order, for a large g: (1/2 + 1/log2 3) / (1 + 1/2 / log2 3).</summary>
+    [Theory]
+    [InlineData(60)]
+    [InlineData(1024)]
+    [InlineData(int.MaxValue)]
+    public void Exponential_gains_of_high_grades_are_numbers(int grade)
+    {
+        RelevanceJudgements judgements = new();
+        judgements.TryAdd("q", "high", grade);
+        judgements.TryAdd("q", "low", grade - 1);
+        RetrievalRun run = new();
+        run.Add("q", [new("low", 2), new("high", 1)]);
+        double second = 1 / Math.Log2(3);
+        Assert.Equal((0.5 + second) / (1 + (0.5 * second)), RetrievalScores.Of(run, judgements, [RetrievalMetric.Parse("ndcg_burges@10")]).Mean(0), 1e-12);
+    }
+
     [Theory]
     [InlineData("ndgc@10", "there is no metric")]
     [InlineData("p", "needs a cutoff")]
