@@ -23,6 +23,19 @@ public sealed class InfoTests : IDisposable
     }
 
     [Fact]
+    public void A_folder_in_Mistrals_own_layout_is_described_with_its_network_and_weights()
+    {
+        File.Copy(Path.Combine(Golden.Encoder, "model.safetensors"), folder.File("consolidated.safetensors"));
+        folder.Write("params.json", """
+            {"dim": 32, "n_layers": 2, "head_dim": 16, "hidden_dim": 48, "n_heads": 2, "n_kv_heads": 1, "vocab_size": 2000}
+            """);
+        JsonElement facts = Json("info", folder.Path, "--json"), network = facts.GetProperty("network");
+        Assert.Equal("model folder in Mistral's own layout", facts.GetProperty("kind").GetString());
+        Assert.Equal((32, 2), (network.GetProperty("hidden_size").GetInt32(), network.GetProperty("layers").GetInt32()));
+        Assert.True(facts.GetProperty("weights").GetProperty("tensors").GetInt32() > 0);
+    }
+
+    [Fact]
     public void Every_tensor_is_listed_when_asked()
     {
         JsonElement facts = Json("info", Path.Combine(Golden.CrossEncoder, "model.safetensors"), "--tensors", "--json");

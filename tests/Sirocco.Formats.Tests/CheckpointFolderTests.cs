@@ -11,6 +11,8 @@ public class CheckpointFolderTests
     [InlineData("model.safetensors", "model.safetensors", "model.safetensors.index.json", "x.gguf")]
     [InlineData("model.safetensors.index.json", "model.safetensors.index.json", "model-00001-of-00002.safetensors", "consolidated.safetensors")]
     [InlineData("weights.safetensors", "weights.safetensors", "consolidated.safetensors", "adapter_model.safetensors", "x.gguf")]
+    [InlineData("consolidated.safetensors", "consolidated.safetensors", "params.json", "x.gguf")]
+    [InlineData("model.safetensors", "model.safetensors", "consolidated.safetensors", "params.json", "config.json")]
     [InlineData("x.gguf", "x.gguf", "mmproj-x.gguf", "config.json", ".model.safetensors.0123.partial")]
     public void The_weights_of_a_folder_are_found(string expected, params string[] names)
     {

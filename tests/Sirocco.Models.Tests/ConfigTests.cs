@@ -221,6 +221,35 @@ public sealed class ConfigTests : IDisposable
     }
 
     [Theory]
+    [InlineData(64, true)]
+    [InlineData(128, false)]
+    public void Mistrals_own_settings_give_YaRN_and_the_query_scale_one_original_length(int ofScale, bool taken)
+    {
+        string file = temporary.Write("params.json", $$"""
+            {"dim": 64, "n_layers": 1, "head_dim": 16, "hidden_dim": 96, "n_heads": 4, "n_kv_heads": 2, "vocab_size": 64,
+             "yarn": {"original_max_position_embeddings": 64, "factor": 16},
+             "llama_4_scaling": {"beta": 0.1, "original_max_position_embeddings": {{ofScale}} } }
+            """);
+        if (taken)
+        {
+            Assert.Equal((64, 0.1), (NativeConfig.Read(file).Rope.OriginalMaxPositions, NativeConfig.Read(file).Rope.QueryScaleBeta));
+            return;
+        }
+
+        string message = Assert.Throws<InvalidDataException>(() => NativeConfig.Read(file)).Message;
+        Assert.Contains("llama_4_scaling.original_max_position_embeddings is 128, expected 64 as in yarn", message, StringComparison.Ordinal);
+    }
+
+    [SkippableFact]
+    public void The_settings_of_a_folder_in_Mistrals_own_layout_are_those_that_its_network_is_built_by()
+    {
+        string native = NativeFolder.Of(Golden.Folder("models/ministral3-causal"), temporary.File("native"));
+        using CausalModel model = CausalModel.FromPretrained(native);
+        ModelConfig config = ModelConfig.Load(native);
+        Assert.Equal((model.Config.Family, model.Config.HiddenSize, model.Config.Rope), (config.Family, config.HiddenSize, config.Rope));
+    }
+
+    [Theory]
     [InlineData("model_type", "\"bert\"", "model_type 'bert' is not supported")]
     [InlineData("hidden_act", "\"gelu\"", "hidden_act 'gelu'")]
     [InlineData("rope_scaling", "{\"rope_type\": \"dynamic\", \"factor\": 2}", "rope_type 'dynamic'")]

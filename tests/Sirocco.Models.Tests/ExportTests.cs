@@ -141,6 +141,41 @@ public sealed class ExportTests : IDisposable
         Assert.Equal(Logits(before), Logits(after));
     }
 
+    [SkippableTheory]
+    [InlineData("ministral3-causal")]
+    [InlineData("ministral3-fp8")]
+    public void A_model_in_Mistrals_own_layout_is_saved_under_public_names_and_computes_the_same_again(string name)
+    {
+        string folder = Golden.Folder("models/" + name), native = NativeFolder.Of(folder, temporary.File("native"));
+        string language = temporary.File("language"), encoder = temporary.File("encoder");
+        using CausalModel model = CausalModel.FromPretrained(native);
+        model.Save(language);
+        using BiEncoder bidirectional = Assert.IsType<BiEncoder>(EncoderModel.FromPretrained(native));
+        bidirectional.Save(encoder, new ExportOptions { AutoModel = new AutoModelLayout { SourceFolder = native } });
+        using CausalModel modelAgain = CausalModel.FromPretrained(language);
+        using BiEncoder bidirectionalAgain = Assert.IsType<BiEncoder>(EncoderModel.FromPretrained(encoder));
+
+        string[] names = [.. TinyModels.NewDecoder(model.Config).Parameters.Select(parameter => parameter.Name).Order(StringComparer.Ordinal)];
+        using (TensorArchive saved = TensorArchive.Open(encoder))
+            Assert.Equal(names, saved.Tensors.Select(tensor => tensor.Name).Order(StringComparer.Ordinal));
+        using (TensorArchive saved = TensorArchive.Open(language))
+        {
+            Assert.Equal(
+                [.. model.IsTied ? Array.Empty<string>() : ["lm_head.weight"], .. names.Select(weight => "model." + weight)],
+                saved.Tensors.Select(tensor => tensor.Name).Order(StringComparer.Ordinal));
+        }
+
+        Assert.Equal("model-00001-of-00001.safetensors", Path.GetFileName(Assert.Single(Directory.GetFiles(encoder, "*.safetensors"))));
+
+        using ComputeContext context = new(new ComputeOptions { Threads = 2 });
+        using Scope f = context.BeginScope();
+        int[] ids = TinyModels.Tokens(12, 1);
+        float[] Logits(CausalModel of) => of.Logits(f, of.Decoder.Forward(f, ids, Segments.FromLengths([12]), AttentionMask.CausalAll)).ToArray();
+        float[] Vectors(BiEncoder of) => of.Encode(f, ids, Segments.FromLengths([5, 7])).ToArray();
+        Assert.Equal(Logits(model), Logits(modelAgain));
+        Assert.Equal(Vectors(bidirectional), Vectors(bidirectionalAgain));
+    }
+
     [SkippableFact]
     public void A_model_of_a_gguf_with_frequency_divisors_is_saved_with_the_scaling_that_they_came_from()
     {

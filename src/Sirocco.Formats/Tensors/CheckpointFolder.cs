@@ -3,9 +3,22 @@ namespace Sirocco.Formats;
 /// <summary>Which file of a model folder holds the weights.</summary>
 internal static class CheckpointFolder
 {
-    /// <summary>The path of <c>model.safetensors</c>, else of its shard index, else of the only safetensors or GGUF file.</summary>
+    /// <summary>
+    /// Weights and settings under Mistral's own names, which are a folder's model where there is no config.json: beside one they are a second copy.
+    /// </summary>
+    internal static (string Weights, string Parameters)? Native(string folder)
+    {
+        string weights = Path.Combine(folder, "consolidated.safetensors"), parameters = Path.Combine(folder, "params.json");
+        return File.Exists(weights) && File.Exists(parameters) && !File.Exists(Path.Combine(folder, "config.json")) ? (weights, parameters) : null;
+    }
+
+    /// <summary>
+    /// The path of Mistral's own weights where these are the folder's, else of <c>model.safetensors</c>, else of its shard index, else of the only safetensors
+    /// or GGUF file.
+    /// </summary>
     internal static string FindWeights(string folder)
     {
+        if (Native(folder) is (string native, _)) return native;
         string whole = Path.Combine(folder, "model.safetensors");
         if (File.Exists(whole)) return whole;
         string index = whole + ShardIndex.Suffix;

@@ -103,13 +103,13 @@ public sealed record ModelConfig
     /// <summary>Whether the file describes a classifier (a reranker).</summary>
     public bool IsClassifier => Architectures.Any(name => name.EndsWith("ForSequenceClassification", StringComparison.Ordinal));
 
-    /// <summary>Reads <c>config.json</c> of a model folder.</summary>
-    /// <param name="folder">The folder, or the path of the file itself.</param>
+    /// <summary>Reads the settings of a model: <c>config.json</c>, or in a folder without one Mistral's params.json or what a GGUF file says.</summary>
+    /// <param name="folder">The folder, or the path of config.json itself.</param>
     /// <exception cref="FileNotFoundException">There is none.</exception>
     /// <exception cref="InvalidDataException">A key is missing, mistyped or absurd; the message names it.</exception>
     /// <exception cref="NotSupportedException">The file describes a network that is not built here; the message names it.</exception>
     public static ModelConfig Load(string folder) =>
-        ConfigFile.Read(ConfigReader.Load(Directory.Exists(folder) ? Path.Combine(folder, "config.json") : folder));
+        Directory.Exists(folder) ? ModelFolder.Open(folder).Config : ConfigFile.Read(ConfigReader.Load(folder));
 
     /// <summary>
     /// The keys a query may see. transformers counts a window w in two ways (masking_utils.py): causal queries i see i − j &lt; w, bidirectional ones |i − j| ≤

@@ -23,8 +23,12 @@ internal static class NativeConfig
 
         if (scale is not null)
         {
+            const string Original = "original_max_position_embeddings"; // one number in config.json, YaRN's and the query scale's
+            int original = scale.Int(Original, 1, int.MaxValue);
+            if (yarn is not null && yarn.Int(Original, 1, int.MaxValue) is var stretched && stretched != original)
+                throw scale.Wrong(Original, $"{stretched} as in yarn; two different lengths are not supported");
             rope["llama_4_scaling_beta"] = scale.Number("beta", 0, 1e3, 0);
-            rope["original_max_position_embeddings"] = scale.Int("original_max_position_embeddings", 1, int.MaxValue);
+            rope[Original] = original;
         }
 
         if (file.Has("moe")) throw new NotSupportedException($"{path}: mixtures of experts are not supported");

@@ -38,19 +38,18 @@ internal static partial class AutoModelExport
 
     /// <summary>
     /// Spreads weights over files as the source's index does: a weight that the source has stays in the file of its number, all others go into the last of
-    /// these. Without a source on this machine files are filled one after the other.
+    /// these. A source whose files have no numbers has one. Without a source on this machine files are filled one after the other.
     /// </summary>
     public static IReadOnlyList<IReadOnlyList<OutgoingTensor>> Files(IReadOnlyList<OutgoingTensor> tensors, string? folder)
     {
         if (!Directory.Exists(folder)) return SafetensorsWriter.Split(tensors);
         Dictionary<string, int> numbers = [];
-        using (TensorArchive archive = TensorArchive.Open(folder))
+        foreach (string file in ModelFolder.WeightFiles(folder))
         {
-            foreach (StoredTensor tensor in archive.Tensors)
-            {
-                if (Numbered().Match(Path.GetFileName(tensor.FilePath)) is { Success: true } match)
-                    numbers[tensor.Name] = int.Parse(match.Groups[1].ValueSpan, CultureInfo.InvariantCulture);
-            }
+            if (Numbered().Match(Path.GetFileName(file)) is not { Success: true } match) continue;
+            int number = int.Parse(match.Groups[1].ValueSpan, CultureInfo.InvariantCulture);
+            using TensorArchive shard = SafetensorsFile.Open(file);
+            foreach (StoredTensor tensor in shard.Tensors) numbers[tensor.Name] = number;
         }
 
         int last = tensors.Max(tensor => numbers.GetValueOrDefault(tensor.Name, 1));

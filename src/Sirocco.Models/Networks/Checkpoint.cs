@@ -84,6 +84,7 @@ public sealed unsafe class Checkpoint : IParameterSource, IDisposable
         if (!tensor.Shape.SequenceEqual(Array.ConvertAll(shape, extent => (long)extent)))
             throw new InvalidDataException($"{tensor.FilePath}: tensor '{stored}' is {tensor.ShapeText}, but {Settings} asks for [{string.Join(", ", shape)}]");
         taken.Add(stored);
+        string called = layout.IsNative ? name : stored; // under Mistral's own names rows of q and k lie otherwise than they are held
         RowOrder order = layout.RowsOf(name, headSize);
         Fp8Scale? scale = tensor.Type is StorageType.F8_E4M3 or StorageType.F8_E5M2 ? Fp8Scale.Of(archive, tensor, stored) : null;
         ElementType? own = tensor.Type switch
@@ -96,7 +97,7 @@ public sealed unsafe class Checkpoint : IParameterSource, IDisposable
             _ => null,
         };
         if (own is { } same && tensor.Order.IsIdentity && order.IsIdentity && (nint)tensor.Pointer % same.Size() == 0)
-            return Parameter.FromMemory(stored, shape, same, (nint)tensor.Pointer, archive, axis, scale?.OfTensor ?? 1);
+            return Parameter.FromMemory(called, shape, same, (nint)tensor.Pointer, archive, axis, scale?.OfTensor ?? 1);
 
         bool int8 = precision == Precision.Int8 && tensor.Type.IsQuantised && name.EndsWith("_proj.weight", StringComparison.Ordinal);
         ElementType type = tensor.Type switch
@@ -111,8 +112,8 @@ public sealed unsafe class Checkpoint : IParameterSource, IDisposable
         NativeBlock block = new(checked(tensor.ElementCount * type.Size()), zeroed: false);
         Convert(tensor, order, scale, type, block);
         return int8
-            ? Parameter.FromQuantized(quantizer ??= new CpuBackend(), stored, shape, type, block, axis)
-            : Parameter.FromMemory(stored, shape, type, block.Pointer, block, axis);
+            ? Parameter.FromQuantized(quantizer ??= new CpuBackend(), called, shape, type, block, axis)
+            : Parameter.FromMemory(called, shape, type, block.Pointer, block, axis);
     }
 
     /// <summary>

@@ -51,10 +51,11 @@ internal sealed class ModelFolder
             if (File.Exists(System.IO.Path.Combine(path, "modules.json")) && SentenceTransformersFolder.TransformerPath(path) is { Length: > 0 } inside)
             {
                 string transformer = System.IO.Path.Combine(path, inside);
-                return new ModelFolder(transformer, transformer, ModelConfig.Load(transformer)) { ModulesDirectory = path };
+                ModelConfig settings = ModelConfig.Load(System.IO.Path.Combine(transformer, "config.json"));
+                return new ModelFolder(transformer, transformer, settings) { ModulesDirectory = path };
             }
 
-            if (Native(path) is (string weights, string parameters)) return new ModelFolder(weights, path, NativeConfig.Read(parameters));
+            if (CheckpointFolder.Native(path) is (string weights, string parameters)) return new ModelFolder(weights, path, NativeConfig.Read(parameters));
             string[] gguf = Gguf(path);
             if (gguf.Length == 1) return new ModelFolder(gguf[0], path, GgufConfig.Read(gguf[0]));
             throw new FileNotFoundException(
@@ -72,7 +73,7 @@ internal sealed class ModelFolder
     public static IReadOnlyList<string> WeightFiles(string folder)
     {
         if (!File.Exists(System.IO.Path.Combine(folder, "config.json")))
-            return Native(folder) is (string weights, string parameters) ? [weights, parameters] : Gguf(folder);
+            return CheckpointFolder.Native(folder) is (string weights, string parameters) ? [weights, parameters] : Gguf(folder);
         try
         {
             return CheckpointFolder.WeightFiles(folder);
@@ -81,13 +82,6 @@ internal sealed class ModelFolder
         {
             return [];
         }
-    }
-
-    /// <summary>Weights and settings under Mistral's own names.</summary>
-    private static (string Weights, string Parameters)? Native(string folder)
-    {
-        string weights = System.IO.Path.Combine(folder, "consolidated.safetensors"), parameters = System.IO.Path.Combine(folder, "params.json");
-        return File.Exists(weights) && File.Exists(parameters) ? (weights, parameters) : null;
     }
 
     private static string[] Gguf(string folder) =>

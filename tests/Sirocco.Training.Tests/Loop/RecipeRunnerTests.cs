@@ -106,6 +106,47 @@ public sealed class RecipeRunnerTests : IDisposable
     }
 
     [Fact]
+    public void A_base_in_Mistrals_own_layout_is_explained_and_trained_and_exported_under_public_names()
+    {
+        (string Public, string Native)[] names =
+        [
+            ("embed_tokens", "tok_embeddings"), ("self_attn.q_proj", "attention.wq"), ("self_attn.k_proj", "attention.wk"),
+            ("self_attn.v_proj", "attention.wv"), ("self_attn.o_proj", "attention.wo"), ("mlp.gate_proj", "feed_forward.w1"),
+            ("mlp.down_proj", "feed_forward.w2"), ("mlp.up_proj", "feed_forward.w3"), ("post_attention_layernorm", "ffn_norm"),
+            ("input_layernorm", "attention_norm"),
+        ];
+        string native = Directory.CreateDirectory(run.File("native")).FullName;
+        using (TensorArchive weights = TensorArchive.Open(run.File("model")))
+        {
+            SafetensorsWriter.Write(Path.Combine(native, "consolidated.safetensors"), weights.Tensors.Select(tensor => OutgoingTensor.Copy(
+                tensor, names.Aggregate(tensor.Name, (name, pair) => name.Replace(pair.Public, pair.Native, StringComparison.Ordinal)))));
+        }
+
+        File.WriteAllText(Path.Combine(native, "params.json"), """
+            {"dim": 32, "n_layers": 2, "head_dim": 16, "hidden_dim": 48, "n_heads": 2, "n_kv_heads": 1, "vocab_size": 2000, "max_position_embeddings": 64}
+            """);
+        string[] still =
+        [
+            "--model.pretrained_model_name_or_path", native, "--checkpoint.save_consolidated", "true", "--step_scheduler.max_steps", "1", "--lr_scheduler",
+            "none", "--optimizer.lr", "0", "--optimizer.weight_decay", "0",
+        ];
+        using BiEncoder before = BiEncoder.FromBackbone(native);
+        Assert.Equal(
+            before.Parameters.Sum(parameter => parameter.Count), RecipeExplanation.Of(RecipeFile.ReadTraining(run.Recipe, still).Recipe, native).Parameters);
+        using BiEncoder after = BiEncoder.FromBackbone(run.Run(still).Outcome!.ModelFolder!);
+        Assert.Equal(before.Parameters.Select(parameter => parameter.Name), after.Parameters.Select(parameter => parameter.Name));
+        Assert.Contains("layers.1.self_attn.q_proj.weight", after.Parameters.Select(parameter => parameter.Name));
+        foreach ((Parameter expected, Parameter saved) in before.Parameters.Zip(after.Parameters)) Assert.Equal(Values(expected), Values(saved));
+
+        static float[] Values(Parameter parameter)
+        {
+            float[] values = new float[parameter.Count];
+            parameter.CopyTo(values);
+            return values;
+        }
+    }
+
+    [Fact]
     public void A_run_says_what_came_of_it_and_its_model_embeds()
     {
         RunOutcome outcome = run.Run(["--checkpoint.save_consolidated", "true"]).Outcome!;

@@ -31,11 +31,13 @@ internal static class FolderDescription
         }
 
         bool library = File.Exists(Path.Combine(path, "modules.json"));
-        if (File.Exists(config))
+        bool native = File.Exists(Path.Combine(path, "params.json")) && File.Exists(Path.Combine(path, "consolidated.safetensors"));
+        if (File.Exists(config) || native)
         {
             known = true;
-            facts.Add("kind", library ? "model folder in sentence-transformers layout" : "model folder");
-            Model(facts, path, config);
+            string layout = library ? " in sentence-transformers layout" : File.Exists(config) ? "" : " in Mistral's own layout";
+            facts.Add("kind", "model folder" + layout);
+            Model(facts, path);
         }
 
         if (HasWeights(path))
@@ -57,11 +59,11 @@ internal static class FolderDescription
         return facts;
     }
 
-    private static void Model(Facts facts, string path, string config)
+    private static void Model(Facts facts, string path)
     {
         try
         {
-            facts.Add("network", FileDescription.Network(ModelConfig.Load(config)));
+            facts.Add("network", FileDescription.Network(ModelConfig.Load(path)));
             if (File.Exists(Path.Combine(path, "modules.json")) && HasWeights(path)) facts.Add("use", Use(path));
         }
         catch (NotSupportedException failure)
