@@ -176,6 +176,50 @@ public sealed class ExportTests : IDisposable
         Assert.Equal(Vectors(bidirectional), Vectors(bidirectionalAgain));
     }
 
+    [SkippableTheory]
+    [InlineData("pooling weighted_avg", Pooling.Sum)]
+    [InlineData("pooling colbert", Pooling.Average, "colbert")]
+    [InlineData("instructions of each corpus", Pooling.Average, null, false)]
+    [InlineData("weights under student.model.", Pooling.Average, null, true, "student.model.")]
+    public void Dense_modules_that_no_file_would_keep_are_refused_before_anything_is_written(
+        string why, Pooling pooling, string? multiVector = null, bool hasModules = true, string prefix = "")
+    {
+        string folder = Golden.SentenceTransformers("dense", temporary);
+        using BiEncoder model = BiEncoder.FromBackbone(folder, new BackboneOptions { Pooling = pooling });
+        ExportOptions options = new()
+        {
+            AutoModel = new AutoModelLayout { HasModules = hasModules, MultiVector = multiVector },
+            WeightPrefix = prefix,
+        };
+        string[] before = temporary.Files();
+        string message = Assert.Throws<NotSupportedException>(() => model.Save(temporary.File("parent/copy"), options)).Message;
+        Assert.StartsWith(folder, message, StringComparison.Ordinal);
+        Assert.Contains(": its Dense modules behind pooling would be lost", message, StringComparison.Ordinal);
+        Assert.Contains($"cannot be written for {why};", message, StringComparison.Ordinal);
+        Assert.Equal(message, Assert.Throws<NotSupportedException>(() => model.RequireSavable(options)).Message);
+        Assert.Equal(before, temporary.Files());
+        if (pooling != Pooling.Sum) model.RequireSavable();
+    }
+
+    [SkippableFact]
+    public void Weights_of_several_Dense_modules_are_named_by_their_places_in_memory_and_by_their_own_names_in_files()
+    {
+        string folder = Golden.SentenceTransformers("dense-identity-two", temporary), copy = temporary.File("copy");
+        using BiEncoder model = BiEncoder.FromBackbone(folder);
+        string[] names = [.. model.Modules.SelectMany(module => module.Parameters).Select(parameter => parameter.Name)];
+        Assert.Contains("2.linear.weight", names);
+        Assert.Contains("3.linear.weight", names);
+        Assert.Equal(model.Parameters.Count(), model.Parameters.Select(parameter => parameter.Name).Distinct().Count());
+        model.Save(copy);
+        foreach (string module in (string[])["2_Dense", "3_Dense"])
+        {
+            using TensorArchive before = TensorArchive.Open(Path.Combine(folder, module, "model.safetensors"));
+            using TensorArchive after = TensorArchive.Open(Path.Combine(copy, module, "model.safetensors"));
+            Assert.Equal(before.Tensors.Select(tensor => tensor.Name).Order(), after.Tensors.Select(tensor => tensor.Name).Order());
+            Assert.All(before.Tensors, tensor => Assert.Equal(tensor.ToSingleArray(), after[tensor.Name].ToSingleArray()));
+        }
+    }
+
     [SkippableFact]
     public void A_model_of_a_gguf_with_frequency_divisors_is_saved_with_the_scaling_that_they_came_from()
     {

@@ -215,7 +215,7 @@ public sealed class SentenceTransformersTests : IDisposable
                     ? [OutgoingTensor.Create<float>("residual.weight", [4, 5], identity.Select(value => 2 * value).ToArray())]
                     : Array.Empty<OutgoingTensor>(),
             ]);
-            DenseModule dense = DenseModule.Load(folder, 5);
+            DenseModule dense = DenseModule.Load(folder, 5, place: 2);
             float[] x = [-3, -0.7f, 0.3f, 25, 9], wanted = [.. expected.Select((value, i) => residual ? value + (2 * x[i]) : value)];
             Golden.AssertClose(Applied(dense, x), wanted, 2e-7, path);
 
@@ -226,7 +226,7 @@ public sealed class SentenceTransformersTests : IDisposable
                 output.Commit();
             }
 
-            Golden.AssertClose(Applied(DenseModule.Load(Path.Combine(written, "2_Dense"), 5), x), wanted, 2e-7, path + " written");
+            Golden.AssertClose(Applied(DenseModule.Load(Path.Combine(written, "2_Dense"), 5, place: 2), x), wanted, 2e-7, path + " written");
         }
 
         static float[] Applied(DenseModule module, float[] x)
@@ -251,7 +251,7 @@ public sealed class SentenceTransformersTests : IDisposable
                 OutgoingTensor.Create<float>("linear.bias", [2], new float[] { 1, -1 })]);
         using ComputeContext context = new(new ComputeOptions { Threads = 1 });
         using Scope f = context.BeginScope(Precision.F32);
-        Assert.Equal([7 + 2f, 1 + 2f], DenseModule.Load(folder, 2).Apply(f, f.Upload([2, 2], 1, 2)).ToArray());
+        Assert.Equal([7 + 2f, 1 + 2f], DenseModule.Load(folder, 2, place: 2).Apply(f, f.Upload([2, 2], 1, 2)).ToArray());
     }
 
     [SkippableTheory]

@@ -32,6 +32,11 @@ public abstract class EncoderModel : PretrainedModel
     /// <exception cref="NotSupportedException">The folder describes a model that is not built here.</exception>
     public static EncoderModel FromPretrained(string path, ModelOptions? options = null) => Load(ModelFolder.Open(path), options);
 
+    /// <summary>Refuses what saving would refuse, such as before a long training; nothing is written.</summary>
+    /// <param name="options">Those of the saving to come.</param>
+    /// <exception cref="NotSupportedException">A folder so written would lack a part of the model; the message names it.</exception>
+    public void RequireSavable(ExportOptions? options = null) => ModelExport.Exportable(this, options ?? new ExportOptions());
+
     internal static EncoderModel Load(ModelFolder folder, ModelOptions? options)
     {
         bool classifier = folder.Config.IsClassifier || (folder.HasModules && SentenceTransformersFolder.IsCrossEncoder(folder.ModulesDirectory!));

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Sirocco.Compute;
@@ -71,7 +72,8 @@ internal sealed class DenseModule : EncoderModule
     /// <summary>Reads a module's folder: config.json and model.safetensors.</summary>
     /// <param name="folder">The module's folder.</param>
     /// <param name="features">What the module before it gives.</param>
-    internal static DenseModule Load(string folder, int features)
+    /// <param name="place">Of the module among all, which torch puts before the names of its weights: <c>2.linear.weight</c>.</param>
+    internal static DenseModule Load(string folder, int features, int place)
     {
         ConfigReader config = ConfigReader.Load(Path.Combine(folder, "config.json"));
         int input = config.Int("in_features", 1, 1 << 20), output = config.Int("out_features", 1, 1 << 20);
@@ -88,7 +90,7 @@ internal sealed class DenseModule : EncoderModule
                 throw new InvalidDataException(
                     $"{tensor.FilePath}: tensor '{name}' is {tensor.ShapeText}, but config.json asks for [{string.Join(", ", shape)}]");
             }
-            return Parameter.FromValues(name, shape, tensor.ToSingleArray());
+            return Parameter.FromValues(string.Create(CultureInfo.InvariantCulture, $"{place}.{name}"), shape, tensor.ToSingleArray());
         }
 
         return new DenseModule(
@@ -117,7 +119,8 @@ internal sealed class DenseModule : EncoderModule
         {
             float[] values = new float[parameter.Count];
             parameter.CopyTo(values);
-            return OutgoingTensor.Create<float>(parameter.Name, [.. parameter.Shape.Select(extent => (long)extent)], values);
+            string name = parameter.Name[(parameter.Name.IndexOf('.') + 1)..]; // without the module's place
+            return OutgoingTensor.Create<float>(name, [.. parameter.Shape.Select(extent => (long)extent)], values);
         }));
     }
 }

@@ -21,12 +21,11 @@ internal static class ModelExport
     public static void Write(BiEncoder encoder, string folder, ExportOptions options, CancellationToken cancellation)
     {
         using SharedReads.Reading reading = encoder.BeginReading();
-        ModelConfig config = Exportable(encoder) with { IsCausal = encoder.IsCausal };
+        ModelConfig config = Exportable(encoder, options) with { IsCausal = encoder.IsCausal };
         using AtomicFolder output = AtomicFolder.Create(folder);
         EncoderSettings settings = encoder.Settings;
         string? multiVector = options.AutoModel?.MultiVector;
-        bool modules = multiVector is null && !settings.Poolings.Contains(Pooling.Sum) && options.WeightPrefix.Length == 0
-            && options.AutoModel is null or { HasModules: true };
+        bool modules = WhyNoModules(encoder, options) is null;
         if (multiVector is not null) config = config with { Pooling = multiVector };
         else if (settings.Poolings.Count == 1 && settings.Poolings[0] is Pooling.Average or Pooling.First or Pooling.Last or Pooling.Sum)
             config = config with { Pooling = PoolingNames.ConfigName(settings.Poolings[0]) };
@@ -53,7 +52,7 @@ internal static class ModelExport
     public static void Write(CrossEncoder encoder, string folder, ExportOptions options, CancellationToken cancellation)
     {
         using SharedReads.Reading reading = encoder.BeginReading();
-        ModelConfig config = Exportable(encoder) with { IsCausal = encoder.IsCausal };
+        ModelConfig config = Exportable(encoder, options) with { IsCausal = encoder.IsCausal };
         using AtomicFolder output = AtomicFolder.Create(folder);
         if (config.Labels.Count != encoder.Labels) config = config with { Labels = [.. Enumerable.Range(0, encoder.Labels).Select(i => $"LABEL_{i}")] };
         string family = config.Family.ToString();
@@ -70,7 +69,7 @@ internal static class ModelExport
     public static void Write(CausalModel model, string folder, ExportOptions options, CancellationToken cancellation)
     {
         using SharedReads.Reading reading = model.BeginReading();
-        ModelConfig config = Exportable(model);
+        ModelConfig config = Exportable(model, options);
         using AtomicFolder output = AtomicFolder.Create(folder);
         string family = config.Family.ToString();
         WriteConfig(
@@ -86,16 +85,30 @@ internal static class ModelExport
     }
 
     /// <summary>
-    /// The settings in a form that transformers loads; what has none, and weights that cannot be read, are refused before anything is written.
+    /// The settings in a form that transformers loads; what has none, weights that cannot be read, and modules that no file would keep are refused before
+    /// anything is written.
     /// </summary>
-    private static ModelConfig Exportable(PretrainedModel model)
+    internal static ModelConfig Exportable(PretrainedModel model, ExportOptions options)
     {
         model.RequireValues("save the model");
+        if (model is BiEncoder encoder && encoder.Modules.Any(module => module is DenseModule) && WhyNoModules(encoder, options) is { } why)
+        {
+            throw new NotSupportedException($"{model.Path}: its Dense modules behind pooling would be lost, because sentence-transformers' files, "
+                + $"which keep them, cannot be written for {why}; take a model without Dense modules, or pool by avg, cls or last");
+        }
         RopeParameters rope = model.Config.Rope.WithoutDivisors(model.Config.HeadSize)
             ?? throw new NotSupportedException($"{model.Path}: its rope_freqs.weight are divisors that no rope_type of transformers gives, "
                 + "so a saved model could not be loaded there; save from the model that the GGUF was made of");
         return model.Config with { Rope = rope };
     }
+
+    /// <summary>What sentence-transformers' files cannot express, so that a bi-encoder is saved without them; null where they are written.</summary>
+    private static string? WhyNoModules(BiEncoder encoder, ExportOptions options) =>
+        options.WeightPrefix.Length > 0 ? $"weights under {options.WeightPrefix}"
+        : options.AutoModel?.MultiVector is { } multiVector ? $"pooling {multiVector}"
+        : encoder.Settings.Poolings.Contains(Pooling.Sum) ? "pooling " + PoolingNames.ConfigName(Pooling.Sum)
+        : options.AutoModel is { HasModules: false } ? "instructions of each corpus"
+        : null;
 
     private static void WriteConfig(AtomicFolder output, PretrainedModel model, ModelConfig config, string type, string architecture, ExportOptions options)
     {

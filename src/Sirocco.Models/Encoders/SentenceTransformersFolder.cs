@@ -33,7 +33,7 @@ internal sealed class SentenceTransformersFolder
         List<(string Type, string Path)> list = ModuleList(index);
         RequireOrder(index, [.. list.Select(module => ClassName(module.Type))]);
         int features = 0;
-        foreach (var (type, path) in list)
+        foreach (var (number, (type, path)) in list.Index())
         {
             string place = Path.Combine(folder, path), name = ClassName(type);
             if (path.Length == 0 && name is "Pooling" or "Dense")
@@ -54,7 +54,7 @@ internal sealed class SentenceTransformersFolder
                     modules.Add(new NormalizeModule());
                     break;
                 case "Dense":
-                    DenseModule dense = DenseModule.Load(place, features);
+                    DenseModule dense = DenseModule.Load(place, features, number);
                     features = dense.Output(features);
                     modules.Add(dense);
                     break;

@@ -17,6 +17,19 @@ internal static class ModelArtifacts
     public static string? Find(string checkpoint) =>
         ((string[])[ExportFolder, AdapterFolder]).Select(name => Path.Combine(checkpoint, name)).FirstOrDefault(Directory.Exists);
 
+    /// <summary>Refuses a model that checkpoints could not hold, before it is trained.</summary>
+    /// <param name="recipe">Says what is trained and what is exported.</param>
+    /// <param name="model">The network.</param>
+    /// <param name="projection">A distillation's, or null.</param>
+    /// <exception cref="NotSupportedException">An export would lack a part of the model; the message names it.</exception>
+    public static void Require(RetrievalRecipe recipe, EncoderModel model, StudentProjection? projection)
+    {
+        ExportOptions options = Options(recipe, model);
+        if (projection is not null) model.RequireSavable(options);
+        if (model.Adapter is not null || recipe.Checkpoint.Export == ConsolidatedExport.Never) return;
+        model.RequireSavable(projection is null ? options : StudentExport.Consolidated(options));
+    }
+
     /// <summary>Writes them.</summary>
     /// <param name="recipe">Says what is trained and how texts are made.</param>
     /// <param name="model">The network as it stands.</param>

@@ -39,6 +39,7 @@ internal sealed class TrainingRun<TBatch>(
     public RunOutcome Run(CancellationToken cancellation)
     {
         // 1. Weights, gradients and moments.
+        if (setup.Folder is not null) ModelArtifacts.Require(recipe, model, objective.Projection);
         model.Decoder.Recompute = recipe.Distributed.RecomputeActivations;
         TrainingMemory.Require(objective.Parameters.Sum(parameter => parameter.Count), recipe.Optimizer);
         ParameterArena arena = new(objective.Parameters);

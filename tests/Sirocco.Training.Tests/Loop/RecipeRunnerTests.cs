@@ -147,6 +147,33 @@ public sealed class RecipeRunnerTests : IDisposable
     }
 
     [Fact]
+    public void Dense_modules_train_and_a_pooling_whose_export_would_lose_them_is_refused_before_the_first_step()
+    {
+        foreach ((int place, int input, int output) in new[] { (2, 32, 16), (3, 16, 8) })
+        {
+            string folder = Directory.CreateDirectory(run.File($"model/{place}_Dense")).FullName;
+            float[] values = [.. Enumerable.Range(0, output * input).Select(i => MathF.Sin(i))];
+            SafetensorsWriter.Write(
+                Path.Combine(folder, "model.safetensors"), [OutgoingTensor.Create<float>("linear.weight", [output, input], values)]);
+            File.WriteAllText(
+                Path.Combine(folder, "config.json"), $$"""{"in_features": {{input}}, "out_features": {{output}}, "bias": false}""");
+        }
+
+        string[] modules = [.. ((string[])["", "1_Pooling", "2_Dense", "3_Dense"]).Select((path, i) =>
+            $$"""{"idx": {{i}}, "path": "{{path}}", "type": "sentence_transformers.models.{{(i == 0 ? "Transformer" : path[2..])}}"}""")];
+        File.WriteAllText(run.File("model/modules.json"), $"[{string.Join(", ", modules)}]");
+        string[] once = ["--checkpoint.save_consolidated", "true", "--step_scheduler.max_steps", "1", "--lr_scheduler", "none"];
+        NotSupportedException refused = Assert.Throws<NotSupportedException>(() => run.Run([.. once, "--model.pooling", "weighted_avg"]));
+        Assert.Contains("cannot be written for pooling weighted_avg", refused.Message, StringComparison.Ordinal);
+        Assert.False(File.Exists(Path.Combine(run.Folder, "training.jsonl")));
+
+        TinyRun.Recorder trained = run.Run([.. once, "--model.pooling", "avg"]);
+        Assert.Contains("2.linear.weight", trained.Weights.Keys);
+        using TensorArchive saved = TensorArchive.Open(Path.Combine(trained.Outcome!.ModelFolder!, "3_Dense", "model.safetensors"));
+        Assert.Equal(trained.Weights["3.linear.weight"], saved["linear.weight"].ToSingleArray());
+    }
+
+    [Fact]
     public void A_run_says_what_came_of_it_and_its_model_embeds()
     {
         RunOutcome outcome = run.Run(["--checkpoint.save_consolidated", "true"]).Outcome!;

@@ -17,7 +17,10 @@ internal static class StudentExport
     /// <param name="cancellation">Leaves things as they were.</param>
     public static void WriteConsolidated(
         BiEncoder student, StudentProjection projection, string folder, ExportOptions options, CancellationToken cancellation = default) =>
-        student.Save(folder, options with { WeightPrefix = "student.model.", FurtherWeights = projection.Parameters }, cancellation);
+        student.Save(folder, Consolidated(options) with { FurtherWeights = projection.Parameters }, cancellation);
+
+    /// <summary>Options of model/consolidated, but for the projection.</summary>
+    public static ExportOptions Consolidated(ExportOptions options) => options with { WeightPrefix = "student.model." };
 
     /// <summary>
     /// student/: the student alone, with its projection beside it. The original copies the source's configuration, by which other programs would run the
