@@ -73,6 +73,20 @@ public sealed class DecoderTests : IDisposable
         Golden.AssertClose(pieces, whole, 1e-5, "hidden states");
     }
 
+    [Fact]
+    public void A_recorded_pass_with_a_cache_is_refused_because_its_gradients_would_lack_keys_and_values()
+    {
+        ModelConfig config = TinyModels.Ministral;
+        Decoder decoder = TinyModels.NewDecoder(config);
+        using KeyValueCache cache = new(context, config.Layers, sequences: 1);
+        using Tape tape = new();
+        using Scope f = context.BeginScope(Precision.F32, tape);
+        string message = Assert.Throws<InvalidOperationException>(
+            () => decoder.Forward(f, [20, 21], cache.Continue([2]), config.Mask(causal: true), cache)).Message;
+        Assert.Contains("has no gradients; give whole sequences", message, StringComparison.Ordinal);
+        Assert.Equal([0], cache.Lengths.ToArray());
+    }
+
     [Theory]
     [InlineData(0)]
     [InlineData(1)]

@@ -88,6 +88,17 @@ public sealed class VectorIndexTests : IDisposable
     }
 
     [Fact]
+    public void More_records_may_be_wanted_than_there_are_or_memory_for()
+    {
+        BestRows best = new(int.MaxValue);
+        best.Add(3, 0.5f);
+        best.Add(1, 0.75f);
+        Assert.Equal([(1, 0.75f), (3, 0.5f)], best.Ranked());
+        using VectorIndex index = Build("index", VectorStore.Binary, Vectors(5, 4, 1));
+        Assert.Equal(5, index.Search(Vectors(1, 4, 2)[0], int.MaxValue)[0].Count);
+    }
+
+    [Fact]
     public void An_empty_index_finds_nothing()
     {
         using VectorIndex index = Build("index", VectorStore.F32, []);

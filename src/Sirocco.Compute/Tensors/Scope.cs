@@ -37,8 +37,9 @@ public sealed class Scope : IDisposable
 
     /// <summary>A scope within this one, for intermediate results.</summary>
     /// <param name="precision">Precision of the matrix products in it; null keeps this scope's.</param>
-    public Scope BeginScope(Precision? precision = null) =>
-        new(Context, this, precision ?? Precision, Tape, recomputed) { Cancellation = Cancellation, DropoutDraw = DropoutDraw };
+    /// <param name="dropout">What dropout draws from in it; null keeps this scope's.</param>
+    public Scope BeginScope(Precision? precision = null, DropoutDraw? dropout = null) =>
+        new(Context, this, precision ?? Precision, Tape, recomputed) { Cancellation = Cancellation, DropoutDraw = dropout ?? DropoutDraw };
 
     /// <summary>
     /// Runs one block of a network, such as a layer, in a scope of its own: all that it makes but its result is freed at its end (except what the

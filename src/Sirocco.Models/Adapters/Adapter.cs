@@ -36,6 +36,9 @@ public sealed class Adapter
     /// </summary>
     public IReadOnlyList<Parameter> Parameters { get; }
 
+    /// <summary>The file that it was loaded from, for messages.</summary>
+    internal string Path { get; private init; } = "the adapter";
+
     /// <summary>Ranks, patterns, targets.</summary>
     public PeftOptions Options => config.Options;
 
@@ -102,7 +105,7 @@ public sealed class Adapter
         }
         catch (ArgumentException e)
         {
-            throw new InvalidDataException($"{Path.Combine(folder, AdapterConfig.FileName)}: {e.Message}", e);
+            throw new InvalidDataException($"{System.IO.Path.Combine(folder, AdapterConfig.FileName)}: {e.Message}", e);
         }
     }
 
@@ -118,7 +121,7 @@ public sealed class Adapter
 
         Dictionary<Projection, Parameter> whole = weights.Whole.ToDictionary(
             entry => entry.Key, entry => AdapterWeights.Read(entry.Value, Prefix(model, entry.Key) + AdapterNames.Whole));
-        return new Adapter(model, config, updates, whole) { storedType = weights.StoredType };
+        return new Adapter(model, config, updates, whole) { storedType = weights.StoredType, Path = System.IO.Path.Combine(folder, AdapterWeights.FileName) };
     }
 
     /// <summary>Writes a copy of a model's folder in which the adapter's update is part of the weights. It appears when it is complete.</summary>

@@ -22,6 +22,9 @@ internal sealed class AdapterConfig
         ["lora_bias", "layer_replication", "target_parameters", "trainable_token_indices", "alora_invocation_tokens", "arrow_config", "use_qalora",
             "use_bdlora", "velora_config", "monteclora_config", "kasa_config"];
 
+    // An empty list or map of these asks for nothing. One of invocation tokens, or an empty configuration, still switches its kind of adapter on in peft.
+    private static readonly string[] OffWhereEmpty = ["layer_replication", "target_parameters", "trainable_token_indices"];
+
     // Starts that take their update out of the base weights: peft does so again whenever it loads such an adapter, which is then no update of the base as it is
     // stored.
     private static readonly string[] ChangeTheBase = ["pissa", "corda", "olora", "loftq", "lora_ga"];
@@ -50,7 +53,7 @@ internal sealed class AdapterConfig
             throw new NotSupportedException($"{file}: peft_type is {type}; LORA (with or without DoRA) is what can be used here");
         foreach (string key in Unsupported)
         {
-            if (reader.Has(key) && reader.Element.GetProperty(key).ValueKind != JsonValueKind.False)
+            if (reader.Has(key) && !IsOff(key, reader.Element.GetProperty(key)))
                 throw new NotSupportedException($"{file}: {key} is set; this kind of adapter cannot be used here, merge it with peft");
         }
 
@@ -178,6 +181,14 @@ internal sealed class AdapterConfig
 
     /// <summary>Whether a name of modules means the embedding table or the head, which may be one.</summary>
     private static bool IsTable(string name) => name[(name.LastIndexOf('.') + 1)..] is ModuleMatching.Embedding or "lm_head";
+
+    private static bool IsOff(string key, JsonElement value) => value.ValueKind switch
+    {
+        JsonValueKind.False => true,
+        JsonValueKind.Array => OffWhereEmpty.Contains(key) && value.GetArrayLength() == 0,
+        JsonValueKind.Object => OffWhereEmpty.Contains(key) && value.GetPropertyCount() == 0,
+        _ => false,
+    };
 
     private static bool IsText(ConfigReader reader, string key) => reader.Has(key) && reader.Element.GetProperty(key).ValueKind == JsonValueKind.String;
 

@@ -77,11 +77,14 @@ internal static class ProjectionOperations
         if (normalizer == 0) normalizer = Math.Max(rows.Length, 1);
         using Scope inner = f.BeginScope();
         Tensor? loss = null;
+        int done = 0;
         foreach (int[] piece in rows.Chunk(Math.Max(1, Logits / head.Weight.Rows)).DefaultIfEmpty([]))
         {
             Tensor Piece(Scope g, Tensor x) => g.Scale(
                 g.CrossEntropy(g.Linear(g.GatherRows(x, piece), head), Array.ConvertAll(piece, row => all[row])), piece.Length / normalizer);
-            Tensor part = inner.Recomputed(hidden, Piece);                              // [1, 1]
+            using Scope own = inner.BeginScope(dropout: inner.DropoutDraw is { } draw ? draw with { FirstToken = draw.FirstToken + done } : null);
+            Tensor part = own.Keep(own.Recomputed(hidden, Piece));                      // [1, 1]
+            done += piece.Length;
             loss = loss is null ? part : inner.Add(loss, part);
         }
 

@@ -6,7 +6,7 @@ public sealed class BestRows(int capacity)
 {
     private static readonly Comparer<(float Score, int Row)> Worse = Comparer<(float Score, int Row)>.Create(
         (a, b) => a.Score != b.Score ? a.Score.CompareTo(b.Score) : b.Row.CompareTo(a.Row));
-    private readonly PriorityQueue<int, (float Score, int Row)> heap = new(capacity + 1, Worse);
+    private readonly PriorityQueue<int, (float Score, int Row)> heap = new(Worse); // grows with what is offered: a capacity may be that of a whole index
     private float least = float.NegativeInfinity; // score that a row must reach to enter
 
     /// <summary>Offers a row.</summary>

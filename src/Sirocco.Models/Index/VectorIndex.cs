@@ -149,7 +149,7 @@ public sealed class VectorIndex : IDisposable
         if (Description.Store != VectorStore.Binary) return Collect(count, Rank(count, top, Scan(queries), threads, cancellation));
 
         // Signs first: 16 candidates for each wanted record, at least 256, scored again by their int8 copy.
-        BestRows[] candidates = Rank(count, Math.Min(Count, Math.Max(256, 16 * top)), ScanSigns(queries), threads, cancellation);
+        BestRows[] candidates = Rank(count, (int)Math.Min(Count, Math.Max(256, 16L * top)), ScanSigns(queries), threads, cancellation);
         BestRows[] best = new BestRows[count];
         for (int q = 0; q < count; q++)
         {

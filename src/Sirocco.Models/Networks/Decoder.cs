@@ -89,6 +89,7 @@ public sealed class Decoder
     /// </param>
     /// <returns>[tokens, hidden]</returns>
     /// <exception cref="ArgumentException">An id is outside the vocabulary, or a position outside the context.</exception>
+    /// <exception cref="InvalidOperationException">A tape records a pass with a cache, which copies keys and values out of its sight.</exception>
     public Tensor Forward(
         Scope f, ReadOnlySpan<int> ids, Segments segments, AttentionMask mask, KeyValueCache? cache = null, Action<int, Tensor>? observe = null,
         Action<int, Tensor>? afterLayer = null)
@@ -113,6 +114,8 @@ public sealed class Decoder
         Action<int, Tensor>? afterLayer = null)
     {
         CheckSegments(embeddings.Rows, segments);
+        if (cache is not null && f.Tape is not null)
+            throw new InvalidOperationException("a pass that continues cached tokens has no gradients; give whole sequences, or record no tape");
         using Scope inner = f.BeginScope();
         RotaryTable positions = inner.RotaryTable(rope, segments.Positions);            // cosine, sine [tokens, d/2], query scale [tokens]
         Tensor x = embeddings;                                                          // [tokens, hidden]

@@ -38,7 +38,7 @@ public abstract class PretrainedModel : IDisposable
     /// <summary>Shapes and settings.</summary>
     public ModelConfig Config => Decoder.Config;
 
-    /// <summary>All weights, by the names of the checkpoint.</summary>
+    /// <summary>All weights, by the names of the checkpoint; those of Mistral's own files by their public ones.</summary>
     public virtual IEnumerable<Parameter> Parameters => Decoder.Parameters;
 
     /// <summary>The embedding table and every linear layer, heads included: what an <see cref="Adapter"/> can adapt.</summary>
@@ -93,9 +93,12 @@ public abstract class PretrainedModel : IDisposable
     internal void RequireFinite(ReadOnlySpan<float> results, string what)
     {
         if (System.Numerics.Tensors.TensorPrimitives.IsFiniteAll(results)) return;
-        throw new InvalidDataException(FirstDamagedParameter() is { } damaged
-            ? $"{Path}: {what} is not a finite number because tensor '{damaged.Name}' holds values that are not; download the model again"
-            : $"{Path}: {what} is not a finite number although every weight is; the weights are too large for this precision, try --precision f32");
+        throw new InvalidDataException(FirstDamagedParameter() is not { } damaged
+            ? $"{Path}: {what} is not a finite number although every weight is; the weights are too large for this precision, try --precision f32"
+            : Adapter is { } adapter && adapter.Parameters.Contains(damaged)
+            ? $"{adapter.Path}: {what} is not a finite number because tensor '{AdapterNames.Key(damaged.Name)}' holds values that are not; "
+                + "train or download the adapter again"
+            : $"{Path}: {what} is not a finite number because tensor '{damaged.Name}' holds values that are not; download the model again");
     }
 
     /// <summary>Refuses what reads the values of all weights, where some are held in int8 only.</summary>

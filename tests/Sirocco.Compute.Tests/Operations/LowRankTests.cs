@@ -146,6 +146,23 @@ public sealed class LowRankTests
         Assert.Equal(kept, tape.Gradient(input)!.ToArray());
     }
 
+    [Fact]
+    public void Tokens_taken_piece_by_piece_drop_what_they_drop_together()
+    {
+        using ComputeContext context = new();
+        DropoutDraw draw = new(1, 2);
+        using Scope f = context.BeginScope(Precision.F32, null, draw);
+        float[] Dropped(int first, int count)
+        {
+            using Scope piece = f.BeginScope(dropout: draw with { FirstToken = first });
+            return piece.Dropout(piece.Upload([.. Enumerable.Repeat(1f, count * 16)], count, 16), 0.5f, 7).ToArray();
+        }
+
+        float[] whole = Dropped(0, 40);
+        Assert.Equal(whole, (float[])[.. Dropped(0, 13), .. Dropped(13, 20), .. Dropped(33, 7)]);
+        Assert.NotEqual(whole[..(13 * 16)], Dropped(13, 13));
+    }
+
     private static void ForShapes(Action<OperationCase, int, int, int> check)
     {
         Random random = new(11);

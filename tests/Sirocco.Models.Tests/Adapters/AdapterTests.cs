@@ -87,6 +87,40 @@ public sealed class AdapterTests : IDisposable
         Assert.NotEqual(Encode(null), Encode(new DropoutDraw(1, 1)));
     }
 
+    [Theory]
+    [InlineData(DropoutPosition.Pre)]
+    [InlineData(DropoutPosition.Post)]
+    public void An_adapted_heads_loss_drops_as_its_logits_do_though_it_is_computed_in_pieces(DropoutPosition position)
+    {
+        // 300 tokens of 2^16 logits are three pieces.
+        const int Tokens = 300, Vocabulary = 1 << 16, Width = 4;
+        Random random = new(5);
+        float[] Values(int count) => [.. Enumerable.Range(0, count).Select(_ => random.NextSingle() - 0.5f)];
+        Parameter Matrix(string name, int rows, int columns) => Parameter.FromValues(name, [rows, columns], Values(rows * columns));
+        Projection head = new("lm_head", Matrix("lm_head.weight", Vocabulary, Width))
+        {
+            Update = new LowRankUpdate(Matrix("a", 2, Width), Matrix("b", Vocabulary, 2), null, 4) { Dropout = 0.5f, DropoutPosition = position },
+        };
+        int[] labels = [.. Enumerable.Range(0, Tokens).Select(_ => random.Next(Vocabulary))];
+        float[] hidden = Values(Tokens * Width);
+        using ComputeContext context = new(new ComputeOptions { Threads = 2 });
+        (float Loss, float[] Gradient) Of(Func<Scope, Tensor, Tensor> loss)
+        {
+            using Tape tape = new();
+            using Scope f = context.BeginScope(Precision.F32, tape, new DropoutDraw(1, 4));
+            Tensor x = f.Upload(hidden, Tokens, Width);
+            tape.Watch(x);
+            Tensor y = loss(f, x);
+            tape.Backward(y);
+            return (y.ToArray()[0], tape.Gradient(x)!.ToArray());
+        }
+
+        var (whole, wholeGradient) = Of((f, x) => f.CrossEntropy(f.Linear(x, head), labels));
+        var (pieces, piecesGradient) = Of((f, x) => f.HeadCrossEntropy(x, head, labels, 0));
+        Assert.Equal(whole, pieces, 1e-5f);
+        Golden.AssertClose(piecesGradient, wholeGradient, 1e-4, "gradient");
+    }
+
     [Fact]
     public void Int8_weights_work_beside_an_adapter()
     {
@@ -331,11 +365,44 @@ public sealed class AdapterTests : IDisposable
     [InlineData("init_lora_weights", "\"gaussian\"")]
     [InlineData("init_lora_weights", "\"eva\"")]
     [InlineData("target_modules", "\"All-Linear\"")]
+    [InlineData("target_parameters", "[]")]
+    [InlineData("layer_replication", "[]")]
+    [InlineData("trainable_token_indices", "{}")]
     public void Settings_that_leave_the_arithmetic_alone_are_taken(string key, string value)
     {
         using BiEncoder model = NewModel(TinyModels.Ministral);
         string folder = Saved(model, json => json[key] = JsonNode.Parse(value));
         Assert.Equal(2 * 14, Adapter.Load(model, folder).Parameters.Count);
+    }
+
+    [Theory]
+    [InlineData("target_parameters", "[\"mlp.experts.gate_up_proj\"]")]
+    [InlineData("alora_invocation_tokens", "[]")] // peft asks only whether there is a list
+    [InlineData("arrow_config", "{}")]
+    public void Settings_of_kinds_of_adapter_that_are_not_built_are_refused(string key, string value)
+    {
+        using BiEncoder model = NewModel(TinyModels.Ministral);
+        string folder = Saved(model, json => json[key] = JsonNode.Parse(value));
+        Assert.Contains($"{key} is set", Assert.Throws<NotSupportedException>(() => Adapter.Load(model, folder)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_damaged_adapter_is_named_and_not_the_model_that_it_is_on()
+    {
+        using BiEncoder model = NewModel(TinyModels.Ministral);
+        string folder = temporary.File("damaged");
+        Adapter adapter = Adapter.Attach(model, new AdapterOptions { Rank = 2 });
+        Parameter damaged = adapter.Parameters[0];
+        float[] values = new float[damaged.Count];
+        values[3] = float.NaN;
+        damaged.SetValues(values);
+        adapter.Save(folder, "base");
+        adapter.Detach();
+        Adapter.Load(model, folder);
+        string message = Assert.Throws<InvalidDataException>(() => model.RequireFinite([float.NaN], "an embedding")).Message;
+        Assert.StartsWith(Path.Combine(folder, "adapter_model.safetensors") + ": an embedding is not a finite number", message, StringComparison.Ordinal);
+        Assert.Contains($"tensor 'base_model.{damaged.Name}' holds values that are not", message, StringComparison.Ordinal);
+        Assert.EndsWith("download the adapter again", message, StringComparison.Ordinal);
     }
 
     [Theory]

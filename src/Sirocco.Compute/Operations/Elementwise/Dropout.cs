@@ -14,12 +14,13 @@ public static unsafe partial class Operations
     /// <param name="seed">Of the run.</param>
     /// <param name="step">Of training.</param>
     /// <param name="operation">Which dropout of the network this is.</param>
+    /// <param name="firstToken">Number of the first row's token.</param>
     /// <returns>[tokens, features]</returns>
-    public static Tensor Dropout(this Scope f, Tensor x, float rate, ulong seed, ulong step, ulong operation)
+    public static Tensor Dropout(this Scope f, Tensor x, float rate, ulong seed, ulong step, ulong operation, long firstToken = 0)
     {
         if (!(rate >= 0 && rate < 1)) throw new ArgumentOutOfRangeException(nameof(rate), rate, "a dropout rate is at least 0 and less than 1");
         if (rate == 0) return x;
-        ulong key = Mix(Mix(Mix(seed) + step) + operation);
+        ulong key = Mix(Mix(Mix(seed) + step) + operation) + (ulong)firstToken;
         Tensor y = f.New(x.Rows, x.Columns);
         if (x.Type == ElementType.BF16) DropoutRow<LoadBF16>.Run(x, y, rate, key, accumulate: false);
         else DropoutRow<LoadF32>.Run(x, y, rate, key, accumulate: false);
@@ -40,7 +41,7 @@ public static unsafe partial class Operations
     /// <param name="operation">Which dropout of the network this is.</param>
     /// <returns>[tokens, features]</returns>
     public static Tensor Dropout(this Scope f, Tensor x, float rate, ulong operation) =>
-        f.DropoutDraw is { } draw ? f.Dropout(x, rate, draw.Seed, draw.Pass, operation) : x;
+        f.DropoutDraw is { } draw ? f.Dropout(x, rate, draw.Seed, draw.Pass, operation, draw.FirstToken) : x;
 
     /// <summary>
     /// One step of SplitMix64 (Steele, Lea and Flood 2014): a bijection whose outputs for consecutive inputs are independent for our purpose.
